@@ -1,0 +1,113 @@
+"""An article: one published piece, from the draft a source offers to the revision the log speaks of."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import JSON, Field, SQLModel, String
+
+from feeds.moment import Moment
+
+TITLE_LENGTH = 500
+URL_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a source says about one article, before anybody decided which article it is.
+
+    ``key`` is the source's own name for it (RSS ``guid``, Atom ``id``, a file's path). Text fields
+    are as the source gave them until ``feeds.normalise`` has made them fit to publish.
+    """
+
+    key: str
+    url: str
+    title: str
+    summary: str = ""
+    content: str = ""
+    author: str = ""
+    language: str = ""
+    categories: tuple[str, ...] = ()
+    published: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something a source got wrong: ``what`` it concerns, ``why``, and what was done about it.
+
+    ``lost`` tells whether the article was left out; otherwise it was kept with what could be saved.
+    """
+
+    what: str
+    why: str
+    lost: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}"
+
+
+class Visibility(StrEnum):
+    """Where an article stands: only ``visible`` ones are in feeds and digests."""
+
+    WAITING = "waiting"  # its date is in the future
+    VISIBLE = "visible"
+    WITHDRAWN = "withdrawn"
+
+
+class Article(SQLModel):
+    """One published piece, at its current revision.
+
+    ``uri`` is a ``tag:`` URI (RFC 4151) that never changes. ``summary`` is plain text, ``content``
+    clean HTML. ``updated`` moves only when what a reader reads changed; ``change`` then says how.
+    """
+
+    uri: str = Field(max_length=255, unique=True)
+    source: str = Field(max_length=100, index=True)
+    url: str = Field(max_length=URL_LENGTH)
+    title: str = Field(min_length=1, max_length=TITLE_LENGTH)
+    summary: str = ""
+    content: str = ""
+    author: str = Field(default="", max_length=200)
+    language: str = Field(default="", max_length=35)
+    categories: list[str] = Field(default_factory=list, sa_type=JSON)
+    published: datetime = Field(sa_type=Moment)
+    updated: datetime = Field(sa_type=Moment)
+    fingerprint: str = Field(max_length=64)
+    revision: int = 1
+    change: str = ""
+    visibility: Visibility = Field(default=Visibility.VISIBLE, sa_type=String(20))
+
+
+class Sighting(StrEnum):
+    """What it means that a source shows an article now."""
+
+    NEW = "new"
+    EMBARGOED = "embargoed"
+    UPDATED = "updated"
+    RESTORED = "restored"
+    UNCHANGED = "unchanged"
+
+
+def judge(
+    known: Article | None,
+    *,
+    source: str,
+    fingerprint: str,
+    published: datetime | None,
+    now: datetime,
+) -> Sighting:
+    """What a sighting means, given what is known of the article.
+
+    The source that first showed an article speaks for it: copies elsewhere change nothing. Text
+    decides about an update, never a date, since sources touch dates at will.
+    """
+    embargoed = published is not None and published > now
+    if known is None:
+        return Sighting.EMBARGOED if embargoed else Sighting.NEW
+    if known.source != source:
+        return Sighting.UNCHANGED
+    if known.visibility == Visibility.WAITING:
+        return Sighting.EMBARGOED if embargoed else Sighting.NEW
+    if known.visibility == Visibility.WITHDRAWN:
+        return Sighting.RESTORED
+    return Sighting.UPDATED if fingerprint != known.fingerprint else Sighting.UNCHANGED

@@ -1,0 +1,29 @@
+"""Durations as people write them in the config: ``90s``, ``15m``, ``12h``, ``7d``, ``2y``."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "y": timedelta(days=365),
+}
+
+
+def parse_duration(value: Any) -> Any:
+    """``"15m"`` as a timedelta; anything but text goes through for pydantic to judge."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+)\s*([smhdwy])\s*", value)
+    if match is None:
+        raise ValueError(f"{value!r} is no duration; write a number and a unit, like '15m', '12h' or '7d'")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]

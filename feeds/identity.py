@@ -1,0 +1,72 @@
+"""Who is who: under which names an article is known, and the permanent one it gets from us."""
+
+from datetime import date
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from url_normalize import url_normalize
+
+from feeds.article import Draft
+
+_CAMPAIGNS = """
+fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid
+mkt_tok oly_anon_id oly_enc_id vero_id vero_conv _hsenc _hsmi __hssc __hstc __hsfp hsctatracking s_cid
+ss_email_id bsft_clkid bsft_uid rb_clickid wickedid epik ref_src at_medium at_campaign piwik_campaign
+piwik_kwd piwik_keyword pk_campaign pk_kwd pk_keyword pk_source pk_medium pk_content mtm_campaign mtm_kwd
+mtm_keyword mtm_source mtm_medium mtm_content mtm_cid mtm_group mtm_placement
+"""
+TRACKING = frozenset(_CAMPAIGNS.split())
+"""Query parameters that say how a reader came, not what they read; besides everything in ``utm_``."""
+
+_DIGITS = 40
+
+
+def canonical_url(url: str) -> str:
+    """The address by which two links to the same page are known to be one.
+
+    Scheme, host, port, path and percent-encoding as RFC 3986 §6 normalises them; without tracking
+    parameters, and without the fragment unless it is a ``#!`` route. What is no address comes back
+    as it was.
+    """
+    page, _, fragment = url.partition("#")
+    try:
+        normal = url_normalize(page) or page
+        parts = urlsplit(normal)
+    except (ValueError, UnicodeError):  # no host name, port or bracket we know of
+        return url
+    kept = "&".join(pair for pair in parts.query.split("&") if pair and not _tracks(pair))
+    return parts._replace(query=kept, fragment=fragment if fragment.startswith("!") else "").geturl()
+
+
+def tag_uri(authority: str, first_seen: date, *names: str) -> str:
+    """A permanent id: ``tag:portal.example,2026-11-24:…`` (RFC 4151), the same for the same arguments.
+
+    ``authority`` is the portal's host, whose holder on that day we are; a port is left off.
+    """
+    host = urlsplit(f"//{authority}").hostname or authority
+    return f"tag:{host.encode('idna').decode('ascii').lower()},{first_seen:%Y-%m-%d}:{_hash(*names)}"
+
+
+def aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
+    """The names under which an article is known, the strongest first; each at most 100 characters.
+
+    The source's own id for it, and its address: by either it is found again when the other changes.
+    http and https, and addresses that differ in tracking only, count as one.
+    """
+    canonical = canonical_url(draft.url)
+    place = canonical.partition("://")[2] or canonical
+    return (
+        f"guid:{source_name[:40]}:{_hash(source_name, draft.key)}",
+        f"url:{_hash(place)}",
+    )
+
+
+def _tracks(pair: str) -> bool:
+    name = pair.partition("=")[0].lower()
+    return name.startswith("utm_") or name in TRACKING
+
+
+def _hash(*names: str) -> str:
+    # Each name with its length before it, so that no two lists of names read the same.
+    joined = "".join(f"{len(name)}:{name}" for name in names)
+    return sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]

@@ -1,0 +1,127 @@
+"""Normalising: from what a source says to what can always be published and mailed.
+
+What leaves here holds no markup but the clean HTML of ``content``, no address but absolute http(s) and
+mailto ones, and no character that XML or a mail could choke on.
+"""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from feeds.article import TITLE_LENGTH, Draft, Problem
+from feeds.markup import clean_html, one_line, plain_text, shorten, web_address
+from feeds.moment import aware
+
+__all__ = ["normalise", "plain_text"]
+
+SUMMARY_LENGTH = 600
+"""A longer summary is cut; without content, it was the content."""
+EXCERPT_LENGTH = 300
+MADE_TITLE_LENGTH = 80
+CONTENT_LENGTH = 500_000
+AUTHOR_LENGTH = 200
+CATEGORY_LENGTH = 100
+CATEGORIES = 50
+KEY_LENGTH = 2000
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""The web is not older; an earlier date is a clock or a default gone wrong."""
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_SENTENCE = re.compile(r".+?[.!?…](?=\s|$)", re.DOTALL)
+
+
+def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, list[Problem]]:
+    """A draft fit to publish, or None where nothing could be saved; and what was wrong with it.
+
+    ``title``, ``summary``, ``author`` and ``categories`` come in as HTML or plain text and go out
+    plain; ``content`` goes out as clean HTML. Relative addresses resolve against ``base``, or
+    where that is empty against the article's own.
+    ``language`` (BCP 47) is for drafts that do not declare one.
+    """
+    what = _name(draft)
+    url = web_address(draft.url, base)
+    if url is None:
+        given = f"the link {shorten(one_line(draft.url), 100)!r} is" if draft.url.strip() else "there is"
+        return None, [Problem(what, f"{given} no http or https address; it was left out")]
+    problems: list[Problem] = []
+    raw = draft.content
+    if len(raw) > CONTENT_LENGTH:
+        raw = raw[:CONTENT_LENGTH].rpartition("<")[0] or raw[:CONTENT_LENGTH]
+        why = f"its text is longer than {CONTENT_LENGTH:,} characters; the rest was cut off"
+        problems.append(Problem(what, why, lost=False))
+    content = clean_html(raw, base or url)
+    summary = plain_text(draft.summary[:CONTENT_LENGTH])
+    if not content and len(summary) > SUMMARY_LENGTH:
+        content = clean_html(draft.summary[:CONTENT_LENGTH], base or url)
+        summary = ""
+    summary = _summary(one_line(summary), content)
+    title = shorten(one_line(plain_text(draft.title[:CONTENT_LENGTH])), TITLE_LENGTH)
+    if not title:
+        title = _first_sentence(summary)
+        if not title:
+            return None, [Problem(what, "it has no title and no text; it was left out")]
+        problems.append(Problem(what, "it has no title; its first sentence serves as one", lost=False))
+    published = _published(draft.published)
+    if published is None:
+        problems.append(Problem(what, "it has no date; the day it was found serves as one", lost=False))
+    return (
+        replace(
+            draft,
+            key=one_line(draft.key)[:KEY_LENGTH] or url,
+            url=url,
+            title=title,
+            summary=summary,
+            content=content,
+            author=shorten(_plain(draft.author), AUTHOR_LENGTH),
+            language=_language(draft.language, language),
+            categories=_categories(draft.categories),
+            published=published,
+        ),
+        problems,
+    )
+
+
+def _name(draft: Draft) -> str:
+    """What to call it in a problem: what an administrator can find it by."""
+    for name in (draft.url, draft.key, _plain(draft.title)):
+        if name := one_line(name):
+            return shorten(name, 200)
+    return "an article without title, link or id"
+
+
+def _plain(markup: str) -> str:
+    return one_line(plain_text(markup[: TITLE_LENGTH * 20]))
+
+
+def _summary(summary: str, content: str) -> str:
+    if summary:
+        return shorten(summary, SUMMARY_LENGTH)
+    # Markup outweighs text seldom more than tenfold, and a summary needs only the beginning.
+    start = one_line(plain_text(content[: EXCERPT_LENGTH * 20])) or one_line(plain_text(content))
+    return shorten(start, EXCERPT_LENGTH)
+
+
+def _first_sentence(text: str) -> str:
+    match = _SENTENCE.match(text)
+    return shorten(match[0] if match else text, MADE_TITLE_LENGTH)
+
+
+def _published(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    try:
+        moment = aware(moment)
+    except OverflowError:  # the offset leads out of the calendar
+        return None
+    return moment if moment >= EARLIEST else None
+
+
+def _language(declared: str, default: str) -> str:
+    tag = declared.strip().replace("_", "-")
+    return tag if len(tag) <= 35 and _LANGUAGE.fullmatch(tag) else default
+
+
+def _categories(categories: tuple[str, ...]) -> tuple[str, ...]:
+    plain = (shorten(_plain(category), CATEGORY_LENGTH) for category in categories[: CATEGORIES * 2])
+    known = {category.casefold(): category for category in reversed([name for name in plain if name])}
+    return tuple(reversed(known.values()))[:CATEGORIES]

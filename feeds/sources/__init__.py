@@ -1,0 +1,7 @@
+"""The kinds of source: one file each, one line each here."""
+
+from feeds.source import SourceKind
+from feeds.sources.feed import FeedSource
+from feeds.sources.folder import FolderSource
+
+KINDS: dict[str, SourceKind] = {kind.name: kind for kind in (FeedSource(), FolderSource())}

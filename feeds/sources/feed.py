@@ -1,0 +1,245 @@
+"""Feeds: RSS 0.9x to 2.0, RDF and Atom through feedparser; JSON Feed through its own model."""
+
+import html
+import io
+import re
+from calendar import timegm
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin
+
+import feedparser
+
+from feeds.article import Draft, Problem
+from feeds.markup import clean_html, one_line, shorten
+from feeds.normalise import EARLIEST
+from feeds.source import HttpRequest, Payload, Reading, Source, SourceError, Validators
+from feeds.sources.jsonfeed import read_json_feed
+
+ENTRIES = 2_000
+"""What one document may hold; a feed shows what is recent, and the rest is somebody's mistake."""
+
+ACCEPT = (
+    "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
+    "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1"
+)
+
+_DECLARED_ENCODING = re.compile(rb"<\?xml[^>]{0,200}\sencoding\s*=")
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE)
+_HTML_TAG = re.compile(
+    r"</?(?:a|b|br|code|em|h[1-6]|i|img|p|q|s|span|strong|sub|sup|u)\b[^<>]*>", re.IGNORECASE
+)
+_BETWEEN_NAMES = re.compile(r"[\s<>()]+")
+_LOOKS_LIKE_A_PAGE = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
+
+
+class FeedSource:
+    """A feed at a URL. It shows only what is recent: what is no longer in it has not been withdrawn."""
+
+    name = "feed"
+    complete = False
+
+    def request(self, source: Source, validators: Validators) -> HttpRequest:
+        if not source.url:
+            raise SourceError(f'source {source.name}: a feed needs a url; add url = "https://…" to it')
+        return HttpRequest(source.url, validators, accept=ACCEPT)
+
+    def read(self, source: Source, payload: Payload) -> Reading:
+        """Its entries, in the feed's order. A broken feed gives what can be read, with a problem."""
+        document = next(iter(payload.documents.values()), b"")
+        if not document.strip(b"\x00 \t\r\n"):
+            raise SourceError(f"source {source.name}: the answer is empty; check that {source.url} is a feed")
+        if document.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+            reading = read_json_feed(source, document)
+        else:
+            reading = _read_xml(source, document, payload.content_type)
+        return replace(reading, drafts=_distinct(reading.drafts, reading.problems))
+
+
+def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
+    parsed = _parse(source, document, content_type)
+    version: str = parsed.get("version") or ""
+    if not version and not parsed.entries:
+        found = "a web page" if _LOOKS_LIKE_A_PAGE.search(document[:5000]) else "no feed we can read"
+        raise SourceError(
+            f"source {source.name}: {source.url} is {found}; "
+            'give the address of its RSS, Atom or JSON feed (often in the page\'s source, as rel="alternate")'
+        )
+    problems: list[Problem] = []
+    if parsed.bozo:
+        fault = shorten(one_line(str(parsed.get("bozo_exception", ""))), 150)
+        why = f"the feed is malformed ({fault}); what can be read of it was read"
+        problems.append(Problem(f"source {source.name}", why, lost=False))
+    if len(parsed.entries) > ENTRIES:
+        why = f"it has {len(parsed.entries)} entries; only the first {ENTRIES} were read"
+        problems.append(Problem(f"source {source.name}", why))
+    author = _author(parsed.feed) if version.startswith("atom") else ""
+    drafts = []
+    for number, entry in enumerate(parsed.entries[:ENTRIES], 1):
+        draft = _draft(entry, _Entry(version, author, parsed.feed.get("language") or ""), problems)
+        if draft.key:
+            drafts.append(draft)
+        else:
+            problems.append(Problem(f"entry {number}", "it has no id, link or title to know it by; left out"))
+    return Reading(drafts, problems, _text(parsed.feed, "title", version), parsed.feed.get("language") or "")
+
+
+def _parse(source: Source, document: bytes, content_type: str) -> Any:
+    # Given text or bytes, feedparser would open a file or a URL of that name: only a stream is safe. What
+    # a server says of the encoding is often a default, so the document's own declaration goes before it.
+    headers = {}
+    charset = _CHARSET.search(content_type)
+    if charset and not _DECLARED_ENCODING.search(document[:400]):
+        headers["content-type"] = f"application/xml; charset={charset[1]}"
+    try:
+        return feedparser.parse(
+            io.BytesIO(document), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+        )
+    except Exception as error:  # what feedparser did not foresee in a hostile document can be anything
+        raise SourceError(
+            f"source {source.name}: {source.url} can't be read as a feed ({type(error).__name__}); "
+            "check it with a feed validator"
+        ) from error
+
+
+class _Entry:
+    """What an entry inherits from its feed."""
+
+    __slots__ = ("author", "language", "version")
+
+    def __init__(self, version: str, author: str, language: str) -> None:
+        self.version, self.author, self.language = version, author, language
+
+
+def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
+    link = _link(entry, feed.version)
+    title = _text(entry, "title", feed.version)
+    content, base, language = _content(entry)
+    summary = _text(entry, "summary", feed.version)
+    if base:
+        content, link = clean_html(content, base), urljoin(base, link) if link else ""
+    if entry.get("content") and summary in (content, _value(entry["content"][0])):
+        summary = ""  # feedparser's copy of the content
+    key = entry.get("id") or link or title
+    return Draft(
+        key=key,
+        url=link,
+        title=title,
+        summary=summary,
+        content=content,
+        author=_author(entry) or feed.author,
+        language=entry.get("language") or language or _detail(entry, "title", "language") or feed.language,
+        categories=tuple(_categories(entry)),
+        published=_published(entry, link or key, problems),
+    )
+
+
+def _link(entry: Any, version: str) -> str:
+    """The page to read it on: RSS ``link`` or a guid that is a permalink, Atom's alternate link."""
+    for link in entry.get("links", ()):
+        if version.startswith("atom") and link.get("rel") == "alternate" and link.get("href"):
+            return str(link["href"])
+    link = entry.get("link") or ""
+    # feedparser takes an Atom id for a link, which it need not be (RFC 4287 §4.2.6).
+    return "" if version.startswith("atom") and link == entry.get("id") else str(link)
+
+
+def _content(entry: Any) -> tuple[str, str, str]:
+    """The fullest HTML there is, its own base address (``xml:base``) and language."""
+    contents = [part for part in entry.get("content", ()) if part.get("value")]
+    if not contents:
+        return "", _detail(entry, "summary", "base"), _detail(entry, "summary", "language")
+    fullest = max(contents, key=lambda part: (part.get("type") in _MARKUP, len(part["value"])))
+    return _as_html(fullest, atom=True), fullest.get("base") or "", fullest.get("language") or ""
+
+
+_MARKUP = ("text/html", "application/xhtml+xml")
+
+
+def _value(part: Any) -> str:
+    return str(part.get("value") or "")
+
+
+def _detail(entry: Any, name: str, key: str) -> str:
+    detail = entry.get(f"{name}_detail")
+    return str(detail.get(key) or "") if isinstance(detail, dict) else ""
+
+
+def _text(entry: Any, name: str, version: str) -> str:
+    """A title or summary as HTML: plain text is escaped, so that its ``<`` stays one."""
+    detail = entry.get(f"{name}_detail")
+    if isinstance(detail, dict) and "value" in detail:
+        return _as_html(detail, atom=version.startswith("atom"))
+    value = entry.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _as_html(part: Any, *, atom: bool) -> str:
+    value = _value(part)
+    if part.get("type") in _MARKUP:
+        return value
+    # RSS never says which of the two a title is; known tags mean markup, and anything else is text.
+    if not atom and (_HTML_TAG.search(value) or "<" not in value):
+        return value
+    paragraphs = [html.escape(text, quote=False) for text in re.split(r"\n[ \t\r]*\n", value)]
+    return "".join(f"<p>{text}</p>" for text in paragraphs) if len(paragraphs) > 1 else paragraphs[0]
+
+
+def _author(entry: Any) -> str:
+    """Names only: addresses are not ours to publish."""
+    names = [author.get("name") for author in entry.get("authors", ()) if isinstance(author, dict)]
+    raw = entry.get("author")
+    if isinstance(raw, str) and "@" in raw:
+        # Where RSS puts address and name in one text, feedparser takes only short top-level domains for one.
+        names[-1:] = [" ".join(part for part in _BETWEEN_NAMES.split(raw) if "@" not in part)]
+    plain = (html.escape(name.strip(), quote=False) for name in names if isinstance(name, str))
+    return ", ".join(dict.fromkeys(name for name in plain if name and "@" not in name))
+
+
+def _categories(entry: Any) -> Iterator[str]:
+    """The labels readers see and the terms machines use; the config may name either."""
+    for tag in entry.get("tags", ()):
+        yield from dict.fromkeys(
+            html.escape(text, quote=False) for text in (tag.get("label"), tag.get("term")) if text
+        )
+
+
+def _published(entry: Any, what: str, problems: list[Problem]) -> datetime | None:
+    """When it appeared, else when it changed; what can't be read or can't be true is a problem."""
+    doubtful = ""
+    for name in ("published", "created", "updated"):
+        given = dict.get(entry, name)
+        if not isinstance(given, str) or not given.strip():
+            continue
+        parsed = dict.get(entry, f"{name}_parsed")
+        try:
+            moment = datetime.fromtimestamp(timegm(parsed), UTC) if parsed else None
+        except (ValueError, OverflowError, OSError):  # a thirteenth month, a year outside the calendar
+            moment = None
+        if moment is not None and moment >= EARLIEST:
+            return moment
+        doubtful = doubtful or given
+    if doubtful:
+        why = f"its date {shorten(one_line(doubtful), 60)!r} can't be read or is before {EARLIEST.year}"
+        problems.append(Problem(shorten(one_line(what), 200), why, lost=False))
+    return None
+
+
+def _distinct(drafts: Iterable[Draft], problems: list[Problem]) -> list[Draft]:
+    """Each key once. Where a feed gives different pages one id, the page's address is the key."""
+    drafts = list(drafts)
+    pages: dict[str, set[str]] = {}
+    for draft in drafts:
+        pages.setdefault(draft.key, set()).add(draft.url)
+    shared = Counter(draft.key for draft in drafts if len(pages[draft.key]) > 1)
+    for key, times in shared.items():
+        why = f"{times} entries share this id; their links serve as ids"
+        problems.append(Problem(shorten(one_line(key), 200), why, lost=False))
+    found: dict[str, Draft] = {}
+    for draft in drafts:
+        key = draft.url or draft.key if draft.key in shared else draft.key
+        found.setdefault(key, replace(draft, key=key))
+    return list(found.values())

@@ -1,0 +1,146 @@
+"""JSON Feed 1 and 1.1 (https://www.jsonfeed.org/version/1.1/), leniently: a bad item costs one item."""
+
+import html
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ValidationError
+
+from feeds.article import Draft, Problem
+from feeds.markup import fit, one_line, shorten
+from feeds.moment import aware
+from feeds.normalise import EARLIEST
+from feeds.source import Reading, Source, SourceError
+
+ITEMS = 2_000
+
+
+def _text(value: Any) -> Any:
+    """Numbers are taken for the text they should have been; lone surrogates, which JSON allows, go."""
+    if value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return fit(value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class Author(BaseModel):
+    name: Text = ""
+
+
+class Item(BaseModel):
+    id: Text = ""
+    url: Text = ""
+    external_url: Text = ""
+    title: Text = ""
+    content_html: Text = ""
+    content_text: Text = ""
+    summary: Text = ""
+    date_published: Text = ""
+    date_modified: Text = ""
+    author: Author | None = None  # version 1
+    authors: list[Author] | None = None
+    tags: list[Text] | None = None
+    language: Text = ""
+
+
+class JsonFeed(BaseModel):
+    version: Text
+    title: Text = ""
+    language: Text = ""
+    author: Author | None = None
+    authors: list[Author] | None = None
+    items: list[Any]
+
+
+def read_json_feed(source: Source, document: bytes) -> Reading:
+    """The items that are valid, and a problem for each that is not. SourceError when it is no JSON Feed."""
+    try:
+        feed = JsonFeed.model_validate(json.loads(document.decode("utf-8-sig", "replace")))
+    except (ValueError, RecursionError) as error:  # includes pydantic's ValidationError
+        raise SourceError(
+            f"source {source.name}: {source.url} is JSON but no JSON Feed ({_fault(error)}); "
+            "give the address of an RSS, Atom or JSON feed"
+        ) from error
+    if "jsonfeed.org/version/" not in feed.version:
+        raise SourceError(
+            f"source {source.name}: {source.url} is JSON but its version names no JSON Feed; "
+            "give the address of an RSS, Atom or JSON feed"
+        )
+    drafts, problems = [], []
+    for number, raw in enumerate(feed.items[:ITEMS], 1):
+        try:
+            item = Item.model_validate(raw)
+        except ValidationError as error:
+            problems.append(Problem(f"item {number}", f"it is no valid item ({_fault(error)}); left out"))
+            continue
+        draft = _draft(item, feed, problems)
+        if draft.key:
+            drafts.append(draft)
+        else:
+            problems.append(Problem(f"item {number}", "it has no id, url or title to know it by; left out"))
+    if len(feed.items) > ITEMS:
+        why = f"it has {len(feed.items)} items; only the first {ITEMS} were read"
+        problems.append(Problem(f"source {source.name}", why))
+    return Reading(drafts, problems, html.escape(feed.title, quote=False), feed.language)
+
+
+def _draft(item: Item, feed: JsonFeed, problems: list[Problem]) -> Draft:
+    # Title, summary, names and tags are plain text (§ Items): escaped, their "<" stays one.
+    url = item.url or item.external_url
+    key = item.id or url or item.title
+    return Draft(
+        key=key,
+        url=url,
+        title=_escape(item.title),
+        summary=_escape(item.summary),
+        content=item.content_html or _paragraphs(item.content_text),
+        author=_names(item.authors, item.author) or _names(feed.authors, feed.author),
+        language=item.language or feed.language,
+        categories=tuple(_escape(tag) for tag in item.tags or ()),
+        published=_moment(item, key, problems),
+    )
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _paragraphs(text: str) -> str:
+    parts = [_escape(part.strip()) for part in text.split("\n\n")]
+    return "".join(f"<p>{part}</p>" for part in parts if part)
+
+
+def _names(authors: list[Author] | None, author: Author | None) -> str:
+    return ", ".join(_escape(one.name) for one in authors or ([author] if author else []) if one.name)
+
+
+def _moment(item: Item, key: str, problems: list[Problem]) -> datetime | None:
+    doubtful = ""
+    for given in (item.date_published, item.date_modified):
+        if not given:
+            continue
+        try:
+            moment = aware(datetime.fromisoformat(given.strip()))
+        except (ValueError, OverflowError):
+            doubtful = doubtful or given
+            continue
+        if moment >= EARLIEST:
+            return moment.astimezone(UTC)
+        doubtful = doubtful or given
+    if doubtful:
+        why = f"its date {shorten(one_line(doubtful), 60)!r} can't be read or is before {EARLIEST.year}"
+        problems.append(Problem(shorten(one_line(key), 200), why, lost=False))
+    return None
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        return shorten(one_line(f"{place}: {first['msg']}" if place else first["msg"]), 150)
+    return "nested too deeply" if isinstance(error, RecursionError) else shorten(one_line(str(error)), 150)

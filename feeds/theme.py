@@ -1,0 +1,110 @@
+"""Themes: the editorial subjects, in a tree, and the rules that put an article in them."""
+
+from collections.abc import Iterable, Iterator
+
+from sqlmodel import Field, SQLModel
+from sqlmodel._compat import SQLModelConfig
+
+EVERYTHING = "all"
+"""The feed of all articles. No theme may take this slug, nor the file names beside the feeds."""
+
+RESERVED = frozenset({EVERYTHING, "index", "me"})
+
+
+class Theme(SQLModel):
+    """One ``[[theme]]`` of the config.
+
+    ``keywords`` are words or phrases, matched by their stem; ``categories`` are what sources call
+    the same subject. Following a theme follows its children.
+    """
+
+    model_config = SQLModelConfig(extra="forbid")
+
+    slug: str = Field(max_length=60, schema_extra={"pattern": r"^[a-z0-9]+(-[a-z0-9]+)*$"})
+    name: str = Field(min_length=1, max_length=100)
+    parent: str = ""
+    description: str = ""
+    keywords: list[str] = Field(default_factory=list)
+    categories: list[str] = Field(default_factory=list)
+
+
+class ThemeError(ValueError):
+    """The themes of a config don't make a tree; ``slug`` names the theme at fault."""
+
+    def __init__(self, slug: str, message: str) -> None:
+        super().__init__(message)
+        self.slug = slug
+
+
+class ThemeTree:
+    """The themes in the config's order, each knowing its ancestors.
+
+    Raises ThemeError for a repeated or reserved slug, an unknown parent, or a circle of parents.
+    """
+
+    def __init__(self, themes: Iterable[Theme]) -> None:
+        self._themes: dict[str, Theme] = {}
+        for theme in themes:
+            if theme.slug in RESERVED:
+                raise ThemeError(
+                    theme.slug,
+                    f"theme {theme.slug!r} is a reserved name; choose another slug",
+                )
+            if theme.slug in self._themes:
+                raise ThemeError(theme.slug, f"theme {theme.slug!r} stands twice; remove one")
+            self._themes[theme.slug] = theme
+        self._ancestors = {slug: tuple(self._climb(slug)) for slug in self._themes}
+        self._place = {theme.slug: place for place, theme in enumerate(self._in_tree_order())}
+
+    def __iter__(self) -> Iterator[Theme]:
+        """Parents before their children, siblings as the config has them."""
+        return iter(sorted(self._themes.values(), key=lambda theme: self._place[theme.slug]))
+
+    def __contains__(self, slug: object) -> bool:
+        return slug in self._themes
+
+    def __getitem__(self, slug: str) -> Theme:
+        return self._themes[slug]
+
+    def __len__(self) -> int:
+        return len(self._themes)
+
+    def ancestors(self, slug: str) -> tuple[str, ...]:
+        """The parents of a theme, nearest first."""
+        return self._ancestors[slug]
+
+    def children(self, slug: str) -> list[Theme]:
+        """The themes directly below this one; those at the top for ``""``."""
+        return [theme for theme in self if theme.parent == slug]
+
+    def place(self, slug: str) -> int:
+        """Where a theme stands in tree order; one that is no longer in the config stands last."""
+        return self._place.get(slug, len(self._place))
+
+    def with_ancestors(self, slugs: Iterable[str]) -> frozenset[str]:
+        """These themes and everything above them: what an article in them is news for."""
+        return frozenset(name for slug in slugs for name in (slug, *self._ancestors[slug]))
+
+    def name(self, slug: str) -> str:
+        """The theme's name; its slug where the config no longer has it."""
+        return self._themes[slug].name if slug in self._themes else slug
+
+    def _climb(self, slug: str) -> Iterator[str]:
+        seen = {slug}
+        while parent := self._themes[slug].parent:
+            if parent not in self._themes:
+                raise ThemeError(slug, f"theme {slug!r} has the parent {parent!r}, which is no theme")
+            if parent in seen:
+                raise ThemeError(slug, f"theme {slug!r} is its own ancestor; change a parent")
+            seen.add(parent)
+            yield parent
+            slug = parent
+
+    def _in_tree_order(self) -> Iterator[Theme]:
+        def below(parent: str) -> Iterator[Theme]:
+            for theme in self._themes.values():
+                if theme.parent == parent:
+                    yield theme
+                    yield from below(theme.slug)
+
+        return below("")

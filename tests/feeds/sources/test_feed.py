@@ -1,0 +1,183 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from feeds.article import Draft
+from feeds.normalise import normalise
+from feeds.source import Payload, Reading, Source, SourceError
+from feeds.sources.feed import FeedSource
+
+DATA = Path(__file__).parents[2] / "data" / "feed"
+SOURCE = Source(name="bron", kind="feed", url="https://bron.example/feed")
+
+
+def read(document: bytes | str, content_type: str = "") -> Reading:
+    raw = document if isinstance(document, bytes) else document.encode()
+    return FeedSource().read(SOURCE, Payload({SOURCE.url: raw}, base=SOURCE.url, content_type=content_type))
+
+
+def sample(name: str) -> Reading:
+    return read((DATA / name).read_bytes())
+
+
+def published(draft: Draft) -> Draft:
+    article, _ = normalise(draft, base=SOURCE.url, language="nl")
+    assert article is not None
+    return article
+
+
+def rss(item: str) -> str:
+    return f'<rss version="2.0"><channel><title>t</title><item>{item}</item></channel></rss>'
+
+
+def test_rss_gives_everything_an_item_says() -> None:
+    reading = sample("rss.xml")
+    assert (reading.title, reading.language) == ("Gemeente & Techniek", "nl-NL")
+    first = published(reading.drafts[0])
+    assert first.key == "bron-101"
+    assert first.url == "https://bron.example/een-loket?utm_source=rss"
+    assert first.title == "Eén loket voor inwoners & ondernemers"
+    assert first.summary == "Drie gemeenten openen samen één loket."
+    assert '<strong>samen</strong> één loket. <a href="https://bron.example/loket">' in first.content
+    assert first.author == "Anna de Vries"
+    assert first.categories == ("Dienstverlening", "samenwerking")
+    assert first.language == "nl-NL"
+    assert first.published == datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+
+
+def test_a_guid_is_the_link_unless_it_says_it_is_none() -> None:
+    assert sample("rss.xml").drafts[1].url == "https://bron.example/licenties"
+    assert (
+        read(rss('<title>x</title><guid isPermaLink="false">https://x.example/1</guid>')).drafts[0].url == ""
+    )
+
+
+def test_a_date_nobody_can_read_costs_the_date_and_is_reported() -> None:
+    reading = sample("rss.xml")
+    assert reading.drafts[2].published is None
+    assert [(p.what, p.lost) for p in reading.problems] == [("https://bron.example/fusie", False)]
+    assert "gisteren" in reading.problems[0].why
+
+
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 0001 00:00:00 +0000", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_a_date_before_the_web_is_none(date: str) -> None:
+    reading = read(rss(f"<title>x</title><link>https://x.example/</link><pubDate>{date}</pubDate>"))
+    assert reading.drafts[0].published is None
+    assert not reading.problems[0].lost
+
+
+def test_atom_keeps_text_as_text_and_reads_terms_and_labels() -> None:
+    first = published(sample("atom.xml").drafts[0])
+    assert first.title == "Waarom 1 < 2 bij <b>AVG</b>"
+    assert first.url == "https://privacy.example/1"
+    assert first.categories == ("Privacy (AVG)", "avg")
+    assert first.author == "Redactie Privacy"
+    assert first.published == datetime(2026, 11, 19, 9, tzinfo=UTC)
+    assert first.language == "nl"
+
+
+def test_atom_links_resolve_against_xml_base() -> None:
+    content = published(sample("atom.xml").drafts[0]).content
+    assert 'href="https://privacy.example/artikelen/bijlage"' in content
+
+
+def test_an_atom_id_is_no_link_and_an_entry_has_its_own_language() -> None:
+    second = sample("atom.xml").drafts[1]
+    assert second.url == ""
+    assert second.language == "en"
+    assert second.summary == ""
+    assert "What to report" in second.content
+
+
+def test_rdf_is_read_with_dublin_core() -> None:
+    reading = sample("rdf.xml")
+    draft = published(reading.drafts[0])
+    assert draft.key == draft.url == "https://kamer.example/stuk/7"
+    assert draft.published == datetime(2026, 11, 17, 11, tzinfo=UTC)
+    assert draft.author == "Ministerie"
+    assert draft.categories == ("bestuur",)
+    assert reading.language == "nl"
+
+
+def test_json_feed_is_read_item_by_item() -> None:
+    reading = sample("feed.json")
+    first, second = map(published, reading.drafts)
+    assert (first.key, first.title, first.author) == ("12", "Van <b> naar cloud", "Bram")
+    assert first.categories == ("cloud", "beheer")
+    assert second.url == "https://elders.example/13"
+    assert second.content == "<p>Eerste alinea.</p><p>Tweede &lt; derde.</p>"
+    assert second.author == "Chris, Dana"
+    assert second.published == datetime(2026, 11, 20, 8, tzinfo=UTC)
+    assert [problem.what for problem in reading.problems] == ["item 3"]
+
+
+def test_the_declared_encoding_holds() -> None:
+    assert sample("latin1.xml").drafts[0].title == "Coöperatie van patiënten"
+    assert sample("latin1.xml").title == "Café coördinatie"
+
+
+def test_the_documents_own_encoding_goes_before_the_servers() -> None:
+    document = '<?xml version="1.0" encoding="utf-8"?>' + rss("<title>één</title>")
+    assert read(document, "text/xml; charset=iso-8859-1").drafts[0].title == "één"
+
+
+def test_a_broken_feed_gives_what_can_be_read_and_says_so() -> None:
+    reading = sample("broken.xml")
+    first = published(reading.drafts[0])
+    assert (first.key, first.title, first.url) == ("k1", "Kosten & baten", "https://kapot.example/1?a=1&b=2")
+    assert "malformed" in reading.problems[0].why
+    assert not reading.problems[0].lost
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"", b" \n", b"<html><body>404</body></html>", b"zomaar tekst", b"\x00\xff\x13", b"{}", b'{"items": []}',
+     b"[1", b'{"version": "2", "items": []}', b"[" * 100_000],
+)  # fmt: skip
+def test_what_is_no_feed_is_refused_in_one_line_that_names_the_source(document: bytes) -> None:
+    with pytest.raises(SourceError, match="source bron") as caught:
+        read(document)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_of_a_file_is_not_opened() -> None:
+    with pytest.raises(SourceError):
+        read(str(DATA / "rss.xml"))
+
+
+def test_an_entity_bomb_does_not_go_off() -> None:
+    entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 20))
+    document = f'<!DOCTYPE rss [<!ENTITY e0 "ha">{entities}]>' + rss("<title>&e19;</title><guid>x</guid>")
+    assert all(len(draft.title) < 1000 for draft in read(document).drafts)
+
+
+def test_addresses_of_authors_are_not_taken() -> None:
+    first = read(rss("<title>x</title><author>jan@x.example (Jan Smit)</author>")).drafts[0]
+    assert first.author == "Jan Smit"
+    assert read(rss("<title>x</title><author>jan@x.example</author>")).drafts[0].author == ""
+    both = "<author><name>Jan Smit</name><email>jan@x.example</email></author>"
+    atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>x</id>{both}</entry></feed>'
+    assert read(atom).drafts[0].author == "Jan Smit"
+
+
+def test_entries_that_share_an_id_are_told_apart_by_their_links() -> None:
+    items = "".join(
+        f'<item><title>{n}</title><link>https://x.example/{n}</link><guid isPermaLink="false">1</guid></item>'
+        for n in (1, 2)
+    )
+    reading = read(f'<rss version="2.0"><channel>{items}</channel></rss>')
+    assert [draft.key for draft in reading.drafts] == ["https://x.example/1", "https://x.example/2"]
+    assert "share this id" in reading.problems[0].why
+
+
+def test_an_entry_that_stands_twice_is_read_once() -> None:
+    item = "<item><title>x</title><link>https://x.example/1</link></item>"
+    assert len(read(f'<rss version="2.0"><channel>{item}{item}</channel></rss>').drafts) == 1
+
+
+def test_only_so_many_entries_are_read() -> None:
+    items = "".join(f"<item><guid>https://x.example/{n}</guid></item>" for n in range(2_001))
+    reading = read(f'<rss version="2.0"><channel>{items}</channel></rss>')
+    assert len(reading.drafts) == 2_000
+    assert "2001 entries" in reading.problems[0].why
