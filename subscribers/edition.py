@@ -1,0 +1,120 @@
+"""Planning an edition: what each group of like readers is due, decided without touching a reader.
+
+Readers with the same interests, cursor and language get the same digest, so the decision is made
+once per such group; the database then expands it to people.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from feeds.log import Window
+from feeds.theme import ThemeTree
+from subscribers.digest import Digest, Facts, compose
+from subscribers.frequency import Frequency
+
+
+class EditionState(StrEnum):
+    PLANNED = "planned"
+    AWAITING_APPROVAL = "awaiting_approval"
+    SENDING = "sending"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+CLOSED = (EditionState.DONE, EditionState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class EditionName:
+    """``weekly/2026-12-07``, and ``weekly/2026-12-07.2`` for the second one of a slot."""
+
+    frequency: Frequency
+    slot: str
+    n: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.frequency}/{self.slot}" + (f".{self.n}" if self.n > 1 else "")
+
+    @classmethod
+    def parse(cls, text: str) -> "EditionName":
+        """Raises ValueError for what is no edition's name."""
+        frequency, _, rest = text.partition("/")
+        slot, dot, n = rest.rpartition(".")
+        if not dot:
+            slot, n = rest, "1"
+        if not slot or frequency not in list(Frequency) or not n.isdigit() or int(n) < 1:
+            raise ValueError(f"{text!r} names no edition; write it like 'weekly/2026-12-07'")
+        return cls(Frequency(frequency), slot, int(n))
+
+
+class Skip(StrEnum):
+    """Why a candidate gets no delivery; a subscriber's own state can be a reason too."""
+
+    OPEN_DELIVERY = "open_delivery"
+    BELOW_MIN_ARTICLES = "below_min_articles"
+
+
+class Cancel(StrEnum):
+    """Why a delivery that was planned is not made."""
+
+    SUPERSEDED = "superseded"  # a newer edition holds everything that this one did
+    STALE = "stale"  # the reader has been served past its start meanwhile
+    WITHDRAWN = "withdrawn"  # nothing is left in it
+    CANCELLED = "cancelled"  # by an administrator, with the whole edition
+
+
+class Verdict(StrEnum):
+    """What becomes of a group of readers. Only ``PLAN`` comes with a digest."""
+
+    PLAN = "plan"
+    NOTHING_DUE = "nothing_due"
+    TOO_THIN = "too_thin"
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One edition as it stands. ``day`` is the local date it is named after."""
+
+    id: int
+    name: EditionName
+    day: date
+    state: EditionState
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Readers who are alike in all that decides their digest, and how many they are.
+
+    ``received`` are announced articles that they got before; it is almost always empty.
+    """
+
+    interest_set: int
+    following: frozenset[str]
+    cursor: int
+    language: str
+    received: frozenset[int] = frozenset()
+    readers: int = 0
+
+
+def decide(
+    group: Group,
+    window: Window,
+    tree: ThemeTree,
+    facts: Mapping[int, Facts],
+    min_articles: int,
+) -> tuple[Verdict, Digest]:
+    """The group's digest; or that it is due nothing, or too little to be worth a mail."""
+    due = window.due(group.following, group.cursor, group.received)
+    if not due:
+        return Verdict.NOTHING_DUE, ()
+    if len(due) < min_articles:
+        return Verdict.TOO_THIN, ()
+    return Verdict.PLAN, compose(due, group.following, tree, facts)
+
+
+def balanced(candidates: int, nothing_due: int, deliveries: Mapping[str, int]) -> bool:
+    """Whether everybody an edition looked at is accounted for, exactly once."""
+    return candidates == nothing_due + sum(deliveries.values())

@@ -1,0 +1,113 @@
+"""Frequencies: how often a reader hears from us, and the instants at which that is due.
+
+A slot is named by a local date (``2026-12-07``), the same for everybody; when it is due depends on
+the reader's time zone. ``immediate`` has no calendar: its slot is an instant.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import field_validator, model_validator
+from sqlmodel import Field, SQLModel
+from sqlmodel._compat import SQLModelConfig
+
+from feeds.duration import Duration
+
+
+class Frequency(StrEnum):
+    IMMEDIATE = "immediate"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+PERIODS = {
+    Frequency.IMMEDIATE: timedelta(0),
+    Frequency.DAILY: timedelta(days=1),
+    Frequency.WEEKLY: timedelta(weeks=1),
+    Frequency.MONTHLY: timedelta(days=31),
+}
+"""How far before confirmation a reader's cursor starts, so that the first digest is not empty."""
+
+_WEEKDAYS = (
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+)
+
+
+class Schedule(SQLModel):
+    """One ``[[digest]]`` of the config: when a frequency's editions go out, in local time."""
+
+    model_config = SQLModelConfig(extra="forbid")
+
+    frequency: Frequency
+    at: time = time(8, 0)
+    day: str = ""
+    min_articles: int = Field(default=1, ge=1)
+    approval: bool = False
+    quiet: Duration = timedelta(minutes=10)
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _is_a_clock_time(cls, value: Any) -> Any:
+        try:
+            return time.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(f"{value!r} is no time of day; write it like '08:00'") from None
+
+    @field_validator("day", mode="before")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        return str(value).lower() if isinstance(value, int | str) else value
+
+    @model_validator(mode="after")
+    def _day_suits_the_frequency(self) -> "Schedule":
+        if self.frequency is Frequency.WEEKLY:
+            self.day = self.day or "monday"
+            if self.day not in _WEEKDAYS:
+                raise ValueError(f"day {self.day!r} is no weekday; choose one of {', '.join(_WEEKDAYS)}")
+        elif self.frequency is Frequency.MONTHLY:
+            self.day = self.day or "1"
+            if not self.day.isdigit() or not 1 <= int(self.day) <= 28:
+                raise ValueError(f"day {self.day!r} must be 1 to 28 for a monthly digest")
+        elif self.day:
+            raise ValueError(f"day has no meaning for a {self.frequency} digest; remove it")
+        return self
+
+    def slot(self, now: datetime, zone: str) -> date:
+        """The latest slot that is due by ``now`` for readers in ``zone``.
+
+        Raises ValueError for ``immediate``, which has no slots of its own.
+        """
+        day = now.astimezone(ZoneInfo(zone)).date()
+        slot = self._on_or_before(day)
+        if self.due(slot, zone) > now:
+            slot = self._on_or_before(slot - timedelta(days=1))
+        return slot
+
+    def due(self, slot: date, zone: str) -> datetime:
+        """When ``slot`` is due in ``zone``, as a UTC instant.
+
+        A local time that a clock change skips comes as much later; one that it repeats, the first
+        time (PEP 495, ``fold=0``).
+        """
+        return datetime.combine(slot, self.at, ZoneInfo(zone)).astimezone(UTC)
+
+    def _on_or_before(self, day: date) -> date:
+        if self.frequency is Frequency.DAILY:
+            return day
+        if self.frequency is Frequency.WEEKLY:
+            return day - timedelta(days=(day.weekday() - _WEEKDAYS.index(self.day)) % 7)
+        if self.frequency is Frequency.MONTHLY:
+            first = day.replace(day=int(self.day))
+            if first > day:
+                first = (day.replace(day=1) - timedelta(days=1)).replace(day=int(self.day))
+            return first
+        raise ValueError("an immediate digest has no calendar slot")

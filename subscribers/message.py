@@ -1,0 +1,171 @@
+"""A message: a letter as the bytes of one reader's mail (RFC 5322, RFC 2045–2047).
+
+Assembled by hand, because the standard library takes 40 times as long, folds a ``List-Unsubscribe``
+URL into an encoded word, and decodes what looks like one in a subject (CVE-2024-6923). The tests
+parse the result with two independent parsers.
+"""
+
+import hashlib
+import re
+from base64 import b64encode, encodebytes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+
+from subscribers.render import Letter
+from subscribers.slot import Slot, fill
+
+_LINE = 78
+_WORD = 75
+_PLAIN = re.compile(r"[ -~]*")
+_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Newsletter:
+    """Who sends, and how one leaves: the same for every message of a site.
+
+    ``sender`` and ``reply_to`` are mailboxes as the config has them, ``Name <address>`` or bare.
+    ``list_id`` is a host name (RFC 2919) that stays the same for good.
+    """
+
+    sender: str
+    reply_to: str
+    list_name: str
+    list_id: str
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """What is personal in a message. ``greeting_name`` is a name, or the word for a reader."""
+
+    email: str
+    greeting_name: str
+    unsubscribe_url: str
+    message_id: str
+
+
+class Template:
+    """A letter prepared for many recipients: what they share is encoded once."""
+
+    def __init__(self, letter: Letter, newsletter: Newsletter, language: str) -> None:
+        self._letter = letter
+        seed = f"{letter.subject}\0{letter.html}".encode("utf-8", "surrogatepass")
+        self._boundary = f"=_{hashlib.sha256(seed).hexdigest()[:32]}"
+        name = _phrase(newsletter.list_name)
+        shared = [
+            ("From", _mailbox(newsletter.sender)),
+            ("Subject", _unstructured("Subject", letter.subject)),
+            ("Reply-To", _mailbox(newsletter.reply_to) if newsletter.reply_to else ""),
+            ("List-Id", f"{name} <{newsletter.list_id}>"),
+            ("List-Help", f"<{newsletter.base_url}/>"),
+            ("List-Archive", f"<{newsletter.base_url}/>"),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            ("Auto-Submitted", "auto-generated"),
+            ("Content-Language", language),
+            ("MIME-Version", "1.0"),
+            ("Content-Type", f'multipart/alternative;\r\n boundary="{self._boundary}"'),
+        ]
+        self._headers = "".join(f"{key}: {value}\r\n" for key, value in shared if value)
+
+    def message(self, recipient: Recipient, date: datetime) -> bytes:
+        """The complete message for one reader, CRLF line ends, text part first. ``date`` is aware."""
+        values = {
+            Slot.GREETING_NAME: recipient.greeting_name,
+            Slot.EMAIL: recipient.email,
+            Slot.UNSUBSCRIBE: recipient.unsubscribe_url,
+        }
+        personal = (
+            f"Date: {format_datetime(date)}\r\n"
+            f"Message-ID: <{recipient.message_id}>\r\n"
+            f"To: {address_header(recipient.email)}\r\n"
+            f"List-Unsubscribe: <{recipient.unsubscribe_url}>\r\n"
+        )
+        parts = [self._part("plain", values), self._part("html", values)]
+        return b"".join(
+            [
+                personal.encode(),
+                self._headers.encode(),
+                b"\r\n",
+                *parts,
+                f"--{self._boundary}--\r\n".encode(),
+            ]
+        )
+
+    def _part(self, kind: str, values: Mapping[Slot, str]) -> bytes:
+        body = self._letter.html if kind == "html" else self._letter.text
+        filled = fill(body, values, html=kind == "html").replace("\r\n", "\n").replace("\n", "\r\n")
+        head = (
+            f"--{self._boundary}\r\n"
+            f"Content-Type: text/{kind}; charset=utf-8\r\n"
+            "Content-Transfer-Encoding: base64\r\n\r\n"
+        )
+        return head.encode() + encodebytes(filled.encode()).replace(b"\n", b"\r\n")
+
+
+def message_id(host: str, edition: str, subscriber: int, secret: bytes) -> str:
+    """The id of a subscriber's message in an edition: always the same, so that a resend is no second mail.
+
+    Without angle brackets. Tells nothing about the reader to whom the message is forwarded.
+    """
+    digest = hashlib.blake2b(f"{edition}\0{subscriber}".encode(), key=secret[:64], digest_size=16)
+    return f"{digest.hexdigest()}@{host}"
+
+
+def address_header(address: str) -> str:
+    """An address as it may stand in To: its local part quoted where RFC 5322 asks for it."""
+    local, _, domain = address.rpartition("@")
+    if re.fullmatch(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", local):
+        return address
+    escaped = local.strip('"').replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"@{domain}'
+
+
+def _mailbox(value: str) -> str:
+    name, bracket, address = value.rpartition("<")
+    if not bracket:
+        return value
+    return f"{_phrase(name.strip())} <{address}"
+
+
+def _phrase(text: str) -> str:
+    """A display name: bare where it may be, else quoted, else encoded."""
+    if _ATOM.fullmatch(text) and "=?" not in text:
+        return text
+    if _PLAIN.fullmatch(text) and "=?" not in text:
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return _encoded(text, 0)
+
+
+def _unstructured(name: str, text: str) -> str:
+    """A header's free text: as it is where ASCII and short enough, else in encoded words."""
+    start = len(name) + 2
+    if _PLAIN.fullmatch(text) and "=?" not in text and start + len(text) <= _LINE:
+        return text
+    return _encoded(text, start)
+
+
+def _encoded(text: str, start: int) -> str:
+    """Base64 encoded words of at most 75 characters, none splitting a character (RFC 2047 §2, §5).
+
+    ``start`` is how much of the first line is taken.
+    """
+    words: list[str] = []
+    chunk = b""
+    for character in text:
+        grown = chunk + character.encode("utf-8", "replace")
+        room = min(_WORD, _LINE - (start if not words else 1))
+        if chunk and len("=?utf-8?b??=") + 4 * ((len(grown) + 2) // 3) > room:
+            words.append(_word(chunk))
+            chunk = character.encode("utf-8", "replace")
+        else:
+            chunk = grown
+    words.append(_word(chunk))
+    return "\r\n ".join(words)
+
+
+def _word(chunk: bytes) -> str:
+    return f"=?utf-8?b?{b64encode(chunk).decode()}?="

@@ -1,0 +1,132 @@
+"""A subscriber: a person, what they asked for, and whether they may be mailed now."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import field_validator
+from sqlmodel import Field, SQLModel, String
+
+from feeds.moment import Moment
+from subscribers.frequency import Frequency
+
+LANGUAGES = ("nl", "en")
+
+
+class State(StrEnum):
+    """Where a subscriber stands; only ``active`` ones are mailed."""
+
+    PENDING = "pending"  # has not confirmed, or there is no proof of consent
+    ACTIVE = "active"
+    PAUSED = "paused"  # by the reader, perhaps until a date
+    SUSPENDED = "suspended"  # by us, while their mailbox keeps refusing
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"  # gets no mail whatever anybody imports
+    ERASED = "erased"
+
+
+CANDIDATES = (State.ACTIVE, State.PAUSED, State.SUSPENDED, State.SUPPRESSED)
+"""The states an edition accounts for: the last three as skipped, with the state as the reason."""
+
+
+class AddressError(ValueError):
+    """This is no e-mail address; the text says what is wrong with it."""
+
+
+class Subscriber(SQLModel):
+    """One person, one row. ``cursor`` is the position in the log up to which they have been served."""
+
+    email: str = Field(max_length=320, unique=True)
+    name: str = Field(default="", max_length=200)
+    language: str = Field(default="nl", max_length=2)
+    timezone: str = Field(default="Europe/Amsterdam", max_length=64)
+    frequency: Frequency = Field(default=Frequency.WEEKLY, sa_type=String(10))
+    state: State = Field(default=State.PENDING, sa_type=String(20))
+    paused_until: datetime | None = Field(default=None, sa_type=Moment)
+    cursor: int = 0
+    confirmed_at: datetime | None = Field(default=None, sa_type=Moment)
+    created_at: datetime = Field(sa_type=Moment)
+
+    @field_validator("email")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return normal_address(value)
+
+    @field_validator("name")
+    @classmethod
+    def _is_one_line(cls, value: str) -> str:
+        return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+
+    @field_validator("language")
+    @classmethod
+    def _is_spoken_here(cls, value: str) -> str:
+        if value not in LANGUAGES:
+            raise ValueError(f"language {value!r} is not one of {', '.join(LANGUAGES)}")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        return zone_name(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A stored subscriber with the themes they follow."""
+
+    id: int
+    subscriber: Subscriber
+    interests: tuple[str, ...]
+
+
+class Consent(SQLModel):
+    """Proof that somebody asked for this: kept for good, never changed (GDPR article 7(1))."""
+
+    at: datetime = Field(sa_type=Moment)
+    action: str = Field(max_length=20)
+    source: str = Field(max_length=200)
+    text: str = ""
+    interests: str = ""
+    """The themes consented to, joined by ``;``, as they were."""
+
+
+def normal_address(value: str) -> str:
+    """An address in the one form we keep: trimmed, its domain lower-case and as A-labels.
+
+    The local part keeps its case, since only its host may judge it. Raises AddressError.
+    """
+    try:
+        found = validate_email(value.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise AddressError(f"{value.strip()!r} is no e-mail address: {error}") from None
+    return f"{found.local_part}@{found.ascii_domain}"
+
+
+def needs_smtputf8(address: str) -> bool:
+    """Whether only a server that speaks SMTPUTF8 (RFC 6531) can take mail for this address."""
+    return not address.isascii()
+
+
+def address_key(address: str, secret: bytes) -> str:
+    """A keyed hash that stands for an address where the address itself may not be kept.
+
+    Case is ignored throughout: a suppression must hold however the address is written next time.
+    """
+    return hmac.new(secret, address.casefold().encode(), hashlib.sha256).hexdigest()
+
+
+def zone_name(value: str) -> str:
+    """A time zone's name as the tz database has it. Raises ValueError for any other."""
+    if value not in _zones():
+        raise ValueError(f"time zone {value!r} is unknown; use a name like 'Europe/Amsterdam'")
+    return ZoneInfo(value).key
+
+
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
