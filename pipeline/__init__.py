@@ -1,0 +1,1 @@
+"""The shell: the only package with sockets, files, clocks and transactions."""

@@ -1,0 +1,266 @@
+"""The config: ``kennisportal.toml`` and the environment, checked before anything runs."""
+
+import os
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from feeds.duration import Duration
+from feeds.source import Source
+from feeds.sources import KINDS
+from feeds.theme import Theme, ThemeError, ThemeTree
+from pipeline.toml_lines import line_of
+from subscribers.frequency import Frequency, Schedule
+from subscribers.subscriber import AddressError, normal_address, zone_name
+
+CONFIG_NAME = "kennisportal.toml"
+TRANSPORTS = ("smtp", "smtps", "smtp+starttls", "maildir", "console")
+
+
+class ConfigError(Exception):
+    """The config can't be used; the text names the file, the line, the key and what to do."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _mailbox(value: Any) -> Any:
+    """``Name <address>`` or a bare address, checked."""
+    if not isinstance(value, str) or not value:
+        return value
+    if not value.isprintable():
+        raise ValueError("must be one line of plain text")
+    name, open_bracket, rest = value.rpartition("<")
+    address = rest.removesuffix(">") if open_bracket else value
+    try:
+        address = normal_address(address)
+    except AddressError as error:
+        raise ValueError(str(error)) from None
+    if not address.isascii():
+        raise ValueError(f"{address!r} must be an ASCII address, so that every server can bounce to it")
+    return f"{name.strip()} <{address}>" if name.strip() else address
+
+
+Mailbox = Annotated[str, BeforeValidator(_mailbox)]
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"{value!r} is no web address; write it like 'https://kennisportal.example'")
+    return value.rstrip("/")
+
+
+class SiteSettings(_Section):
+    name: str = Field(min_length=1, max_length=100)
+    base_url: str
+    language: Literal["nl", "en"] = "nl"
+    timezone: str = "Europe/Amsterdam"
+
+    _base_url = field_validator("base_url")(staticmethod(_http_url))
+    _timezone = field_validator("timezone")(staticmethod(zone_name))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def host(self) -> str:
+        """The name under which permanent ids are minted."""
+        return urlsplit(self.base_url).hostname or "localhost"
+
+
+class DatabaseSettings(_Section):
+    url: str = "sqlite:///var/kennisportal.db"
+
+
+class CollectSettings(_Section):
+    contact: str = ""
+    host_pause: Duration = timedelta(seconds=1)
+    allow_hosts: list[str] = []
+
+
+class PublishSettings(_Section):
+    directory: str = "var/public"
+    entries: int = Field(default=50, ge=1, le=1000)
+    hub: str = ""
+
+
+class WebSettings(_Section):
+    form_origins: list[str] = []
+
+
+class MailSettings(_Section):
+    sender: Mailbox = Field(alias="from", default="")
+    transactional_from: Mailbox = ""
+    reply_to: Mailbox = ""
+    postal_address: str = ""
+    transport: str = "smtp://localhost:25"
+    connections: int = Field(default=4, ge=1, le=64)
+    rate: float = Field(default=0, ge=0)
+    retry_for: Duration = timedelta(hours=24)
+    uncertain: Literal["accepted", "hold"] = "accepted"
+    uncertain_after: Duration = timedelta(hours=12)
+    bounce_domain: str = ""
+    secret_key_file: str = "var/secret.key"
+
+    @field_validator("transport")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if urlsplit(value).scheme not in TRANSPORTS:
+            schemes = ", ".join(f"{scheme}://" for scheme in TRANSPORTS)
+            raise ValueError(f"{value!r} is no transport; it must begin with one of {schemes}")
+        return value
+
+
+class Settings(BaseSettings):
+    """Everything the config says, validated. ``root`` is the directory that relative paths start from."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KENNISPORTAL_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    site: SiteSettings
+    database: DatabaseSettings = DatabaseSettings()
+    collect: CollectSettings = CollectSettings()
+    publish: PublishSettings = PublishSettings()
+    web: WebSettings = WebSettings()
+    mail: MailSettings = MailSettings()
+    theme: list[Theme] = []
+    source: list[Source] = []
+    digest: list[Schedule] = []
+    root: Path = Field(default=Path(), exclude=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+    @property
+    def tree(self) -> ThemeTree:
+        return ThemeTree(self.theme)
+
+    def path(self, value: str) -> Path:
+        """A path of the config, from the config file's own directory."""
+        return self.root / value
+
+    def schedule(self, frequency: Frequency) -> Schedule:
+        """The ``[[digest]]`` of a frequency; its defaults where the config has none."""
+        for schedule in self.digest:
+            if schedule.frequency is frequency:
+                return schedule
+        return Schedule(frequency=frequency)
+
+
+def load(path: Path) -> Settings:
+    """The settings in a config file. Raises ConfigError for the first thing that is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        tables = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: there is no such config; run 'kennisportal init' to make one, or name one with --config"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the config can't be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: this is not valid TOML: {error}") from None
+    try:
+        settings = Settings(**{**tables, "root": path.resolve().parent})
+    except ValidationError as error:
+        raise ConfigError(_explain(path, text, error)) from None
+    _check_references(path, text, settings)
+    return settings
+
+
+def _explain(path: Path, text: str, error: ValidationError) -> str:
+    """One line for the first of the errors: where it stands, what is wrong, and how many more there are."""
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    location = [part for part in first["loc"] if part != "root"]
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "this key is unknown; remove it or mend its name"
+    elif first["type"] == "missing":
+        message = "this key is missing; add it"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    variable = "KENNISPORTAL_" + "__".join(str(part).upper() for part in location)
+    place = f"${variable}" if variable in os.environ else _place(path, text, location)
+    return f"{place}: {message}{more}"
+
+
+def _place(path: Path, text: str, location: list[Any]) -> str:
+    line = line_of(text, location)
+    key = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in location)
+    return f"{path}:{line}: {key.replace('.[', '[')}" if line else f"{path}: {key.replace('.[', '[')}"
+
+
+def _check_references(path: Path, text: str, settings: Settings) -> None:
+    """What no single section can see: names that must exist, or must be the only one."""
+
+    def fail(location: list[Any], message: str) -> None:
+        raise ConfigError(f"{_place(path, text, location)}: {message}")
+
+    try:
+        tree = settings.tree
+    except ThemeError as error:
+        place = max(i for i, theme in enumerate(settings.theme) if theme.slug == error.slug)
+        fail(["theme", place, "slug"], str(error))
+    names: set[str] = set()
+    for number, source in enumerate(settings.source):
+        if source.name in names:
+            fail(
+                ["source", number, "name"],
+                f"source {source.name!r} stands twice; rename one",
+            )
+        names.add(source.name)
+        if source.kind not in KINDS:
+            fail(
+                ["source", number, "kind"],
+                f"{source.kind!r} is no kind of source; use {', '.join(KINDS)}",
+            )
+        for theme in source.themes:
+            if theme not in tree:
+                fail(["source", number, "themes"], f"theme {theme!r} does not exist")
+    seen: set[Frequency] = set()
+    for number, schedule in enumerate(settings.digest):
+        if schedule.frequency in seen:
+            fail(
+                ["digest", number, "frequency"],
+                f"{schedule.frequency} stands twice; remove one",
+            )
+        seen.add(schedule.frequency)
+    if settings.digest and not settings.mail.sender:
+        fail(
+            ["mail", "from"],
+            "digests need a sender; add from = 'Name <address>' to [mail]",
+        )

@@ -1,0 +1,1 @@
+"""The store: tables, transactions, and one repository for each noun."""

@@ -1,0 +1,193 @@
+"""Articles, the names they are known by, and their places in themes."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import delete, insert, update
+from sqlmodel import Session, col, func, select
+
+from feeds.article import Article, Visibility
+from feeds.classify import Placement
+from pipeline.store.tables import ArticleAlias, ArticleRow, ArticleTheme
+from subscribers.digest import Facts
+
+_BATCH = 500
+
+T = TypeVar("T")
+
+
+class Articles:
+    """The articles of one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, aliases: Collection[str]) -> dict[str, int]:
+        """Which of these aliases are known, and the article each one means."""
+        found: dict[str, int] = {}
+        for batch in batches(sorted(aliases)):
+            rows = self._session.exec(
+                select(ArticleAlias.alias, ArticleAlias.article_id).where(col(ArticleAlias.alias).in_(batch))
+            )
+            found.update(rows.all())
+        return found
+
+    def get(self, ids: Collection[int]) -> dict[int, Article]:
+        """These articles by id, in whatever state they are."""
+        found: dict[int, Article] = {}
+        for batch in batches(sorted(ids)):
+            rows = self._session.exec(select(ArticleRow).where(col(ArticleRow.id).in_(batch)))
+            found.update({row.id: row for row in rows if row.id is not None})
+        return found
+
+    def facts(self, ids: Collection[int]) -> tuple[dict[int, Facts], set[int]]:
+        """What composing needs of these articles, and which of them are not visible."""
+        facts: dict[int, Facts] = {}
+        hidden: set[int] = set()
+        for batch in batches(sorted(ids)):
+            scores: dict[int, dict[str, int]] = {}
+            for article, theme, score in self._session.exec(
+                select(ArticleTheme.article_id, ArticleTheme.theme, ArticleTheme.score).where(
+                    col(ArticleTheme.article_id).in_(batch)
+                )
+            ):
+                scores.setdefault(article, {})[theme] = score
+            for id, published, visibility in self._session.exec(
+                select(ArticleRow.id, ArticleRow.published, ArticleRow.visibility).where(
+                    col(ArticleRow.id).in_(batch)
+                )
+            ):
+                if id is not None:
+                    facts[id] = Facts(published, scores.get(id, {}))
+                    if visibility != Visibility.VISIBLE:
+                        hidden.add(id)
+        return facts, hidden
+
+    def of_source(self, source: str) -> dict[int, Visibility]:
+        """Every article that a source speaks for and has not withdrawn."""
+        rows = self._session.exec(
+            select(ArticleRow.id, ArticleRow.visibility).where(
+                ArticleRow.source == source,
+                ArticleRow.visibility != Visibility.WITHDRAWN,
+            )
+        )
+        return {id: Visibility(visibility) for id, visibility in rows if id is not None}
+
+    def released(self, now: datetime) -> list[int]:
+        """Embargoed articles whose moment has come, the oldest first."""
+        rows = self._session.exec(
+            select(ArticleRow.id)
+            .where(
+                ArticleRow.visibility == Visibility.WAITING,
+                col(ArticleRow.published) <= now,
+            )
+            .order_by(col(ArticleRow.published), col(ArticleRow.id))
+        )
+        return [id for id in rows if id is not None]
+
+    def add(self, article: Article) -> int:
+        """Store a new article; gives its id."""
+        row = ArticleRow(**article.model_dump())
+        self._session.add(row)
+        self._session.flush()
+        assert row.id is not None
+        return row.id
+
+    def revise(self, id: int, article: Article) -> None:
+        """Replace everything but the article's identity."""
+        values = article.model_dump(exclude={"uri", "source"})
+        self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(**values))
+
+    def show(self, id: int, visibility: Visibility) -> None:
+        self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(visibility=visibility))
+
+    def know_as(self, id: int, aliases: Iterable[str]) -> None:
+        """Let an article be found under these names too; a name already taken keeps its meaning."""
+        names = list(dict.fromkeys(aliases))
+        taken = self.find(names)
+        fresh = [{"alias": name, "article_id": id} for name in names if name not in taken]
+        if fresh:
+            self._session.exec(insert(ArticleAlias), params=fresh)
+
+    def themes(self, ids: Collection[int]) -> dict[int, dict[str, Placement]]:
+        """The places of these articles by theme slug, ancestors included."""
+        places: dict[int, dict[str, Placement]] = {id: {} for id in ids}
+        for batch in batches(sorted(ids)):
+            rows = self._session.exec(select(ArticleTheme).where(col(ArticleTheme.article_id).in_(batch)))
+            for row in rows:
+                places[row.article_id][row.theme] = Placement(row.score, tuple(row.evidence))
+        return places
+
+    def place(self, id: int, published: datetime, placements: Mapping[str, Placement]) -> None:
+        """Put an article in exactly these themes."""
+        self._session.exec(delete(ArticleTheme).where(col(ArticleTheme.article_id) == id))
+        rows = [
+            {
+                "article_id": id,
+                "theme": theme,
+                "score": placement.score,
+                "evidence": list(placement.evidence),
+                "published": published,
+            }
+            for theme, placement in placements.items()
+        ]
+        if rows:
+            self._session.exec(insert(ArticleTheme), params=rows)
+
+    def latest(self, theme: str | None, limit: int) -> list[tuple[int, Article]]:
+        """The visible articles of a theme (of all for None), the newest publication first."""
+        query = select(ArticleRow).where(ArticleRow.visibility == Visibility.VISIBLE)
+        if theme is None:
+            query = query.order_by(col(ArticleRow.published).desc(), col(ArticleRow.id).desc())
+        else:
+            query = (
+                query.join(ArticleTheme, col(ArticleTheme.article_id) == ArticleRow.id)
+                .where(ArticleTheme.theme == theme)
+                .order_by(
+                    col(ArticleTheme.published).desc(),
+                    col(ArticleTheme.article_id).desc(),
+                )
+            )
+        rows = self._session.exec(query.limit(limit))
+        return [(row.id, row) for row in rows if row.id is not None]
+
+    def count(self) -> dict[str, int]:
+        """How many visible articles each theme holds."""
+        rows = self._session.exec(
+            select(ArticleTheme.theme, func.count())
+            .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
+            .where(ArticleRow.visibility == Visibility.VISIBLE)
+            .group_by(ArticleTheme.theme)
+        )
+        return dict(rows.all())
+
+    def look_up(self, text: str) -> int | None:
+        """The article an administrator means: by number, by ``tag:`` id, or by an address it is known at."""
+        if text.isdigit():
+            return self._session.exec(select(ArticleRow.id).where(ArticleRow.id == int(text))).first()
+        return self._session.exec(
+            select(ArticleRow.id).where((ArticleRow.uri == text) | (ArticleRow.url == text))
+        ).first()
+
+    def all_ids(self) -> Iterator[Sequence[int]]:
+        """Every article's id, in batches, so that memory does not grow with the archive."""
+        last = 0
+        while True:
+            rows = self._session.exec(
+                select(ArticleRow.id)
+                .where(col(ArticleRow.id) > last)
+                .order_by(col(ArticleRow.id))
+                .limit(_BATCH)
+            ).all()
+            batch = [id for id in rows if id is not None]
+            if not batch:
+                return
+            yield batch
+            last = batch[-1]
+
+
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Slices small enough for one statement's parameters."""
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]

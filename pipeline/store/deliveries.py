@@ -1,0 +1,375 @@
+"""Deliveries: claimed before the hand-off, settled after it, counted at any moment."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, update
+from sqlmodel import Session, col, func, select
+
+from feeds.log import Kind
+from pipeline.store.tables import (
+    DeliveryRow,
+    EditionRow,
+    Segment,
+    SubscriberRow,
+    Suppression,
+)
+from subscribers.delivery import OPEN, Claim, DeliveryState, Settlement
+from subscribers.digest import Digest, Item
+from subscribers.edition import Cancel
+from subscribers.subscriber import State
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A delivery of one reader, as told to them or to an administrator."""
+
+    edition: str
+    state: DeliveryState
+    reason: str
+    reply: str
+    at: datetime
+    digest: Digest
+
+
+class Deliveries:
+    """The deliveries of one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def claim(self, edition: int, worker: str, limit: int, now: datetime) -> list[Claim]:
+        """Take up to ``limit`` deliveries in hand, and cancel those that must not be made any more.
+
+        Rule by rule: the reader must still be active and not suppressed, and must not have been
+        served past the delivery's start meanwhile. May return fewer than there are left.
+        """
+        rows = self._session.execute(
+            select(  # type: ignore[call-overload]
+                DeliveryRow.id,
+                DeliveryRow.subscriber_id,
+                DeliveryRow.segment_id,
+                DeliveryRow.attempts,
+                DeliveryRow.first_attempt,
+                DeliveryRow.from_position,
+                SubscriberRow.email,
+                SubscriberRow.name,
+                SubscriberRow.state,
+                SubscriberRow.cursor,
+                Suppression.address_key,
+            )
+            .join(SubscriberRow, col(SubscriberRow.id) == DeliveryRow.subscriber_id)
+            .outerjoin(Suppression, col(Suppression.address_key) == SubscriberRow.address_key)
+            .where(DeliveryRow.edition_id == edition, _ready(now))
+            .order_by(col(DeliveryRow.id))
+            .limit(limit)
+        ).all()
+        claims = []
+        for row in rows:
+            if row.address_key is not None:
+                self.cancel([row.id], State.SUPPRESSED, now)
+            elif row.state != State.ACTIVE:
+                self.cancel([row.id], row.state, now)
+            elif row.cursor != row.from_position:
+                self.cancel([row.id], Cancel.STALE, now)
+            else:
+                claims.append(
+                    Claim(
+                        row.id,
+                        row.subscriber_id,
+                        row.email,
+                        row.name,
+                        row.segment_id,
+                        row.attempts + 1,
+                        row.first_attempt or now,
+                    )
+                )
+        if claims:
+            self._session.execute(
+                update(DeliveryRow)
+                .where(col(DeliveryRow.id).in_([claim.id for claim in claims]))
+                .values(
+                    state=DeliveryState.IN_FLIGHT,
+                    worker=worker,
+                    attempts=DeliveryRow.attempts + 1,
+                    first_attempt=func.coalesce(DeliveryRow.first_attempt, now),
+                    changed_at=now,
+                )
+            )
+        return claims
+
+    def left(self, edition: int, now: datetime) -> int:
+        """How many deliveries of an edition could be claimed now."""
+        query = select(func.count()).where(DeliveryRow.edition_id == edition, _ready(now))
+        return self._session.exec(query).one()
+
+    def objection(self, delivery: int) -> str:
+        """Why the reader must not be mailed at this very moment; empty when they may be."""
+        row = self._session.execute(
+            select(SubscriberRow.state, Suppression.address_key)
+            .join(DeliveryRow, col(DeliveryRow.subscriber_id) == SubscriberRow.id)
+            .outerjoin(Suppression, col(Suppression.address_key) == SubscriberRow.address_key)
+            .where(DeliveryRow.id == delivery)
+        ).one()
+        if row.address_key is not None:
+            return str(State.SUPPRESSED)
+        return "" if row.state == State.ACTIVE else str(row.state)
+
+    def settle(self, settlements: Mapping[int, Settlement], now: datetime) -> None:
+        """Record what became of claimed deliveries; acceptance moves the readers' cursors."""
+        accepted = []
+        for id, settlement in settlements.items():
+            self._session.execute(
+                update(DeliveryRow)
+                .where(col(DeliveryRow.id) == id)
+                .values(
+                    state=settlement.state,
+                    reply=settlement.reply,
+                    reason=settlement.reason,
+                    retry_at=settlement.retry_at,
+                    worker="",
+                    changed_at=now,
+                )
+            )
+            if settlement.state is DeliveryState.ACCEPTED:
+                accepted.append(id)
+        self._advance(accepted)
+
+    def release(self, ids: Collection[int], now: datetime) -> None:
+        """Give back claims of which nothing was handed over; the attempt does not count."""
+        self._session.execute(
+            update(DeliveryRow)
+            .where(
+                col(DeliveryRow.id).in_(list(ids)),
+                col(DeliveryRow.state) == DeliveryState.IN_FLIGHT,
+            )
+            .values(
+                state=DeliveryState.PLANNED,
+                worker="",
+                attempts=DeliveryRow.attempts - 1,
+                changed_at=now,
+            )
+        )
+
+    def cancel_edition(self, edition: int, now: datetime) -> int:
+        """Cancel whatever of an edition has not been handed over."""
+        ids = self._session.exec(
+            select(DeliveryRow.id).where(
+                DeliveryRow.edition_id == edition,
+                col(DeliveryRow.state).in_([DeliveryState.PLANNED, DeliveryState.DEFERRED]),
+            )
+        ).all()
+        self.cancel([id for id in ids if id is not None], Cancel.CANCELLED, now)
+        return len(ids)
+
+    def workers_in_flight(self) -> set[str]:
+        """The workers that have deliveries in hand, alive or dead."""
+        rows = self._session.exec(
+            select(DeliveryRow.worker).where(DeliveryRow.state == DeliveryState.IN_FLIGHT).distinct()
+        )
+        return set(rows)
+
+    def abandon(self, worker: str, now: datetime) -> int:
+        """Mark what a dead worker had in hand as uncertain: it may or may not have been handed over."""
+        result = self._session.execute(
+            update(DeliveryRow)
+            .where(
+                col(DeliveryRow.worker) == worker,
+                col(DeliveryRow.state) == DeliveryState.IN_FLIGHT,
+            )
+            .values(
+                state=DeliveryState.UNCERTAIN,
+                reply="the process stopped between hand-off and record",
+                worker="",
+                changed_at=now,
+            )
+        )
+        return int(result.rowcount)  # type: ignore[attr-defined]
+
+    def uncertain(self, edition: int) -> list[tuple[int, str, datetime]]:
+        """The uncertain deliveries of an edition: id, address, since when."""
+        rows = self._session.exec(
+            select(DeliveryRow.id, SubscriberRow.email, DeliveryRow.changed_at)
+            .join(SubscriberRow, col(SubscriberRow.id) == DeliveryRow.subscriber_id)
+            .where(
+                DeliveryRow.edition_id == edition,
+                DeliveryRow.state == DeliveryState.UNCERTAIN,
+            )
+            .order_by(col(DeliveryRow.id))
+        )
+        return [(id, email, since) for id, email, since in rows if id is not None]
+
+    def uncertain_since(self, before: datetime) -> list[int]:
+        """Uncertain deliveries that nobody settled by hand before a moment."""
+        rows = self._session.exec(
+            select(DeliveryRow.id).where(
+                DeliveryRow.state == DeliveryState.UNCERTAIN,
+                col(DeliveryRow.changed_at) <= before,
+            )
+        )
+        return [id for id in rows if id is not None]
+
+    def accept(self, ids: Collection[int], now: datetime) -> None:
+        """Settle uncertain deliveries as accepted."""
+        self._session.execute(
+            update(DeliveryRow)
+            .where(col(DeliveryRow.id).in_(list(ids)))
+            .values(state=DeliveryState.ACCEPTED, changed_at=now)
+        )
+        self._advance(ids)
+
+    def again(self, ids: Collection[int], now: datetime) -> None:
+        """Settle uncertain deliveries by planning them anew; claiming checks them like any other."""
+        self._session.execute(
+            update(DeliveryRow)
+            .where(col(DeliveryRow.id).in_(list(ids)))
+            .values(state=DeliveryState.PLANNED, reply="", changed_at=now)
+        )
+
+    def count(self, edition: int) -> dict[str, int]:
+        """How many deliveries of an edition are in which state."""
+        rows = self._session.exec(
+            select(DeliveryRow.state, func.count())
+            .where(DeliveryRow.edition_id == edition)
+            .group_by(DeliveryRow.state)
+        )
+        return {str(state): number for state, number in rows}
+
+    def skips(self, edition: int) -> dict[str, int]:
+        """How many candidates of an edition got no delivery, by reason."""
+        rows = self._session.exec(
+            select(DeliveryRow.reason, func.count())
+            .where(
+                DeliveryRow.edition_id == edition,
+                DeliveryRow.state == DeliveryState.SKIPPED,
+            )
+            .group_by(DeliveryRow.reason)
+        )
+        return dict(rows.all())
+
+    def open(self, edition: int) -> int:
+        """How many deliveries of an edition are not settled yet."""
+        query = select(func.count()).where(
+            DeliveryRow.edition_id == edition, col(DeliveryRow.state).in_(OPEN)
+        )
+        return self._session.exec(query).one()
+
+    def digest(self, segment: int) -> Digest:
+        """What a segment holds."""
+        return _digest(self._session.exec(select(Segment.items).where(Segment.id == segment)).one())
+
+    def language(self, segment: int) -> str:
+        return self._session.exec(select(Segment.language).where(Segment.id == segment)).one()
+
+    def segments(self, edition: int) -> list[tuple[int, str, int]]:
+        """The segments of an edition: id, language, number of readers; the largest first."""
+        readers = func.count(col(DeliveryRow.id))
+        rows = self._session.exec(
+            select(Segment.id, Segment.language, readers)
+            .join(DeliveryRow, col(DeliveryRow.segment_id) == Segment.id)
+            .where(DeliveryRow.edition_id == edition)
+            .group_by(col(Segment.id), Segment.language)
+            .order_by(readers.desc(), col(Segment.id))
+        )
+        return [(id, language, number) for id, language, number in rows if id is not None]
+
+    def of_reader(self, subscriber: int, limit: int) -> list[Past]:
+        """A reader's last deliveries, the newest first."""
+        rows = self._session.execute(
+            select(DeliveryRow, EditionRow, Segment.items)
+            .join(EditionRow, col(EditionRow.id) == DeliveryRow.edition_id)
+            .outerjoin(Segment, col(Segment.id) == DeliveryRow.segment_id)
+            .where(DeliveryRow.subscriber_id == subscriber)
+            .order_by(col(DeliveryRow.id).desc())
+            .limit(limit)
+        )
+        past = []
+        for delivery, edition, items in rows:
+            n = f".{edition.n}" if edition.n > 1 else ""
+            past.append(
+                Past(
+                    f"{edition.frequency}/{edition.slot}{n}",
+                    DeliveryState(delivery.state),
+                    delivery.reason,
+                    delivery.reply,
+                    delivery.changed_at,
+                    _digest(items or []),
+                )
+            )
+        return past
+
+    def segment_of(self, edition: int, subscriber: int) -> int | None:
+        """The segment a reader is in, in this edition."""
+        return self._session.exec(
+            select(DeliveryRow.segment_id).where(
+                DeliveryRow.edition_id == edition,
+                DeliveryRow.subscriber_id == subscriber,
+            )
+        ).first()
+
+    def recipients(self, article: int, since: int) -> Iterator[int]:
+        """Everybody who was sent an article; ``since`` is a position before which it cannot have been."""
+        rows = self._session.exec(select(Segment.id, Segment.items).where(col(Segment.cutoff) >= since))
+        holding = [id for id, items in rows if any(item[0] == article for item in items)]
+        for segment in holding:
+            yield from self._session.exec(
+                select(DeliveryRow.subscriber_id).where(
+                    DeliveryRow.segment_id == segment,
+                    DeliveryRow.state == DeliveryState.ACCEPTED,
+                )
+            )
+
+    def cancel(self, ids: Collection[int], reason: str, now: datetime) -> None:
+        """Cancel planned or claimed deliveries."""
+        self._session.execute(
+            update(DeliveryRow)
+            .where(col(DeliveryRow.id).in_(list(ids)))
+            .values(
+                state=DeliveryState.CANCELLED,
+                reason=str(reason),
+                worker="",
+                changed_at=now,
+            )
+        )
+
+    def _advance(self, deliveries: Iterable[int]) -> None:
+        """Move the cursors of these deliveries' readers to the cutoff, never backwards."""
+        ids = list(deliveries)
+        if not ids:
+            return
+        cutoff = (
+            select(func.max(DeliveryRow.cutoff))
+            .where(
+                col(DeliveryRow.subscriber_id) == SubscriberRow.id,
+                col(DeliveryRow.id).in_(ids),
+            )
+            .scalar_subquery()
+        )
+        readers = select(DeliveryRow.subscriber_id).where(col(DeliveryRow.id).in_(ids))
+        self._session.execute(
+            update(SubscriberRow)
+            .where(col(SubscriberRow.id).in_(readers), col(SubscriberRow.cursor) < cutoff)
+            .values(cursor=cutoff)
+        )
+
+
+def as_items(digest: Digest) -> list[object]:
+    """A digest as a segment stores it."""
+    return [[item.article, str(item.kind), item.theme, list(item.also)] for item in digest]
+
+
+def _digest(items: Iterable[list[object]]) -> Digest:
+    return tuple(
+        Item(int(str(article)), Kind(str(kind)), str(theme), tuple(also))  # type: ignore[arg-type]
+        for article, kind, theme, also in items
+    )
+
+
+def _ready(now: datetime) -> ColumnElement[bool]:
+    planned = col(DeliveryRow.state) == DeliveryState.PLANNED
+    waited = and_(
+        col(DeliveryRow.state) == DeliveryState.DEFERRED,
+        col(DeliveryRow.retry_at) <= now,
+    )
+    return or_(planned, waited)

@@ -1,0 +1,129 @@
+"""The article log, as stored."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import insert, text
+from sqlmodel import Session, col, func, select
+
+from feeds.log import Entry, Kind
+from pipeline.store.articles import batches
+from pipeline.store.tables import LogRow, LogTheme
+
+_APPEND_LOCK = 0x6B656E6E  # any number, as long as every process uses the same
+
+
+class Log:
+    """The log in one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._locked = False
+
+    def append(self, article: int, kind: Kind, themes: Collection[str], at: datetime) -> int:
+        """Add an entry at the end; gives its position. Positions become visible in their order."""
+        self._lock()
+        row = LogRow(article_id=article, kind=kind, at=at)
+        self._session.add(row)
+        self._session.flush()
+        assert row.position is not None
+        if themes:
+            rows = [{"theme": theme, "position": row.position} for theme in sorted(themes)]
+            self._session.exec(insert(LogTheme), params=rows)
+        return row.position
+
+    def head(self) -> int:
+        """The last position; 0 for an empty log."""
+        return self._session.exec(select(func.max(LogRow.position))).one() or 0
+
+    def position_at(self, moment: datetime) -> int:
+        """The last position that was there at a moment."""
+        return (
+            self._session.exec(select(func.max(LogRow.position)).where(col(LogRow.at) <= moment)).one() or 0
+        )
+
+    def between(self, after: int, cutoff: int) -> list[Entry]:
+        """All entries in (after, cutoff], in order."""
+        rows = self._session.exec(
+            select(LogRow.position, LogRow.article_id, LogRow.kind)
+            .where(col(LogRow.position) > after, col(LogRow.position) <= cutoff)
+            .order_by(col(LogRow.position))
+        ).all()
+        themes = self._session.exec(
+            select(LogTheme.position, LogTheme.theme).where(
+                col(LogTheme.position) > after, col(LogTheme.position) <= cutoff
+            )
+        )
+        return _entries(rows, themes)
+
+    def introductions(self, articles: Collection[int], up_to: int) -> list[Entry]:
+        """The ``NEW`` entries of these articles at or below a position."""
+        found: list[Entry] = []
+        for batch in batches(sorted(articles)):
+            rows = self._session.exec(
+                select(LogRow.position, LogRow.article_id, LogRow.kind)
+                .where(
+                    col(LogRow.article_id).in_(batch),
+                    LogRow.kind == Kind.NEW,
+                    col(LogRow.position) <= up_to,
+                )
+                .order_by(col(LogRow.position))
+            ).all()
+            themes = self._session.exec(
+                select(LogTheme.position, LogTheme.theme).where(
+                    col(LogTheme.position).in_([position for position, _, _ in rows])
+                )
+            )
+            found.extend(_entries(rows, themes))
+        return found
+
+    def of_article(self, article: int) -> list[Entry]:
+        """Everything that ever happened to one article."""
+        rows = self._session.exec(
+            select(LogRow.position, LogRow.article_id, LogRow.kind)
+            .where(LogRow.article_id == article)
+            .order_by(col(LogRow.position))
+        ).all()
+        themes = self._session.exec(
+            select(LogTheme.position, LogTheme.theme).where(
+                col(LogTheme.position).in_([position for position, _, _ in rows])
+            )
+        )
+        return _entries(rows, themes)
+
+    def introduced(self, article: int) -> bool:
+        """Whether the log has presented this article to the world before."""
+        query = select(LogRow.position).where(
+            LogRow.article_id == article,
+            col(LogRow.kind).in_([Kind.NEW, Kind.BACKFILL]),
+        )
+        return self._session.exec(query.limit(1)).first() is not None
+
+    def last_change(self, theme: str | None) -> tuple[int, datetime | None]:
+        """The position and moment of the last entry for a theme (of all for None)."""
+        query = select(LogRow.position, LogRow.at).order_by(col(LogRow.position).desc()).limit(1)
+        if theme is not None:
+            last = select(func.max(LogTheme.position)).where(LogTheme.theme == theme).scalar_subquery()
+            query = query.where(col(LogRow.position) == last)
+        row = self._session.exec(query).first()
+        return (row[0] or 0, row[1]) if row else (0, None)
+
+    def _lock(self) -> None:
+        """On PostgreSQL, one appender at a time until commit, so that no reader sees 12 before 11.
+
+        SQLite has only one writer anyway.
+        """
+        if not self._locked and self._session.get_bind().dialect.name == "postgresql":
+            self._session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
+        self._locked = True
+
+
+def _entries(rows: Sequence[tuple[int | None, int, str]], themes: Iterable[tuple[int, str]]) -> list[Entry]:
+    named: dict[int, set[str]] = {}
+    for position, theme in themes:
+        named.setdefault(position, set()).add(theme)
+    return [
+        Entry(position, article, Kind(kind), frozenset(named.get(position, ())))
+        for position, article, kind in rows
+        if position is not None
+    ]

@@ -1,0 +1,46 @@
+"""The small things: ticks of schedules, facts about the installation, and the audit log."""
+
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from pipeline.store.tables import AuditRow, Fact, Tick
+
+
+class Register:
+    """Ticks, facts and the audit log in one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def tick(self, schedule: str, slot: str, at: datetime) -> bool:
+        """Claim a slot of a schedule; False when somebody already has."""
+        try:
+            with self._session.begin_nested():
+                self._session.add(Tick(schedule=schedule, slot=slot, at=at))
+        except IntegrityError:
+            return False
+        return True
+
+    def first_tick(self, schedule: str) -> datetime | None:
+        """When a schedule first ran here."""
+        query = select(Tick.at).where(Tick.schedule == schedule).order_by(col(Tick.at)).limit(1)
+        return self._session.exec(query).first()
+
+    def fact(self, name: str) -> str:
+        """A value by name; empty where it was never set."""
+        row = self._session.get(Fact, name)
+        return row.value if row else ""
+
+    def set_fact(self, name: str, value: str) -> None:
+        row = self._session.get(Fact, name) or Fact(name=name, value=value)
+        row.value = value
+        self._session.add(row)
+
+    def audit(self, at: datetime, who: str, action: str, what: str) -> None:
+        """Write down who did what."""
+        self._session.add(AuditRow(at=at, who=who, action=action, what=what))
+
+    def audited(self, limit: int) -> list[AuditRow]:
+        return list(self._session.exec(select(AuditRow).order_by(col(AuditRow.id).desc()).limit(limit)))

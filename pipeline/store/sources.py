@@ -1,0 +1,54 @@
+"""What is remembered of each source."""
+
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from feeds.source import Memory, Validators
+from pipeline.store.tables import SourceState
+
+
+class Sources:
+    """The sources' memory in one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def memory(self, name: str) -> Memory:
+        """What is remembered of a source; blank for one never looked at."""
+        return _memory(self._row(name))
+
+    def all(self) -> dict[str, Memory]:
+        return {row.name: _memory(row) for row in self._session.exec(select(SourceState))}
+
+    def succeeded(self, name: str, at: datetime, validators: Validators | None) -> None:
+        """A look at a source went well; ``None`` keeps the validators it had."""
+        state = self._row(name)
+        state.first_collected = state.first_collected or at
+        state.last_looked = at
+        state.failures = 0
+        state.error = ""
+        if validators is not None:
+            state.etag = validators.etag
+            state.last_modified = validators.last_modified
+        self._session.add(state)
+
+    def failed(self, name: str, at: datetime, error: str) -> None:
+        state = self._row(name)
+        state.last_looked = at
+        state.failures += 1
+        state.error = error
+        self._session.add(state)
+
+    def _row(self, name: str) -> SourceState:
+        return self._session.get(SourceState, name) or SourceState(name=name)
+
+
+def _memory(row: SourceState) -> Memory:
+    return Memory(
+        Validators(row.etag, row.last_modified),
+        row.first_collected,
+        row.last_looked,
+        row.failures,
+        row.error,
+    )

@@ -1,0 +1,175 @@
+"""Subscribers, their interests and consent, and the addresses that get no mail."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session, col, func, select
+
+from pipeline.store.tables import (
+    ConsentRow,
+    DeliveryRow,
+    InterestSet,
+    SubscriberRow,
+    Suppression,
+)
+from subscribers.delivery import REPLACEABLE, DeliveryState
+from subscribers.interest import set_key
+from subscribers.subscriber import Consent, Reader, State, Subscriber, address_key
+
+
+class Subscribers:
+    """The subscribers of one transaction. ``suppression_key`` makes the hashes that outlive an address."""
+
+    def __init__(self, session: Session, suppression_key: bytes) -> None:
+        self._session = session
+        self._key = suppression_key
+        self._sets: dict[tuple[str, ...], int] = {}
+
+    def add(self, subscriber: Subscriber, interests: Sequence[str]) -> int:
+        """Store a new subscriber; gives the id. The address must not be taken."""
+        row = SubscriberRow(
+            **subscriber.model_dump(),
+            address_key=self._hash(subscriber.email),
+            interest_set_id=self.interest_set(interests),
+        )
+        self._session.add(row)
+        self._session.flush()
+        assert row.id is not None
+        return row.id
+
+    def edit(self, id: int, subscriber: Subscriber, interests: Sequence[str]) -> None:
+        """Replace what a subscriber said about themselves; the address and the cursor stay."""
+        values = subscriber.model_dump(exclude={"email", "cursor", "created_at"})
+        values["interest_set_id"] = self.interest_set(interests)
+        self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(**values))
+
+    def interest_set(self, interests: Sequence[str]) -> int:
+        """The id of a choice of themes, made on first use."""
+        chosen = tuple(interests)
+        if chosen not in self._sets:
+            key = set_key(chosen)
+            row = self._session.exec(select(InterestSet).where(InterestSet.key == key)).first()
+            if row is None:
+                row = InterestSet(key=key, themes=list(chosen))
+                self._session.add(row)
+                self._session.flush()
+            assert row.id is not None
+            self._sets[chosen] = row.id
+        return self._sets[chosen]
+
+    def by_email(self, email: str) -> Reader | None:
+        """The subscriber at an address, however it is written; None for nobody."""
+        return self._one(SubscriberRow.address_key == self._hash(email))
+
+    def by_id(self, id: int) -> Reader | None:
+        return self._one(SubscriberRow.id == id)
+
+    def everyone(self, state: State | None = None, theme: str = "") -> Iterator[Reader]:
+        """All subscribers by id, streamed; of one state or following one theme where given."""
+        query = (
+            select(SubscriberRow, InterestSet.themes)
+            .join(InterestSet, col(InterestSet.id) == SubscriberRow.interest_set_id)
+            .order_by(col(SubscriberRow.id))
+            .execution_options(yield_per=500)
+        )
+        if state is not None:
+            query = query.where(SubscriberRow.state == state)
+        for row, themes in self._session.exec(query):
+            if row.id is not None and (not theme or theme in themes):
+                yield Reader(row.id, row, tuple(themes))
+
+    def count(self) -> dict[str, int]:
+        """How many subscribers are in which state."""
+        rows = self._session.exec(select(SubscriberRow.state, func.count()).group_by(SubscriberRow.state))
+        return {str(state): number for state, number in rows}
+
+    def followed(self) -> set[str]:
+        """Every theme that somebody follows who is not gone."""
+        rows = self._session.exec(
+            select(InterestSet.themes)
+            .join(SubscriberRow, col(SubscriberRow.interest_set_id) == InterestSet.id)
+            .where(col(SubscriberRow.state).not_in([State.UNSUBSCRIBED, State.ERASED]))
+            .distinct()
+        )
+        return {theme for themes in rows for theme in themes}
+
+    def zones(self, frequency: str) -> list[str]:
+        """The time zones in which readers of a frequency live."""
+        rows = self._session.exec(
+            select(SubscriberRow.timezone).where(SubscriberRow.frequency == frequency).distinct()
+        )
+        return sorted(rows)
+
+    def consent(self, id: int, consent: Consent) -> None:
+        """Add a line of proof. Lines are never changed."""
+        self._session.add(ConsentRow(**consent.model_dump(), subscriber_id=id))
+
+    def consents(self, id: int) -> list[Consent]:
+        rows = self._session.exec(
+            select(ConsentRow).where(ConsentRow.subscriber_id == id).order_by(col(ConsentRow.id))
+        )
+        return list(rows)
+
+    def wake(self, now: datetime) -> None:
+        """End the pauses whose date has come."""
+        self._session.execute(
+            update(SubscriberRow)
+            .where(
+                col(SubscriberRow.state) == State.PAUSED,
+                col(SubscriberRow.paused_until) <= now,
+            )
+            .values(state=State.ACTIVE, paused_until=None)
+        )
+
+    def leave(self, id: int, state: State, reason: str, at: datetime) -> None:
+        """Stop mailing somebody at once: mail already planned for them is cancelled."""
+        self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(state=state))
+        self._session.execute(
+            update(DeliveryRow)
+            .where(
+                col(DeliveryRow.subscriber_id) == id,
+                col(DeliveryRow.state).in_(REPLACEABLE),
+            )
+            .values(state=DeliveryState.CANCELLED, reason=reason, changed_at=at)
+        )
+
+    def set_state(self, id: int, state: State) -> None:
+        self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(state=state))
+
+    def suppress(self, email: str, reason: str, at: datetime) -> None:
+        """Keep an address from ever being mailed, subscriber or not."""
+        key = self._hash(email)
+        if self._session.get(Suppression, key) is None:
+            self._session.add(Suppression(address_key=key, reason=reason, at=at))
+        reader = self.by_email(email)
+        if reader is not None and reader.subscriber.state != State.ERASED:
+            self.leave(reader.id, State.SUPPRESSED, str(State.SUPPRESSED), at)
+
+    def unsuppress(self, email: str) -> bool:
+        """Lift a suppression; False where there was none."""
+        row = self._session.get(Suppression, self._hash(email))
+        if row is not None:
+            self._session.delete(row)
+        return row is not None
+
+    def suppressed(self, emails: Iterable[str]) -> set[str]:
+        """Which of these addresses get no mail."""
+        by_key = {self._hash(email): email for email in emails}
+        found = self._session.exec(
+            select(Suppression.address_key).where(col(Suppression.address_key).in_(list(by_key)))
+        )
+        return {by_key[key] for key in found}
+
+    def _hash(self, email: str) -> str:
+        return address_key(email, self._key)
+
+    def _one(self, condition: object) -> Reader | None:
+        row = self._session.exec(
+            select(SubscriberRow, InterestSet.themes)
+            .join(InterestSet, col(InterestSet.id) == SubscriberRow.interest_set_id)
+            .where(condition)  # type: ignore[arg-type]
+        ).first()
+        if row is None or row[0].id is None:
+            return None
+        return Reader(row[0].id, row[0], tuple(row[1]))

@@ -1,0 +1,266 @@
+"""The tables. Fields that are also domain values come from the data models in ``feeds`` and ``subscribers``.
+
+Table models don't validate: build the data model first, then store it.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlmodel import JSON, Field, SQLModel, String
+
+from feeds.article import Article
+from feeds.log import Kind
+from feeds.moment import Moment
+from subscribers.delivery import OPEN, DeliveryState
+from subscribers.edition import EditionState
+from subscribers.subscriber import Consent, Subscriber
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# Ids of readers, articles and log entries stand in links and cursors: they are never used again.
+_NO_REUSE = {"sqlite_autoincrement": True}
+
+
+def _one_of(column: str, values: Any) -> CheckConstraint:
+    names = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({names})", name=column)
+
+
+class SourceState(SQLModel, table=True):
+    """What is remembered of a source between two looks at it."""
+
+    __tablename__ = "source"
+
+    name: str = Field(primary_key=True, max_length=100)
+    etag: str = ""
+    last_modified: str = ""
+    first_collected: datetime | None = Field(default=None, sa_type=Moment)
+    last_looked: datetime | None = Field(default=None, sa_type=Moment)
+    failures: int = 0
+    error: str = ""
+
+
+class ArticleRow(Article, table=True):
+    __tablename__ = "article"
+    __table_args__ = (
+        Index("ix_article_visibility_published", "visibility", "published", "id"),
+        _NO_REUSE,
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+
+
+class ArticleAlias(SQLModel, table=True):
+    """A name under which an article was seen: its guid in a source, or its canonical URL."""
+
+    __tablename__ = "article_alias"
+
+    alias: str = Field(primary_key=True, max_length=120)
+    article_id: int = Field(foreign_key="article.id", index=True)
+
+
+class ArticleTheme(SQLModel, table=True):
+    """An article's place in a theme, ancestors included; evidence only where it is there directly.
+
+    ``published`` repeats the article's, so that a feed is one range of one index.
+    """
+
+    __tablename__ = "article_theme"
+    __table_args__ = (Index("ix_article_theme_theme_published", "theme", "published", "article_id"),)
+
+    article_id: int = Field(primary_key=True, foreign_key="article.id")
+    theme: str = Field(primary_key=True, max_length=60)
+    score: int = 0
+    evidence: list[str] = Field(default_factory=list, sa_type=JSON)
+    published: datetime = Field(sa_type=Moment)
+
+
+class LogRow(SQLModel, table=True):
+    """The article log. Only ever appended to."""
+
+    __tablename__ = "log"
+    __table_args__ = (_one_of("kind", Kind), _NO_REUSE)
+
+    position: int | None = Field(default=None, primary_key=True)
+    article_id: int = Field(foreign_key="article.id", index=True)
+    kind: Kind = Field(sa_type=String(20))
+    at: datetime = Field(sa_type=Moment)
+
+
+class LogTheme(SQLModel, table=True):
+    __tablename__ = "log_theme"
+    __table_args__ = (Index("ix_log_theme_position", "position"),)
+
+    theme: str = Field(primary_key=True, max_length=60)
+    position: int = Field(primary_key=True, foreign_key="log.position")
+
+
+class FeedCursor(SQLModel, table=True):
+    """How far a theme's published documents follow the log, and from which config they were made."""
+
+    __tablename__ = "feed_cursor"
+
+    theme: str = Field(primary_key=True, max_length=60)
+    position: int = 0
+    made_from: str = Field(default="", max_length=64)
+
+
+class InterestSet(SQLModel, table=True):
+    """A choice of themes, shared by everybody who made it."""
+
+    __tablename__ = "interest_set"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(max_length=32, unique=True)
+    themes: list[str] = Field(default_factory=list, sa_type=JSON)
+
+
+class SubscriberRow(Subscriber, table=True):
+    __tablename__ = "subscriber"
+    __table_args__ = (
+        Index("ix_subscriber_plan", "frequency", "timezone", "state"),
+        _NO_REUSE,
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    address_key: str = Field(max_length=64, unique=True)
+    interest_set_id: int = Field(foreign_key="interest_set.id", index=True)
+
+
+class ConsentRow(Consent, table=True):
+    __tablename__ = "consent"
+
+    id: int | None = Field(default=None, primary_key=True)
+    subscriber_id: int = Field(foreign_key="subscriber.id", index=True)
+
+
+class Suppression(SQLModel, table=True):
+    """An address that gets no mail, known only by its keyed hash."""
+
+    __tablename__ = "suppression"
+
+    address_key: str = Field(primary_key=True, max_length=64)
+    reason: str = Field(max_length=200)
+    at: datetime = Field(sa_type=Moment)
+
+
+class EditionRow(SQLModel, table=True):
+    __tablename__ = "edition"
+    __table_args__ = (
+        UniqueConstraint("frequency", "slot", "n"),
+        _one_of("state", EditionState),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    frequency: str = Field(max_length=10)
+    slot: str = Field(max_length=40)
+    n: int = 1
+    day: date
+    state: EditionState = Field(sa_type=String(20))
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class Wave(SQLModel, table=True):
+    """The readers of an edition for whom it is due at the same instant, planned together."""
+
+    __tablename__ = "wave"
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition_id: int = Field(foreign_key="edition.id", index=True)
+    due: datetime = Field(sa_type=Moment)
+    planned_at: datetime = Field(sa_type=Moment)
+    cutoff: int
+    candidates: int = 0
+    nothing_due: int = 0
+
+
+class Segment(SQLModel, table=True):
+    """Readers whose digest holds the same items in the same sections.
+
+    ``items`` is a list of ``[article, kind, theme, [also…]]``, in reading order.
+    """
+
+    __tablename__ = "segment"
+
+    id: int | None = Field(default=None, primary_key=True)
+    wave_id: int = Field(foreign_key="wave.id", index=True)
+    language: str = Field(max_length=2)
+    cutoff: int
+    items: list[Any] = Field(default_factory=list, sa_type=JSON)
+
+
+_OPEN = text("state IN ({})".format(", ".join(f"'{state}'" for state in OPEN)))
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One subscriber in one edition."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("edition_id", "subscriber_id"),
+        Index(
+            "uq_delivery_open",
+            "subscriber_id",
+            unique=True,
+            sqlite_where=_OPEN,
+            postgresql_where=_OPEN,
+        ),
+        Index("ix_delivery_state", "edition_id", "state"),
+        _one_of("state", DeliveryState),
+        _NO_REUSE,
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition_id: int = Field(foreign_key="edition.id")
+    wave_id: int = Field(foreign_key="wave.id")
+    segment_id: int | None = Field(default=None, foreign_key="segment.id", index=True)
+    subscriber_id: int = Field(foreign_key="subscriber.id", index=True)
+    state: DeliveryState = Field(sa_type=String(20))
+    reason: str = Field(default="", max_length=30)
+    reply: str = Field(default="", sa_type=Text)
+    from_position: int = 0
+    cutoff: int = 0
+    attempts: int = 0
+    first_attempt: datetime | None = Field(default=None, sa_type=Moment)
+    retry_at: datetime | None = Field(default=None, sa_type=Moment)
+    worker: str = Field(default="", max_length=40)
+    superseded_by: int | None = Field(default=None, index=True)
+    changed_at: datetime = Field(sa_type=Moment)
+
+
+class Tick(SQLModel, table=True):
+    """A slot of a schedule that was acted on: its uniqueness makes a double tick harmless."""
+
+    __tablename__ = "tick"
+
+    schedule: str = Field(primary_key=True, max_length=60)
+    slot: str = Field(primary_key=True, max_length=60)
+    at: datetime = Field(sa_type=Moment)
+
+
+class Fact(SQLModel, table=True):
+    """Single values about the installation itself."""
+
+    __tablename__ = "fact"
+
+    name: str = Field(primary_key=True, max_length=60)
+    value: str = Field(sa_type=Text)
+
+
+class AuditRow(SQLModel, table=True):
+    """Who did what, by command."""
+
+    __tablename__ = "audit"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=Moment)
+    who: str = Field(max_length=100)
+    action: str = Field(max_length=60)
+    what: str = Field(default="", sa_type=Text)

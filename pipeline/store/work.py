@@ -1,0 +1,102 @@
+"""One transaction with every repository on it: what a step loads from and writes to."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+
+from sqlmodel import Session
+
+from pipeline.store.articles import Articles
+from pipeline.store.deliveries import Deliveries
+from pipeline.store.editions import Editions
+from pipeline.store.log import Log
+from pipeline.store.planning import WavePlan
+from pipeline.store.publication import Publication
+from pipeline.store.register import Register
+from pipeline.store.session import Database
+from pipeline.store.sources import Sources
+from pipeline.store.subscribers import Subscribers
+
+
+class Work:
+    """The repositories of one transaction, each made when it is first asked for."""
+
+    def __init__(self, session: Session, suppression_key: bytes) -> None:
+        self.session = session
+        self._suppression_key = suppression_key
+
+    @cached_property
+    def articles(self) -> Articles:
+        return Articles(self.session)
+
+    @cached_property
+    def log(self) -> Log:
+        return Log(self.session)
+
+    @cached_property
+    def sources(self) -> Sources:
+        return Sources(self.session)
+
+    @cached_property
+    def publication(self) -> Publication:
+        return Publication(self.session)
+
+    @cached_property
+    def subscribers(self) -> Subscribers:
+        return Subscribers(self.session, self._suppression_key)
+
+    @cached_property
+    def editions(self) -> Editions:
+        return Editions(self.session)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self.session)
+
+    @cached_property
+    def register(self) -> Register:
+        return Register(self.session)
+
+    def plan(
+        self,
+        *,
+        edition: int,
+        wave: int,
+        frequency: str,
+        zones: Iterable[str] | None,
+        confirmed_by: datetime | None,
+        cutoff: int,
+        now: datetime,
+    ) -> WavePlan:
+        """The planning of one wave in this transaction."""
+        return WavePlan(
+            self.session,
+            edition=edition,
+            wave=wave,
+            frequency=frequency,
+            zones=zones,
+            confirmed_by=confirmed_by,
+            cutoff=cutoff,
+            now=now,
+        )
+
+
+class Store:
+    """Where work begins: for reading, or for writing."""
+
+    def __init__(self, database: Database, suppression_key: bytes) -> None:
+        self._database = database
+        self._suppression_key = suppression_key
+
+    @contextmanager
+    def read(self) -> Iterator[Work]:
+        """One consistent view; nothing written in it is kept."""
+        with self._database.read() as session:
+            yield Work(session, self._suppression_key)
+
+    @contextmanager
+    def write(self) -> Iterator[Work]:
+        """One transaction: all of it is kept when the block ends, nothing when it raises."""
+        with self._database.write() as session:
+            yield Work(session, self._suppression_key)
