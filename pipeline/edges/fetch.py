@@ -1,0 +1,21 @@
+"""Getting what a source asks for, wherever it is."""
+
+from pathlib import Path
+
+import anyio.to_thread
+
+from feeds.source import FolderRequest, HttpRequest, NotModified, Payload, Request
+from pipeline.edges.folder import read_folder
+from pipeline.edges.http import Fetcher
+
+
+async def fetch(request: Request, fetcher: Fetcher, root: Path) -> Payload | NotModified:
+    """The answer to any kind of request; SourceError where there is none.
+
+    Paths are relative to ``root``, the directory of the config file.
+    """
+    match request:
+        case HttpRequest():
+            return await fetcher.fetch(request)
+        case FolderRequest():
+            return await anyio.to_thread.run_sync(read_folder, request, root)

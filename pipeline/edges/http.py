@@ -1,0 +1,281 @@
+"""The one door to the web: fetches what sources ask for, from public addresses, within limits.
+
+fetch ─▶ a turn at the host ─▶ resolve, check, connect ─▶ answer ─▶ Payload
+           ▲                                                │
+           └──────────── a redirect: the next hop ──────────┘
+"""
+
+import http.cookiejar
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+import anyio
+import httpcore2
+import httpx2
+
+from feeds.markup import one_line, shorten
+from feeds.source import HttpRequest, NotModified, Payload, SourceError, Validators
+from pipeline.edges.addresses import CheckedBackend, Refused
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ADVICE = {
+    401: "it asks for a password; put it in the url as https://user:password@…",
+    403: "the server refuses us; ask its owner to let us in",
+    404: "there is nothing there; correct the url of this source",
+    410: "it is gone for good; remove this source",
+    429: "the server wants fewer requests; give this source a longer 'every'",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one fetch may take: seconds, bytes after decompression, and redirects."""
+
+    connect: float = 10.0
+    total: float = 60.0
+    size: int = 20_000_000
+    redirects: int = 5
+
+
+@dataclass(slots=True)
+class _Host:
+    """One request at a time; ``free_at`` is when the next may start."""
+
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    free_at: float = 0.0
+
+
+class Fetcher:
+    """Fetches politely and safely; an async context manager, shared by all sources of a run.
+
+    ``contact`` is the address or page in our User-Agent. ``allow_hosts`` may resolve to private or
+    loopback addresses; no other host may. Between two requests to a host lies ``host_pause``.
+    """
+
+    def __init__(
+        self,
+        *,
+        contact: str,
+        allow_hosts: Collection[str] = (),
+        host_pause: timedelta = timedelta(seconds=1),
+        limits: Limits = Limits(),
+    ) -> None:
+        self._limits = limits
+        self._pause = host_pause.total_seconds()
+        self._hosts: dict[str, _Host] = {}
+        agent = f"Kennisportal (+{contact})" if contact else "Kennisportal"
+        self._client = httpx2.AsyncClient(
+            transport=_Transport(CheckedBackend(allow_hosts)),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx2.Timeout(limits.total, connect=limits.connect),
+            headers={"User-Agent": agent},
+            # A cookie would follow us from visit to visit and from source to source.
+            cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    async def fetch(self, request: HttpRequest) -> Payload | NotModified:
+        """The document at the request's URL. SourceError, in one line, for everything that goes wrong.
+
+        ``NotModified`` only where validators were sent along.
+        """
+        address = _parse(request.url, request.url)
+        left = self._limits.total
+        for _ in range(self._limits.redirects + 1):
+            async with self._turn(address.host):
+                started = anyio.current_time()
+                answer = await self._ask(request, address, left)
+                left -= anyio.current_time() - started
+            if not isinstance(answer, httpx2.URL):
+                return answer
+            address = answer
+        raise SourceError(
+            f"{_shown(request.url)} redirects more than {self._limits.redirects} times; "
+            "open it in a browser and give the address it ends at"
+        )
+
+    @asynccontextmanager
+    async def _turn(self, name: str) -> AsyncIterator[None]:
+        host = self._hosts.setdefault(name, _Host())
+        async with host.lock:
+            await anyio.sleep(max(0.0, host.free_at - anyio.current_time()))
+            try:
+                yield
+            finally:
+                host.free_at = anyio.current_time() + self._pause
+
+    async def _ask(
+        self, request: HttpRequest, address: httpx2.URL, seconds: float
+    ) -> Payload | NotModified | httpx2.URL:
+        """One hop: what came, or where to ask next."""
+        shown = _shown(address)
+        try:
+            with anyio.fail_after(max(0.0, seconds)):
+                headers = _headers(request)
+                async with self._client.stream("GET", address, headers=headers) as response:
+                    return await self._answer(request, address, response)
+        except Refused as error:
+            raise SourceError(
+                f"{shown} is at a private or local address ({error}); "
+                f"if that is meant, add {address.host!r} to allow_hosts in [collect]"
+            ) from None
+        except (TimeoutError, httpx2.TimeoutException, httpcore2.TimeoutException):
+            raise SourceError(
+                f"{shown} gave no full answer within {self._limits.total:g} seconds; we try again later"
+            ) from None
+        except (httpx2.ConnectError, httpcore2.ConnectError) as error:
+            raise SourceError(
+                f"{shown} can't be reached ({_fault(error)}); check the address, or try again later"
+            ) from None
+        except httpx2.DecodingError:
+            raise SourceError(
+                f"{shown} sent compressed data that is damaged; tell the owner of the site"
+            ) from None
+        except (
+            httpx2.HTTPError,
+            httpx2.InvalidURL,
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+        ) as error:
+            raise SourceError(f"{shown} broke off its answer ({_fault(error)}); we try again later") from None
+
+    async def _answer(
+        self, request: HttpRequest, address: httpx2.URL, response: httpx2.Response
+    ) -> Payload | NotModified | httpx2.URL:
+        status = response.status_code
+        if status == 304 and request.validators != Validators():
+            return NotModified()
+        if status in _REDIRECTS:
+            return _next(address, response.headers.get("Location", ""))
+        if not 200 <= status < 300:
+            advice = _ADVICE.get(status) or (
+                "the server has a problem; we try again later" if status >= 500 else "check the address"
+            )
+            raise SourceError(f"{_shown(address)} answered {status}: {advice}")
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > self._limits.size:
+                raise SourceError(
+                    f"{_shown(address)} is larger than {self._limits.size:,} bytes; "
+                    "give the address of a feed with fewer entries"
+                )
+        bare = _shown(address)
+        return Payload(
+            documents={bare: bytes(body)},
+            base=bare,
+            content_type=_header(response, "Content-Type"),
+            validators=Validators(_header(response, "ETag"), _header(response, "Last-Modified")),
+        )
+
+
+class _Transport(httpx2.AsyncBaseTransport):
+    """httpx2's transport over a network backend of ours, which its own has no way to take."""
+
+    def __init__(self, backend: httpcore2.AsyncNetworkBackend) -> None:
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            max_connections=100,
+            max_keepalive_connections=20,
+            keepalive_expiry=5.0,
+            network_backend=backend,
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        response = await self._pool.handle_async_request(
+            httpcore2.Request(
+                method=request.method,
+                url=httpcore2.URL(
+                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx2.Response(
+            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
+        )
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+class _Body(httpx2.AsyncByteStream):
+    def __init__(self, response: httpcore2.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._response.aiter_stream():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+def _parse(url: str, shown: str) -> httpx2.URL:
+    try:
+        address = httpx2.URL(url)
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise SourceError(f"{_printable(shown)} is no address ({_fault(error)}); correct it") from None
+    if address.scheme not in ("http", "https") or not address.host:
+        raise SourceError(f"{_printable(shown)} is no http or https address; correct it")
+    return address
+
+
+def _next(address: httpx2.URL, location: str) -> httpx2.URL:
+    try:
+        target = str(address.join(location)) if location else ""
+    except (httpx2.InvalidURL, ValueError):
+        target = ""
+    if not target:
+        raise SourceError(f"{_shown(address)} redirects to no address; check it in a browser")
+    return _parse(target, f"{_shown(address)} redirects to {location}, which")
+
+
+def _headers(request: HttpRequest) -> dict[str, str]:
+    headers = {"Accept": request.accept}
+    if request.validators.etag:
+        headers["If-None-Match"] = request.validators.etag
+    if request.validators.last_modified:
+        headers["If-Modified-Since"] = request.validators.last_modified
+    return headers
+
+
+def _header(response: httpx2.Response, name: str) -> str:
+    """A header's value, if it is one that can be kept and sent back as it is."""
+    value: str = response.headers.get(name, "")
+    return value if len(value) <= 500 and value.isascii() and value.isprintable() else ""
+
+
+def _shown(url: httpx2.URL | str) -> str:
+    """The address without the password it may hold: for messages, and as the base of links."""
+    try:
+        return str(httpx2.URL(url).copy_with(userinfo=b""))
+    except (httpx2.InvalidURL, ValueError):
+        return "the url"
+
+
+def _printable(text: str) -> str:
+    return shorten(one_line(text), 300)
+
+
+def _fault(error: Exception) -> str:
+    return shorten(one_line(str(error) or type(error).__name__), 120)

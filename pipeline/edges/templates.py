@@ -1,0 +1,141 @@
+"""Templates: one Jinja environment per language, with its translations and its dates."""
+
+import re
+from datetime import UTC, date, datetime, tzinfo
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import jinja2
+from babel import Locale
+from babel.dates import format_date
+from babel.lists import format_list
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parent / "templates"
+
+# The checkout's own come first: a copy made by an editable install would go stale. The probe is for
+# a file of ours, since beside an installed package anybody's "templates" may stand.
+TEMPLATES = _CHECKOUT if (_CHECKOUT / "email" / "digest").is_dir() else _PACKAGE / "_templates"
+
+LOCALES = {"nl": "nl_NL", "en": "en_GB"}
+"""Every language the texts exist in, and the region whose dates and numbers it uses."""
+
+_ORIGINAL = "en"
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+
+
+class TemplateMissing(jinja2.TemplateNotFound):
+    """A template, or a language's texts, can't be found. The text names it and says where we looked."""
+
+    def __init__(self, name: str, places: list[Path]) -> None:
+        looked = ", ".join(str(place) for place in places)
+        super().__init__(name, f"template {name!r} is missing in {looked}; put it back or reinstall")
+
+
+class _Loader(jinja2.ChoiceLoader):
+    def __init__(self, places: list[Path]) -> None:
+        super().__init__([jinja2.FileSystemLoader(place) for place in places])
+        self._places = places
+
+    def load(
+        self,
+        environment: jinja2.Environment,
+        name: str,
+        globals: "dict[str, object] | None" = None,  # type: ignore[override]
+    ) -> jinja2.Template:
+        try:
+            return super().load(environment, name, globals)
+        except jinja2.TemplateNotFound as missing:
+            raise TemplateMissing(str(missing.name), self._places) from None
+
+
+def environments(
+    directory: Path = TEMPLATES, *, own: Path | None = None, zone: tzinfo = UTC
+) -> dict[str, jinja2.Environment]:
+    """A ready environment for each language: ``nl`` and ``en``.
+
+    ``own`` is a directory that may replace single files. Moments are shown as dates in ``zone``.
+    Templates named ``.html.j2`` escape; an unknown variable is an error. Raises TemplateMissing
+    where the translations aren't there.
+    """
+    places = [directory] if own is None else [own, directory]
+    return {language: _environment(language, places, zone) for language in LOCALES}
+
+
+def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=_Loader(places),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        _translations(language, places), newstyle=True
+    )
+    environment.globals["language"] = language
+    locale = Locale.parse(LOCALES[language])
+
+    def day(value: date) -> date:
+        return value.astimezone(zone).date() if isinstance(value, datetime) else value
+
+    environment.filters |= {
+        "long_date": lambda value: format_date(day(value), "full", locale),
+        "short_date": lambda value: format_date(day(value), "long", locale),
+        "number": lambda value: format_decimal(value, locale=locale),
+        "listing": lambda names: format_list(list(names), locale=locale),
+        "foreign": lambda tag: _foreign(tag, language),
+        "shorten": shorten,
+        "host": host,
+    }
+    environment.tests["web_url"] = lambda url: bool(host(url))
+    return environment
+
+
+def _translations(language: str, places: list[Path]) -> NullTranslations:
+    if language == _ORIGINAL:
+        return NullTranslations()
+    name = f"locale/{language}/LC_MESSAGES/kennisportal.po"
+    path = next((place / name for place in places if (place / name).is_file()), None)
+    if path is None:
+        raise TemplateMissing(name, places)
+    compiled = BytesIO()
+    with path.open("rb") as texts:
+        write_mo(compiled, read_po(texts, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def _foreign(tag: str, language: str) -> str:
+    """The tag, where it is one and means another language than the reader's; else empty."""
+    same = tag.partition("-")[0].lower() == language
+    return "" if same or not _LANGUAGE_TAG.fullmatch(tag) else tag
+
+
+def shorten(text: str, length: int) -> str:
+    """At most ``length`` characters, cut after a word where there is one, and then ending in "…"."""
+    if len(text) <= length:
+        return text
+    cut = text[: length - 1]
+    if not text[length - 1].isspace() and " " in cut:
+        cut = cut.rsplit(" ", 1)[0]
+    return cut.rstrip(" ,.;:–—-") + "…"
+
+
+def host(url: str) -> str:
+    """Where a web address leads, as a reader would say it; empty for anything that is none."""
+    try:
+        parts = urlsplit(url)
+        name = parts.hostname or ""
+    except ValueError:
+        return ""
+    spaced = any(character.isspace() for character in url)
+    return name.removeprefix("www.") if parts.scheme in ("http", "https") and not spaced else ""

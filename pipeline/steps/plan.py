@@ -1,0 +1,185 @@
+"""Planning a wave of an edition::
+
+    slot ─▶ edition ─▶ wave with its cutoff ─▶ skips
+    log (lowest cursor, cutoff] ─▶ window ─▶ a verdict per group of like readers ─▶ segments
+    verdicts ─▶ deliveries, superseding older ones; cursors of readers due nothing move on
+
+All of it is one transaction: an edition is planned or it is not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from feeds.log import Window
+from feeds.theme import ThemeTree
+from pipeline.ports import Clock, EditionWork, Planning, Start
+from subscribers.digest import Digest
+from subscribers.edition import (
+    CLOSED,
+    Edition,
+    EditionName,
+    EditionState,
+    Group,
+    Skip,
+    Verdict,
+    decide,
+)
+from subscribers.frequency import Frequency, Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What planning found, in numbers of readers; ``resumed`` when the edition was planned before."""
+
+    edition: EditionName
+    candidates: int = 0
+    segments: int = 0
+    planned: int = 0
+    nothing_due: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    superseded: int = 0
+    resumed: bool = False
+
+
+class Planner:
+    """Plans editions by hand or by the clock."""
+
+    def __init__(self, start: Start[EditionWork], tree: ThemeTree, clock: Clock) -> None:
+        self._start = start
+        self._tree = tree
+        self._clock = clock
+
+    def by_hand(self, schedule: Schedule, slot: str, day: date) -> PlanReport:
+        """Plan a slot for every reader of a frequency at once, due now.
+
+        An edition of the slot that is not done yet is returned as it is; after one that is done
+        comes the next.
+        """
+        now = self._clock()
+        with self._start() as work:
+            latest = work.editions.latest(schedule.frequency, slot)
+            if latest is not None and latest.state not in CLOSED:
+                return report_of(work, latest)
+            n = latest.name.n + 1 if latest else 1
+            edition = self._open(work, schedule, EditionName(schedule.frequency, slot, n), day, now)
+            return self._wave(work, edition, schedule, None, now, now)
+
+    def wave(self, schedule: Schedule, day: date, due: datetime, zones: Sequence[str]) -> PlanReport | None:
+        """Plan the part of a slot that is due at one instant, once, for readers confirmed by then.
+
+        None if it was planned before or its edition was cancelled. Readers who have a delivery in
+        the edition already are left alone.
+        """
+        now = self._clock()
+        name = EditionName(schedule.frequency, day.isoformat())
+        with self._start() as work:
+            if not work.register.tick(f"digest.{schedule.frequency}", due.isoformat(), now):
+                return None
+            latest = work.editions.latest(schedule.frequency, name.slot)
+            if latest is not None and latest.state is EditionState.CANCELLED:
+                return None
+            edition = latest or self._open(work, schedule, name, day, now)
+            return self._wave(work, edition, schedule, zones, due, now)
+
+    def _open(
+        self,
+        work: EditionWork,
+        schedule: Schedule,
+        name: EditionName,
+        day: date,
+        now: datetime,
+    ) -> Edition:
+        state = EditionState.AWAITING_APPROVAL if schedule.approval else EditionState.PLANNED
+        return work.editions.add(name, day, state, now)
+
+    def _wave(
+        self,
+        work: EditionWork,
+        edition: Edition,
+        schedule: Schedule,
+        zones: Sequence[str] | None,
+        due: datetime,
+        now: datetime,
+    ) -> PlanReport:
+        work.subscribers.wake(now)
+        cutoff = work.log.head()
+        wave = work.editions.add_wave(edition.id, due, now, cutoff)
+        plan = work.plan(
+            edition=edition.id,
+            wave=wave,
+            frequency=schedule.frequency,
+            zones=zones,
+            confirmed_by=due if zones is not None else None,
+            cutoff=cutoff,
+            now=now,
+        )
+        skipped = plan.skip_unmailable()
+        verdicts = self._decide(work, plan, cutoff, schedule.min_articles)
+        digests = list(dict.fromkeys((g.language, digest) for g, _, digest in verdicts if digest))
+        segments = dict(zip(digests, plan.add_segments(digests), strict=True))
+        plan.decide([(g, verdict, segments.get((g.language, digest))) for g, verdict, digest in verdicts])
+        thin = plan.skip_thin()
+        superseded = plan.supersede()
+        planned = plan.expand()
+        nothing_due = plan.advance_idle()
+        if thin:
+            skipped[Skip.BELOW_MIN_ARTICLES] = thin
+        candidates = sum(skipped.values()) + planned + nothing_due
+        work.editions.count_wave(wave, candidates, nothing_due)
+        if planned and edition.state is EditionState.DONE:
+            work.editions.set_state(edition.id, EditionState.PLANNED)
+        elif not work.deliveries.open(edition.id):
+            work.editions.set_state(edition.id, EditionState.DONE)
+        return PlanReport(
+            edition.name,
+            candidates,
+            len(segments),
+            planned,
+            nothing_due,
+            skipped,
+            superseded,
+        )
+
+    def _decide(
+        self, work: EditionWork, plan: Planning, cutoff: int, min_articles: int
+    ) -> list[tuple[Group, Verdict, Digest]]:
+        lowest = plan.lowest_cursor()
+        if lowest is None:
+            return []
+        entries = work.log.between(lowest, cutoff)
+        articles = {entry.article for entry in entries}
+        facts, hidden = work.articles.facts(articles)
+        window = Window(entries, cutoff, work.log.introductions(articles, lowest), hidden)
+        received: dict[int, set[int]] = {}
+        for article, positions in window.announced().items():
+            for reader in work.deliveries.recipients(article, min(positions)):
+                received.setdefault(reader, set()).add(article)
+        plan.note_received({reader: frozenset(articles) for reader, articles in received.items()})
+        return [(group, *decide(group, window, self._tree, facts, min_articles)) for group in plan.groups()]
+
+
+def slot_now(schedule: Schedule, now: datetime, zone: str) -> tuple[str, date]:
+    """The slot that planning by hand means now, and its local date."""
+    if schedule.frequency is Frequency.IMMEDIATE:
+        moment = now.astimezone(UTC)
+        return moment.strftime("%Y-%m-%dT%H%M%SZ"), now.astimezone(ZoneInfo(zone)).date()
+    day = schedule.slot(now, zone)
+    return day.isoformat(), day
+
+
+def report_of(work: EditionWork, edition: Edition) -> PlanReport:
+    """An edition that stands already, in the same words as one that was planned just now."""
+    candidates, nothing_due = work.editions.totals(edition.id)
+    counts = work.deliveries.count(edition.id)
+    skipped = work.deliveries.skips(edition.id)
+    return PlanReport(
+        edition.name,
+        candidates,
+        len(work.deliveries.segments(edition.id)),
+        sum(counts.values()) - sum(skipped.values()),
+        nothing_due,
+        skipped,
+        resumed=True,
+    )

@@ -1,0 +1,69 @@
+"""Ticking: which waves of which editions are due, asked anew each time.
+
+The clock that calls this may call it twice, late or not at all for a while: what was done stands in
+the database, and of several slots missed the last one takes in the others, since a cursor forgets
+nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from pipeline.ports import Clock, EditionWork, Start
+from pipeline.steps.plan import Planner, PlanReport, slot_now
+from subscribers.frequency import Frequency, Schedule
+
+_START = "start"
+
+
+class Ticker:
+    """Plans whatever is due of the config's ``[[digest]]`` schedules."""
+
+    def __init__(
+        self, start: Start[EditionWork], planner: Planner, schedules: Sequence[Schedule], clock: Clock
+    ) -> None:
+        self._start = start
+        self._planner = planner
+        self._schedules = schedules
+        self._clock = clock
+
+    def tick(self) -> list[PlanReport]:
+        """Plan every wave that is due and was not planned; gives what was planned."""
+        reports = []
+        for schedule in self._schedules:
+            if schedule.frequency is Frequency.IMMEDIATE:
+                reports.append(self._immediate(schedule))
+            else:
+                reports.extend(
+                    self._planner.wave(schedule, day, due, zones)
+                    for (day, due), zones in sorted(self._due(schedule).items())
+                )
+        return [report for report in reports if report is not None]
+
+    def _due(self, schedule: Schedule) -> dict[tuple[date, datetime], list[str]]:
+        """The zones for which a slot is due, by slot and instant; none from before we first looked."""
+        now = self._clock()
+        name = f"digest.{schedule.frequency}"
+        with self._start() as work:
+            since = work.register.first_tick(name)
+            if since is None:
+                work.register.tick(name, _START, now)
+                since = now
+            zones = work.subscribers.zones(schedule.frequency)
+        waves: dict[tuple[date, datetime], list[str]] = {}
+        for zone in zones:
+            day = schedule.slot(now, zone)
+            due = schedule.due(day, zone)
+            if due > since:
+                waves.setdefault((day, due), []).append(zone)
+        return waves
+
+    def _immediate(self, schedule: Schedule) -> PlanReport | None:
+        """An edition once the log has been quiet for a while since its last entry."""
+        now = self._clock()
+        with self._start() as work:
+            head, at = work.log.last_change(None)
+            if at is None or now < at + schedule.quiet:
+                return None
+            if not work.register.tick("digest.immediate", str(head), now):
+                return None
+        return self._planner.by_hand(schedule, *slot_now(schedule, now, "UTC"))

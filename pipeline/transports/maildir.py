@@ -1,0 +1,43 @@
+"""Messages as files in a Maildir, as any mail program can read them."""
+
+import mailbox
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from subscribers.delivery import Accepted, Outcome, TransportUnavailable
+
+
+class MaildirTransport:
+    """A Maildir at ``path``, made when it isn't there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._maildir: mailbox.Maildir | None = None
+
+    @classmethod
+    def at(cls, url: str, root: Path) -> "MaildirTransport":
+        """``maildir:///absolute`` or ``maildir://relative/to/the/config``."""
+        parts = urlsplit(url)
+        return cls(root / unquote(f"{parts.netloc}{parts.path}"))
+
+    def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
+        try:
+            if self._maildir is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._maildir = mailbox.Maildir(self._path, create=True)
+            # Written to tmp, synced, then linked into new: a file in new is whole.
+            key = self._maildir.add(_unix(message))
+        except OSError as error:
+            raise TransportUnavailable(
+                f"the Maildir {self._path} can't be written: {error.strerror}; mend that and send again"
+            ) from error
+        return Accepted(key)
+
+    def close(self) -> None:
+        if self._maildir is not None:
+            self._maildir.close()
+
+
+def _unix(message: bytes) -> bytes:
+    """Mail in a Maildir has the system's line ends."""
+    return message.replace(b"\r\n", b"\n")

@@ -1,0 +1,585 @@
+"""Random histories of a portal, held against a planner that looks at one reader at a time.
+
+The machine below publishes, changes, withdraws, rethemes, plans, sends, fails, crashes and settles
+through the real store and steps. Beside it runs a model that knows the whole log and each reader's
+cursor, and works out by the plainest reading of the rules what each mail must hold.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes, policy
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import event
+from sqlmodel import SQLModel
+
+from feeds.article import Article, Visibility
+from feeds.classify import Placement
+from feeds.log import Kind
+from feeds.theme import Theme, ThemeTree
+from pipeline.steps.deliver import Deliverer, MailRules
+from pipeline.steps.plan import Planner, slot_now
+from pipeline.steps.tick import Ticker
+from pipeline.store.session import Database
+from pipeline.store.work import Store
+from subscribers.delivery import (
+    Accepted,
+    Deferred,
+    DeliveryState,
+    Outcome,
+    Rejected,
+    TransportUnavailable,
+    Uncertain,
+)
+from subscribers.edition import CLOSED, Edition, balanced
+from subscribers.frequency import Frequency, Schedule
+from subscribers.message import Newsletter, message_id
+from subscribers.render import Letter
+from subscribers.subscriber import CANDIDATES, State, Subscriber
+from subscribers.token import Tokens
+
+TREE = ThemeTree(
+    [
+        Theme(slug="a", name="A"),
+        Theme(slug="a1", name="A1", parent="a"),
+        Theme(slug="a2", name="A2", parent="a"),
+        Theme(slug="b", name="B"),
+        Theme(slug="c", name="C"),
+    ]
+)
+SLUGS = [theme.slug for theme in TREE]
+ZONES = ["Pacific/Pago_Pago", "America/Curacao", "Europe/Amsterdam", "Pacific/Auckland", "Pacific/Kiritimati"]
+SCHEDULES = [
+    Schedule(frequency=Frequency.DAILY, at="07:00"),
+    Schedule(frequency=Frequency.WEEKLY, day="monday", at="08:00", min_articles=2),
+]
+FREQUENCIES = [schedule.frequency for schedule in SCHEDULES]
+
+some_themes = st.sets(st.sampled_from(SLUGS), min_size=1, max_size=3)
+places = st.integers(0, 1000)
+
+
+@dataclass
+class ModelReader:
+    """A reader as the plain planner sees them, and what lies in their mailbox by Message-ID."""
+
+    following: set[str]
+    frequency: Frequency
+    zone: str
+    cursor: int
+    confirmed_at: datetime
+    state: State = State.ACTIVE
+    inbox: dict[str, list[tuple[int, Kind]]] = field(default_factory=dict)
+    served: set[int] = field(default_factory=set)
+    """Articles in accepted deliveries, whether they were still in the mail or withdrawn by then."""
+
+
+@dataclass
+class ModelEntry:
+    position: int
+    article: int
+    kind: Kind
+    themes: frozenset[str]
+
+
+class Renderer:
+    """Stands in for the templates: the letter names its articles, and that is all."""
+
+    def letter(self, digest, articles, *, frequency: str, day: date, language: str) -> Letter:
+        body = " ".join(f"{item.article}:{item.kind}" for item in digest)
+        return Letter("subject", body, body)
+
+    def greeting_name(self, name: str, language: str) -> str:
+        return name
+
+
+class Claims:
+    """Workers that die when the machine says so."""
+
+    def __init__(self, worker: str, dead: set[str]) -> None:
+        self.worker = worker
+        self._dead = dead
+
+    def is_dead(self, worker: str) -> bool:
+        return worker in self._dead
+
+
+class Killed(BaseException):
+    """The process is gone: not even ``finally`` may do anything."""
+
+
+class Portal(RuleBasedStateMachine):
+    database: Database
+
+    def __init__(self) -> None:
+        super().__init__()
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            with self.database.engine.connect() as connection, connection.begin():
+                connection.execute(table.delete())
+        self.store = Store(self.database, b"suppression")
+        self.now = datetime(2026, 10, 21, 9, 0, tzinfo=UTC)
+        self.log: list[ModelEntry] = []
+        self.hidden: set[int] = set()
+        self.articles: list[int] = []
+        self.placed: dict[int, frozenset[str]] = {}
+        self.readers: dict[int, ModelReader] = {}
+        self.numbers = count()
+        self.dead: set[str] = set()
+        self.started: dict[Frequency, datetime] = {}
+        self.ticked: dict[Frequency, set[datetime]] = {frequency: set() for frequency in FREQUENCIES}
+        self.plans: dict[tuple[str, int], list[tuple[int, Kind]]] = {}
+        self.cutoffs: dict[tuple[str, int], int] = {}
+        self.start_worker()
+        self.planner = Planner(self.store.write, TREE, lambda: self.now)
+        self.ticker = Ticker(self.store.write, self.planner, SCHEDULES, lambda: self.now)
+        self.tick()
+
+    # -- the articles ---------------------------------------------------------------------------
+
+    @rule(themes=some_themes, kind=st.sampled_from([Kind.NEW, Kind.NEW, Kind.NEW, Kind.BACKFILL]))
+    def publish(self, themes: set[str], kind: Kind) -> None:
+        number = next(self.numbers)
+        article = Article(
+            uri=f"tag:x.example,2026:{number}",
+            source="s",
+            url=f"https://x.example/{number}",
+            title=f"Article {number}",
+            published=self.now - timedelta(hours=number % 5),
+            updated=self.now,
+            fingerprint="x",
+        )
+        with self.store.write() as work:
+            id = work.articles.add(article)
+        self.articles.append(id)
+        self.place(id, themes)
+        self.append(id, kind, self.placed[id])
+
+    @precondition(lambda self: self.articles)
+    @rule(which=places)
+    def update(self, which: int) -> None:
+        id = self.articles[which % len(self.articles)]
+        if id not in self.hidden:
+            self.append(id, Kind.UPDATED, self.placed[id])
+
+    @precondition(lambda self: self.articles)
+    @rule(which=places)
+    def withdraw_or_restore(self, which: int) -> None:
+        id = self.articles[which % len(self.articles)]
+        gone = id in self.hidden
+        with self.store.write() as work:
+            work.articles.show(id, Visibility.VISIBLE if gone else Visibility.WITHDRAWN)
+        (self.hidden.discard if gone else self.hidden.add)(id)
+        self.append(id, Kind.RESTORED if gone else Kind.WITHDRAWN, self.placed[id])
+
+    @precondition(lambda self: self.articles)
+    @rule(which=places, themes=some_themes, announce=st.sampled_from([True, True, False]))
+    def retheme(self, which: int, themes: set[str], announce: bool) -> None:
+        id = self.articles[which % len(self.articles)]
+        before = self.placed[id]
+        self.place(id, themes)
+        reached = self.placed[id] - before
+        self.append(id, Kind.RETHEMED, reached | (before - self.placed[id]))
+        if announce and reached and id not in self.hidden:
+            self.append(id, Kind.NEW, reached)
+
+    # -- the readers ----------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.readers) < 6)
+    @rule(
+        themes=some_themes,
+        frequency=st.sampled_from(FREQUENCIES),
+        zone=st.sampled_from(ZONES),
+        language=st.sampled_from(["nl", "en"]),
+        back=st.integers(0, 3),
+    )
+    def sign_up(self, themes: set[str], frequency: Frequency, zone: str, language: str, back: int) -> None:
+        number = next(self.numbers)
+        cursor = max(0, len(self.log) - back)
+        subscriber = Subscriber(
+            email=f"r{number}@x.example",
+            language=language,
+            timezone=zone,
+            frequency=frequency,
+            state=State.ACTIVE,
+            cursor=self.log[cursor - 1].position if cursor else 0,
+            confirmed_at=self.now,
+            created_at=self.now,
+        )
+        with self.store.write() as work:
+            id = work.subscribers.add(subscriber, sorted(themes))
+        self.readers[id] = ModelReader(themes, frequency, zone, subscriber.cursor, self.now)
+
+    @precondition(lambda self: self.readers)
+    @rule(
+        which=places,
+        themes=some_themes,
+        frequency=st.sampled_from(FREQUENCIES),
+        zone=st.sampled_from(ZONES),
+        state=st.sampled_from([State.ACTIVE, State.ACTIVE, State.ACTIVE, State.PAUSED, State.UNSUBSCRIBED]),
+    )
+    def change_mind(
+        self, which: int, themes: set[str], frequency: Frequency, zone: str, state: State
+    ) -> None:
+        id = sorted(self.readers)[which % len(self.readers)]
+        reader = self.readers[id]
+        reader.following, reader.frequency, reader.zone, reader.state = themes, frequency, zone, state
+        with self.store.write() as work:
+            found = work.subscribers.by_id(id)
+            assert found is not None
+            changed = found.subscriber.model_copy(
+                update={"frequency": frequency, "timezone": zone, "state": state}
+            )
+            if state is State.UNSUBSCRIBED:
+                work.subscribers.leave(id, state, str(state), self.now)
+            work.subscribers.edit(id, changed, sorted(themes))
+
+    # -- editions -------------------------------------------------------------------------------
+
+    @rule(hours=st.sampled_from([1, 3, 7, 12, 24, 50]))
+    def wait(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    @rule()
+    def tick(self) -> None:
+        with self.watching_plans(self.due_by_the_clock()):
+            self.ticker.tick()
+        assert self.ticker.tick() == [], "a double tick planned twice"
+
+    def due_by_the_clock(self) -> set[int]:
+        """Whose wave comes now: each due instant once, for those confirmed by then."""
+        expected = set()
+        for schedule in SCHEDULES:
+            first = self.started.setdefault(schedule.frequency, self.now)
+            fresh = set()
+            for id, reader in self.readers.items():
+                if reader.frequency != schedule.frequency:
+                    continue
+                day = schedule.slot(self.now, reader.zone)
+                due = schedule.due(day, reader.zone)
+                if due <= first or due in self.ticked[schedule.frequency]:
+                    continue
+                fresh.add(due)
+                taken = any(
+                    who == id and edition == f"{schedule.frequency}/{self.latest_of(schedule, day)}"
+                    for edition, who in self.deliveries()
+                )
+                if reader.confirmed_at <= due and not taken and reader.state in CANDIDATES:
+                    expected.add(id)
+            self.ticked[schedule.frequency] |= fresh
+        return expected
+
+    def latest_of(self, schedule: Schedule, day: date) -> str:
+        with self.store.read() as work:
+            latest = work.editions.latest(schedule.frequency, day.isoformat())
+        return str(latest.name).partition("/")[2] if latest else day.isoformat()
+
+    @rule(schedule=st.sampled_from(SCHEDULES))
+    def plan_by_hand(self, schedule: Schedule) -> None:
+        slot, day = slot_now(schedule, self.now, "Europe/Amsterdam")
+        with self.store.read() as work:
+            latest = work.editions.latest(schedule.frequency, slot)
+        is_open = latest is not None and latest.state not in CLOSED
+        everybody = {
+            id
+            for id, reader in self.readers.items()
+            if reader.frequency == schedule.frequency and reader.state in CANDIDATES
+        }
+        with self.watching_plans(set() if is_open else everybody):
+            report = self.planner.by_hand(schedule, slot, day)
+        if is_open:
+            assert report.resumed
+            assert report.edition == latest.name, "an open edition of the slot must be returned"
+        else:
+            assert report.edition.n == (latest.name.n + 1 if latest else 1)
+
+    @precondition(lambda self: self.open_editions())
+    @rule(
+        which=places,
+        outcomes=st.lists(
+            st.sampled_from(
+                ["accepted"] * 6 + ["deferred", "rejected", "lost", "arrived", "down", "killed", "leaves"]
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+        limit=st.sampled_from([None, None, 1, 2]),
+    )
+    def send(self, which: int, outcomes: list[str], limit: int | None) -> None:
+        editions = self.open_editions()
+        edition = editions[which % len(editions)]
+        transport = _Transport(self, edition, outcomes)
+        try:
+            self.deliverer(transport).send(edition, limit=limit)
+        except TransportUnavailable:
+            pass
+        except Killed:
+            self.start_worker()
+            self.deliverer(transport).recover()
+        self.follow_acceptances()
+
+    @precondition(lambda self: self.open_editions())
+    @rule(which=places, how=st.sampled_from(["accepted", "resend"]))
+    def settle_uncertain(self, which: int, how: str) -> None:
+        editions = self.open_editions()
+        edition = editions[which % len(editions)]
+        with self.store.write() as work:
+            uncertain = work.deliveries.uncertain(edition.id)
+            ids = [id for id, _, _ in uncertain]
+            if how == "accepted":
+                work.deliveries.accept(ids, self.now)
+            else:
+                for _, email, _ in uncertain:
+                    reader = work.subscribers.by_email(email)
+                    assert reader is not None
+                    # The administrator says that it did not arrive, and answers for it.
+                    id = message_id("x.example", str(edition.name), reader.id, b"secret")
+                    self.readers[reader.id].inbox.pop(f"<{id}>", None)
+                work.deliveries.again(ids, self.now)
+        self.follow_acceptances()
+
+    # -- what always holds ----------------------------------------------------------------------
+
+    @invariant()
+    def everybody_is_accounted_for(self) -> None:
+        with self.store.read() as work:
+            for edition in work.editions.recent(50):
+                candidates, nothing_due = work.editions.totals(edition.id)
+                assert balanced(candidates, nothing_due, work.deliveries.count(edition.id)), edition.name
+
+    @invariant()
+    def cursors_stand_where_the_rules_put_them(self) -> None:
+        with self.store.read() as work:
+            for id, reader in self.readers.items():
+                found = work.subscribers.by_id(id)
+                assert found is not None
+                assert found.subscriber.cursor == reader.cursor
+
+    @invariant()
+    def nobody_got_an_article_twice(self) -> None:
+        for reader in self.readers.values():
+            new = [article for items in reader.inbox.values() for article, kind in items if kind is Kind.NEW]
+            assert len(new) == len(set(new)), f"{new} holds a repeat"
+
+    # -- the plain planner ----------------------------------------------------------------------
+
+    def due(self, id: int, cutoff: int) -> list[tuple[int, Kind]]:
+        """What one reader is due: the rules, read aloud."""
+        reader = self.readers[id]
+        items = []
+        for article in dict.fromkeys(entry.article for entry in self.log):
+            if article in self.hidden:
+                continue
+            named = [
+                entry
+                for entry in self.log
+                if entry.article == article and entry.position <= cutoff and entry.themes & reader.following
+            ]
+            introduced = any(e.kind is Kind.NEW and e.position <= reader.cursor for e in named)
+            is_new = any(e.kind is Kind.NEW and e.position > reader.cursor for e in named)
+            is_updated = any(e.kind is Kind.UPDATED and e.position > reader.cursor for e in named)
+            announced = sum(e.article == article and e.kind is Kind.NEW for e in self.log) > 1
+            if is_new and not introduced and not (announced and article in reader.served):
+                items.append((article, Kind.NEW))
+            elif is_updated:
+                items.append((article, Kind.UPDATED))
+        return sorted(items)
+
+    @contextmanager
+    def watching_plans(self, expected: set[int]) -> Iterator[None]:
+        """Compare what planning does to each reader with what the plain planner says.
+
+        ``expected`` are the readers it must account for; it must leave all others alone.
+        """
+        before = self.deliveries()
+        yield
+        after = self.deliveries()
+        made = {key: row for key, row in after.items() if key not in before}
+        head = self.log[-1].position if self.log else 0
+        for (edition, id), row in made.items():
+            assert id in expected, f"reader {id} was not to be planned for"
+            reader = self.readers[id]
+            due = self.due(id, head)
+            schedule = next(s for s in SCHEDULES if s.frequency == reader.frequency)
+            if row.state is DeliveryState.SKIPPED:
+                self.check_skip(id, row.reason, due, schedule, before)
+                continue
+            assert reader.state is State.ACTIVE
+            assert row.items == due, f"reader {id} in {edition}: planned {row.items}, due {due}"
+            assert len(due) >= schedule.min_articles
+            self.plans[edition, id] = due
+            self.cutoffs[edition, id] = head
+        for id in expected - {id for _, id in made}:
+            assert self.readers[id].state is State.ACTIVE
+            assert self.due(id, head) == [], f"reader {id} was due something and was passed over"
+            self.readers[id].cursor = head
+
+    def check_skip(self, id: int, reason: str, due: list[object], schedule: Schedule, before) -> None:
+        reader = self.readers[id]
+        if reason == "below_min_articles":
+            assert 0 < len(due) < schedule.min_articles
+        elif reason == "open_delivery":
+            assert any(
+                who == id and row.state in (DeliveryState.IN_FLIGHT, DeliveryState.UNCERTAIN)
+                for (_, who), row in before.items()
+            )
+        else:
+            assert reason == reader.state
+            assert reader.state in CANDIDATES
+            assert reader.state is not State.ACTIVE
+
+    def follow_acceptances(self) -> None:
+        """A cursor moves with an accepted delivery, to its cutoff."""
+        for (edition, id), row in self.deliveries().items():
+            if row.state is DeliveryState.ACCEPTED:
+                self.readers[id].cursor = max(self.readers[id].cursor, self.cutoffs[edition, id])
+                self.readers[id].served |= {article for article, _ in self.plans[edition, id]}
+
+    # -- helpers --------------------------------------------------------------------------------
+
+    def place(self, id: int, themes: set[str]) -> None:
+        placed = TREE.with_ancestors(themes)
+        with self.store.write() as work:
+            work.articles.place(id, self.now, {slug: Placement(1, ()) for slug in placed})
+        self.placed[id] = placed
+
+    def append(self, article: int, kind: Kind, themes: frozenset[str]) -> None:
+        with self.store.write() as work:
+            position = work.log.append(article, kind, themes, self.now)
+        self.log.append(ModelEntry(position, article, kind, themes))
+
+    def start_worker(self) -> None:
+        self.claims = Claims(f"worker{next(self.numbers)}", self.dead)
+
+    def deliverer(self, transport: "_Transport") -> Deliverer:
+        return Deliverer(
+            read=self.alive(self.store.read),
+            write=self.alive(self.store.write),
+            clock=lambda: self.now,
+            claims=self.claims,
+            transport=transport,
+            renderer=Renderer,  # type: ignore[arg-type]
+            newsletter=Newsletter("a@x.example", "", "X", "x.example", "https://x.example"),
+            tokens=Tokens([b"secret"]),
+            secret=b"secret",
+            rules=MailRules("a@x.example", "x.example", timedelta(hours=24), None),
+        )
+
+    def alive(self, start):
+        """A way to begin work that a killed process no longer has."""
+        worker = self.claims.worker
+
+        @contextmanager
+        def begin():
+            if worker in self.dead:
+                raise Killed
+            with start() as work:
+                yield work
+
+        return begin
+
+    def open_editions(self) -> list[Edition]:
+        with self.store.read() as work:
+            return work.editions.open()
+
+    def deliveries(self) -> dict[tuple[str, int], "_Row"]:
+        with self.store.read() as work:
+            return {
+                (past.edition, id): _Row(
+                    past.state, past.reason, sorted((item.article, item.kind) for item in past.digest)
+                )
+                for id in self.readers
+                for past in work.deliveries.of_reader(id, 1000)
+            }
+
+
+@dataclass
+class _Row:
+    state: DeliveryState
+    reason: str
+    items: list[tuple[int, Kind]]
+
+
+class _Transport:
+    """A mail server of which each answer was drawn beforehand."""
+
+    def __init__(self, portal: Portal, edition: Edition, outcomes: list[str]) -> None:
+        self._portal = portal
+        self._edition = str(edition.name)
+        self._outcomes = iter(outcomes + ["accepted"] * 100)
+
+    def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
+        with self._portal.store.read() as work:
+            reader = work.subscribers.by_email(recipient)
+        assert reader is not None
+        model = self._portal.readers[reader.id]
+        assert model.state is State.ACTIVE, "mailed without consent"
+        parsed = message_from_bytes(message, policy=policy.default)
+        text = parsed.get_body(("plain",)).get_content().split()
+        items = [(int(a), Kind(k)) for a, k in (item.split(":") for item in text)]
+        planned = self._portal.plans[self._edition, reader.id]
+        assert sorted(items) == [item for item in planned if item[0] not in self._portal.hidden]
+        outcome = next(self._outcomes)
+        if outcome in ("accepted", "arrived", "killed"):
+            model.inbox[parsed["Message-ID"]] = items
+        if outcome == "killed":
+            self._portal.dead.add(self._portal.claims.worker)
+            raise Killed
+        if outcome == "down":
+            raise TransportUnavailable("down")
+        if outcome == "leaves":
+            # Another reader leaves while this one's mail is on its way.
+            model.inbox[parsed["Message-ID"]] = items
+            for id, other in self._portal.readers.items():
+                if id != reader.id and other.state is State.ACTIVE:
+                    other.state = State.UNSUBSCRIBED
+                    with self._portal.store.write() as work:
+                        work.subscribers.leave(id, State.UNSUBSCRIBED, "unsubscribed", self._portal.now)
+                    break
+            return Accepted()
+        return {
+            "accepted": Accepted("ok"),
+            "deferred": Deferred("451 later"),
+            "rejected": Rejected("550 no"),
+            "lost": Uncertain("?"),
+            "arrived": Uncertain("?"),
+        }[outcome]
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path}/portal.db")
+    # Power loss is not part of these histories; thousands of commits are.
+    event.listen(
+        database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
+    )
+    SQLModel.metadata.create_all(database.engine)
+    yield database
+    database.close()
+
+
+def test_over_any_history_nobody_is_mailed_twice_or_missed(database: Database) -> None:
+    machine = type("PortalHere", (Portal,), {"database": database})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=80,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
