@@ -109,5 +109,5 @@ def judge(
     if known.visibility == Visibility.WAITING:
         return Sighting.EMBARGOED if embargoed else Sighting.NEW
     if known.visibility == Visibility.WITHDRAWN:
-        return Sighting.RESTORED
+        return Sighting.EMBARGOED if embargoed else Sighting.RESTORED
     return Sighting.UPDATED if fingerprint != known.fingerprint else Sighting.UNCHANGED

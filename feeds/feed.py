@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feeds.article import Article
+from feeds.theme import EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Feed:
     @property
     def page_url(self) -> str:
         """The readable twin: the theme's page, or the front page for the feed of everything."""
-        return f"{self.base_url}/" if self.slug == "all" else f"{self.base_url}/themes/{self.slug}"
+        return f"{self.base_url}/" if self.slug == EVERYTHING else f"{self.base_url}/themes/{self.slug}"
 
     def url(self, extension: str) -> str:
         """Where this feed lives in one format."""

@@ -1,5 +1,6 @@
 """Who is who: under which names an article is known, and the permanent one it gets from us."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -53,12 +54,30 @@ def aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
     The source's own id for it, and its address: by either it is found again when the other changes.
     http and https, and addresses that differ in tracking only, count as one.
     """
-    canonical = canonical_url(draft.url)
-    place = canonical.partition("://")[2] or canonical
-    return (
-        f"guid:{source_name[:40]}:{_hash(source_name, draft.key)}",
-        f"url:{_hash(place)}",
-    )
+    return f"guid:{source_name[:40]}:{_hash(source_name, draft.key)}", address_alias(draft.url)
+
+
+def address_alias(url: str) -> str:
+    """The name an article has by its address, as somebody may have copied it from anywhere."""
+    canonical = canonical_url(url)
+    return f"url:{_hash(canonical.partition('://')[2] or canonical)}"
+
+
+def recognise(sightings: Sequence[Sequence[str]], known: Mapping[str, int]) -> list[int | None]:
+    """Which known article each of a source's sightings is, given their aliases; None for new ones.
+
+    Stronger aliases go first over all sightings, and no article is taken twice: where a source links
+    all its entries to one page, an entry with an id of its own is still an article of its own.
+    """
+    found: list[int | None] = [None] * len(sightings)
+    taken: set[int] = set()
+    for strength in range(max(map(len, sightings), default=0)):
+        for place, names in enumerate(sightings):
+            article = known.get(names[strength]) if strength < len(names) else None
+            if found[place] is None and article is not None and article not in taken:
+                found[place] = article
+                taken.add(article)
+    return found
 
 
 def _tracks(pair: str) -> bool:

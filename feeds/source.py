@@ -57,6 +57,8 @@ class Memory:
     last_looked: datetime | None = None
     failures: int = 0
     error: str = ""
+    title: str = ""
+    """What the source calls itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ def made(**fields: object) -> Draft:
 PIECES = [
     "<p>", "</p>", "<b", ">", '"', "'", "=", "é", "<!--", "-->", "<script>", "</script>", "<h1>", "\r", "\t",
     "<img src='/x.png' width=1>", "<img style='width:1px' src=//x>", '<a href="java&#1;script:alert(1)">',
-    "&#0;", "&#xE000;", "&amp;lt;", "&lt;script&gt;", "\x00", "\x85", "\ud800", "\ufffe", "\U0001fffe", "\ue001",
+    "&#0;", "&#xE000;", "&amp;lt;", "&lt;script&gt;", "\x00", "\x85",
+    "\ud800", "\ufffe", "\U0001fffe", "\ue001",
     "<svg><style>", "<table><a>", "<math><mi>", "<noscript><img src=x>", "<template>",
     "<p title='&quot;&gt;<img src=x>'>",
 ]  # fmt: skip

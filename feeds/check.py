@@ -1,0 +1,102 @@
+"""Is a document fit to publish? It is read back and held against the feed it was written from."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from feeds.feed import Feed
+from feeds.markup import one_line, shorten
+from feeds.readback import READERS, Document, Item, Unreadable
+
+# Clean HTML has no bare "<" in its text and no bare quote in an attribute, so this meets only attributes.
+_RELATIVE = re.compile(r'<[a-zA-Z][^<>]*?\s(?:href|src|cite)="(?!https?://|mailto:)([^"]*)"')
+
+
+def check(extension: str, document: bytes, feed: Feed) -> list[str]:
+    """Everything that makes a format's document unfit to publish, a sentence each; empty where it is fit.
+
+    It must be well-formed and of the right version, bear the feed's own links, and hold exactly the
+    feed's articles, in order, each with a title, a link and dates that say their offset.
+    """
+    read = READERS.get(extension)
+    if read is None:
+        return [f"nothing here knows how to check a document of the kind {extension!r}"]
+    try:
+        found = read(document)
+    except Unreadable as error:
+        return [str(error)]
+    return [*found.faults, *_heading_faults(found, feed, extension), *_item_faults(found, feed)]
+
+
+def _heading_faults(found: Document, feed: Feed, extension: str) -> Iterator[str]:
+    if not found.title.strip():
+        yield "the feed has no title"
+    if found.id is not None and found.id != feed.uri:
+        yield f"the feed's id is {_short(found.id) or 'missing'}, and should be {feed.uri}"
+    for what, links, right in (
+        ("link to itself", found.self_links, feed.url(extension)),
+        ("link to its page", found.page_links, feed.page_url),
+        ("link to the hub", found.hubs, feed.hub),
+    ):
+        if links != ([right] if right else []):
+            given = " and ".join(map(_short, links)) or "missing"
+            yield f"the feed's {what} is {given}, and should be {right or 'left out'}"
+    yield from _date_faults("the feed", found.dates, found.moment)
+
+
+def _item_faults(found: Document, feed: Feed) -> Iterator[str]:
+    expected = [item.article.uri for item in feed.items]
+    ids = [item.id for item in found.items]
+    if len(ids) != len(expected):
+        yield f"it has {len(ids)} items, and the feed has {len(expected)}"
+    for id, times in Counter(ids).items():
+        if id and times > 1:
+            yield f"the id {_short(id)} stands {times} times"
+        if id and id not in expected:
+            yield f"the id {_short(id)} is no article's of this feed"
+    yield from (f"the article {id} is missing" for id in expected if id not in ids)
+    if ids != expected and sorted(ids) == sorted(expected):
+        yield "the items are not in the feed's order"
+    for number, item in enumerate(found.items, 1):
+        yield from _faults(f"item {number} ({_short(item.id)})" if item.id else f"item {number}", item)
+        yield from _date_faults(f"item {number}", item.dates, found.moment)
+
+
+def _faults(what: str, item: Item) -> Iterator[str]:
+    if not item.id:
+        yield f"{what} has no id"
+    if not item.title.strip():
+        yield f"{what} has no title"
+    if not item.link:
+        yield f"{what} has no link"
+    elif not _is_absolute(item.link):
+        yield f"{what} has a link that is no absolute http address: {_short(item.link)}"
+    for address in _RELATIVE.findall(item.content):
+        yield f"{what} has a relative address in its text: {_short(address)}"
+    yield from (f"{what} {fault}" for fault in item.faults)
+
+
+def _date_faults(what: str, dates: Mapping[str, str], moment: Callable[[str], datetime]) -> Iterator[str]:
+    for name, given in dates.items():
+        if not given:
+            yield f"{what} has no {name}"
+            continue
+        try:
+            if moment(given).tzinfo is None:
+                yield f"{what}'s {name} has no offset from UTC: {_short(given)}"
+        except ValueError:
+            yield f"{what}'s {name} is no date of this format: {_short(given)}"
+
+
+def _is_absolute(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and not re.search(r"\s", address)
+
+
+def _short(text: str) -> str:
+    return shorten(one_line(text), 100)

@@ -1,0 +1,74 @@
+"""What every format says of a feed and its items, in characters that each of them can carry."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from feeds.feed import Feed, FeedItem
+from feeds.markup import fit, one_line
+from feeds.moment import aware
+
+GENERATOR = "Kennisportal"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A feed's own words: plain text on one line. ``title`` and ``author`` are never empty."""
+
+    title: str
+    description: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item. All text is plain, but ``content``, which is HTML; ``title`` is never empty.
+
+    ``author`` is the source where the article names nobody, since an item without an author would
+    pass for the portal's own work. ``language`` is empty where it is the feed's.
+    """
+
+    uri: str
+    url: str
+    title: str
+    summary: str
+    content: str
+    author: str
+    language: str
+    themes: tuple[str, ...]
+    published: datetime
+    updated: datetime
+
+
+def heading(feed: Feed) -> Heading:
+    """The feed's words."""
+    title = one_line(feed.title) or feed.slug
+    return Heading(title, one_line(feed.description), one_line(feed.author) or title)
+
+
+def entries(feed: Feed) -> Iterator[Entry]:
+    """The feed's items, in its order."""
+    return (_entry(item, feed.language) for item in feed.items)
+
+
+def moment(value: datetime) -> datetime:
+    """In UTC and whole seconds, as every format can write it."""
+    return aware(value).replace(microsecond=0)
+
+
+def _entry(item: FeedItem, language: str) -> Entry:
+    article = item.article
+    url = one_line(article.url)
+    own = one_line(article.language)
+    return Entry(
+        uri=one_line(article.uri),
+        url=url,
+        title=one_line(article.title) or url,
+        summary=fit(article.summary).strip(),
+        content=fit(article.content).strip(),
+        author=one_line(article.author) or one_line(item.source_title),
+        language="" if own.lower() == language.lower() else own,
+        themes=tuple(name for name in map(one_line, item.themes) if name),
+        published=moment(article.published),
+        updated=moment(article.updated),
+    )

@@ -1,0 +1,64 @@
+"""Pages: the readable twin of every feed, and the front page above them."""
+
+from collections.abc import Mapping
+
+from jinja2 import Environment
+
+from feeds.feed import Feed
+from feeds.formats import FORMATS
+from feeds.theme import EVERYTHING, ThemeTree
+
+
+class Pages:
+    """Writes pages from the templates in ``web/``. ``environment`` is one of the site's language.
+
+    Raises jinja2.TemplateError for a template that is missing or broken.
+    """
+
+    def __init__(self, environment: Environment, tree: ThemeTree, name: str, base_url: str) -> None:
+        self._environment = environment
+        self._tree = tree
+        self._site = {"name": name, "base_url": base_url}
+
+    def write(self, feed: Feed, counts: Mapping[str, int]) -> bytes:
+        """The page of one theme, or for the feed of everything the front page, as UTF-8.
+
+        ``counts`` are the numbers of articles per theme, for the front page.
+        """
+        if feed.slug == EVERYTHING:
+            return self._render("index", feeds=_links(feed), items=feed.items, tree=self._branch("", counts))
+        theme = self._tree[feed.slug]
+        here = {
+            "slug": theme.slug,
+            "name": theme.name,
+            "description": theme.description,
+            "parent": self._tree[theme.parent] if theme.parent else None,
+            "children": self._tree.children(theme.slug),
+        }
+        items = [
+            {"article": item.article, "themes": [name for name in item.themes if name != theme.name]}
+            for item in feed.items
+        ]
+        return self._render("theme", theme=here, feeds=_links(feed), items=items)
+
+    def _render(self, name: str, **context: object) -> bytes:
+        page = self._environment.get_template(f"web/{name}.html.j2").render(site=self._site, **context)
+        return page.encode()
+
+    def _branch(self, parent: str, counts: Mapping[str, int]) -> list[dict[str, object]]:
+        return [
+            {
+                "slug": theme.slug,
+                "name": theme.name,
+                "count": counts.get(theme.slug, 0),
+                "children": self._branch(theme.slug, counts),
+            }
+            for theme in self._tree.children(parent)
+        ]
+
+
+def _links(feed: Feed) -> list[Mapping[str, str]]:
+    return [
+        {"title": kind.name, "url": feed.url(kind.extension), "type": kind.media_type}
+        for kind in FORMATS.values()
+    ]

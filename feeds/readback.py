@@ -1,0 +1,220 @@
+"""Reading our own documents back, without the code that wrote them, in terms that all formats share."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from feeds.markup import one_line, shorten
+
+_ATOM = "{http://www.w3.org/2005/Atom}"
+_CONTENT = "{http://purl.org/rss/1.0/modules/content/}encoded"
+_JSON_FEED = "https://jsonfeed.org/version/1.1"
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
+_CHARACTERS = re.compile("[ -\ud7ff\t\n\r\ue000-\ufffd\U00010000-\U0010ffff]*+")
+"""XML 1.0 §2.2. JSON could hold more, but what one format of a feed can't say, none says."""
+
+
+class Unreadable(Exception):
+    """Why a document can't be looked into, in one sentence."""
+
+
+@dataclass(slots=True)
+class Item:
+    """What an item says; "" for what it does not say. ``dates`` are texts by what they are called.
+
+    ``content`` is all its HTML. ``faults`` go after the item's name in a sentence.
+    """
+
+    id: str
+    title: str
+    link: str
+    dates: Mapping[str, str]
+    content: str
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Document:
+    """What a document says of its feed. ``id`` is None where the format has none for a feed.
+
+    ``moment`` reads its dates, or raises ValueError; ``faults`` are the format's own.
+    """
+
+    id: str | None
+    title: str
+    self_links: list[str]
+    page_links: list[str]
+    hubs: list[str]
+    dates: Mapping[str, str]
+    moment: Callable[[str], datetime]
+    items: list[Item]
+    faults: list[str]
+
+
+def _xml(document: bytes, name: str, root_tag: str) -> tuple[Any, list[str]]:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        root = etree.fromstring(document, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Unreadable(f"it is not well-formed XML: {shorten(one_line(str(error)), 200)}") from None
+    tree = root.getroottree()
+    if tree.docinfo.doctype:
+        raise Unreadable("it has a document type declaration, which many readers refuse")
+    if root.tag != root_tag:
+        raise Unreadable(f"it is no {name}: its root is {shorten(root.tag, 100)}")
+    faults = [] if tree.docinfo.encoding == "UTF-8" else ["it is not declared as UTF-8"]
+    return root, faults
+
+
+def _rss(document: bytes) -> Document:
+    root, faults = _xml(document, "RSS", "rss")
+    version = root.get("version", "missing")
+    if version != "2.0":
+        faults.append(f"its RSS version is {one_line(version)}, and should be 2.0")
+    channel = root.find("channel")
+    if channel is None or len(root) != 1:
+        raise Unreadable("it is no RSS: it has not exactly one channel")
+    if not _text(channel, "description"):
+        faults.append("the feed has no description")
+    return Document(
+        id=None,
+        title=_text(channel, "title"),
+        self_links=_links(channel, "self"),
+        page_links=[link.text or "" for link in channel.findall("link")],
+        hubs=_links(channel, "hub"),
+        dates={"lastBuildDate": _text(channel, "lastBuildDate")},
+        moment=_rfc822,
+        items=[_rss_item(item) for item in channel.findall("item")],
+        faults=faults,
+    )
+
+
+def _rss_item(item: Any) -> Item:
+    guid = item.find("guid")
+    return Item(
+        id=_text(item, "guid"),
+        title=_text(item, "title"),
+        link=_text(item, "link"),
+        dates={"pubDate": _text(item, "pubDate")},
+        content=_text(item, "description") + _text(item, _CONTENT),
+        faults=[]
+        if guid is None or guid.get("isPermaLink") == "false"
+        else ["passes its guid off as a link"],
+    )
+
+
+def _atom(document: bytes) -> Document:
+    root, faults = _xml(document, "Atom", f"{_ATOM}feed")
+    if not _text(root, f"{_ATOM}author/{_ATOM}name"):
+        faults.append("the feed has no author")
+    return Document(
+        id=_text(root, f"{_ATOM}id"),
+        title=_text(root, f"{_ATOM}title"),
+        self_links=_links(root, "self"),
+        page_links=_links(root, "alternate"),
+        hubs=_links(root, "hub"),
+        dates={"updated": _text(root, f"{_ATOM}updated")},
+        moment=_rfc3339,
+        items=[
+            Item(
+                id=_text(entry, f"{_ATOM}id"),
+                title=_text(entry, f"{_ATOM}title"),
+                link="".join(_links(entry, "alternate")[:1]),
+                dates={name: _text(entry, _ATOM + name) for name in ("published", "updated")},
+                content=_text(entry, f"{_ATOM}content"),
+            )
+            for entry in root.findall(f"{_ATOM}entry")
+        ],
+        faults=faults,
+    )
+
+
+def _text(parent: Any, tag: str) -> str:
+    return parent.findtext(tag) or ""
+
+
+def _links(parent: Any, rel: str) -> list[str]:
+    links = parent.findall(f"{_ATOM}link")
+    return [link.get("href", "") for link in links if link.get("rel", "alternate") == rel]
+
+
+def _json(document: bytes) -> Document:
+    try:
+        feed = json.loads(document.decode())
+        texts = list(_texts("feed", feed))
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"it is not well-formed JSON: {shorten(one_line(str(error)), 200)}") from None
+    if not isinstance(feed, dict) or not isinstance(feed.get("items"), list):
+        raise Unreadable("it is no JSON Feed: it has no list of items")
+    if not all(isinstance(item, dict) for item in feed["items"]):
+        raise Unreadable("it is no JSON Feed: an item is no object")
+    faults = [
+        f"the {one_line(place)} holds characters that are not allowed"
+        for place, text in texts
+        if not _CHARACTERS.fullmatch(text)
+    ]
+    version = _string(feed, "version") or "missing"
+    if version != _JSON_FEED:
+        faults.append(f"its version is {one_line(version)}, and should be {_JSON_FEED}")
+    hubs = feed.get("hubs", [])
+    return Document(
+        id=None,
+        title=_string(feed, "title"),
+        self_links=[_string(feed, "feed_url")] if "feed_url" in feed else [],
+        page_links=[_string(feed, "home_page_url")] if "home_page_url" in feed else [],
+        hubs=[_string(hub, "url") for hub in hubs if isinstance(hub, dict)] if isinstance(hubs, list) else [],
+        dates={},
+        moment=_rfc3339,
+        items=[
+            Item(
+                id=_string(item, "id"),
+                title=_string(item, "title"),
+                link=_string(item, "url"),
+                dates={name: _string(item, name) for name in ("date_published", "date_modified")},
+                content=_string(item, "content_html"),
+                faults=[]
+                if _string(item, "content_html") or _string(item, "content_text")
+                else ["has neither content_html nor content_text"],
+            )
+            for item in feed["items"]
+        ],
+        faults=faults,
+    )
+
+
+def _string(values: Mapping[str, Any], key: str) -> str:
+    value = values.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _texts(place: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _texts(f"{place}'s {key}", part)
+    elif isinstance(value, list):
+        for number, part in enumerate(value, 1):
+            yield from _texts(f"{place}, number {number}", part)
+
+
+def _rfc3339(text: str) -> datetime:
+    if not _RFC3339.fullmatch(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text)
+
+
+def _rfc822(text: str) -> datetime:
+    try:
+        return parsedate_to_datetime(text)
+    except (TypeError, IndexError, OverflowError) as error:
+        raise ValueError(text) from error
+
+
+READERS: Mapping[str, Callable[[bytes], Document]] = {"rss": _rss, "atom": _atom, "json": _json}

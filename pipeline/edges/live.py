@@ -1,0 +1,216 @@
+"""What is published, as plain files that any web server can serve.
+
+A theme's documents are one generation: they stand together in a build, and one rename of a link puts
+all of them live::
+
+    feeds/cloud.atom  ─▶  ../.live/cloud/feeds/cloud.atom
+                             .live/cloud  ─▶  ../.builds/cloud.<hash of its content>
+
+So a crash leaves the old generation or the new one, never some of each, and the same content is the
+same build, for which nothing is written.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from pipeline.ports import PublishError
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PATH = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)*", re.ASCII)
+_NEW = ".new"
+"""What is being written, before it is renamed to what it is. The lock leaves one writer at a time."""
+
+_ADVICE = {
+    errno.ENOSPC: "free space on its disk",
+    errno.EDQUOT: "free space, or raise the quota",
+    errno.EACCES: "let the user that runs this write there",
+    errno.EPERM: "let the user that runs this write there",
+    errno.EROFS: "mount its disk for writing, or publish elsewhere",
+    errno.EISDIR: "move away the folder of that name",
+    errno.ENOTDIR: "move away the file where a folder should be",
+    errno.EEXIST: "move away the file where a folder should be",
+}
+
+
+class LiveDirectory:
+    """Publishes into a directory, one process at a time; others wait for their turn.
+
+    Every method raises PublishError where the disk refuses: what was live then still is. It raises
+    ValueError for slugs and paths that could lead anywhere else.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def stands(self, slug: str) -> bool:
+        """Whether a theme is live, and all its public paths lead to its documents."""
+        live = self._live(slug)
+        with _naming(live):
+            paths = list(_files(live))
+            return bool(paths) and all(self._is_link(path, _target(slug, path)) for path in paths)
+
+    def switch(self, slug: str, files: Mapping[str, bytes]) -> bool:
+        """Put a theme's documents live together, by their public paths, as in ``feeds/cloud.atom``.
+
+        False where exactly these were live: then nothing is written, but what is missing or damaged
+        is mended. Of the builds before, the last one is kept, for whoever is reading in it.
+        """
+        live = self._live(slug)
+        for path in files:
+            _checked(path)
+        build = self._directory / ".builds" / f"{slug}.{_hash(files)}"
+        target = f"../.builds/{build.name}"
+        changed = False
+        with self._alone():
+            before = self._read_link(live)
+            try:
+                for path, document in files.items():
+                    changed |= self._put(build / path, document)
+                # Links before the switch, so that nothing is left to fail once the documents are live.
+                for path in files:
+                    changed |= self._link(self._directory / path, _target(slug, path))
+                changed |= self._link(live, target)
+            except PublishError:
+                if self._read_link(live) != target:
+                    shutil.rmtree(build, ignore_errors=True)
+                raise
+            for other in self._builds(slug):
+                changed |= self._unlink_public(slug, set(_files(other)) - set(files))
+                if before != target and other.name not in (build.name, Path(before).name):
+                    shutil.rmtree(other, ignore_errors=True)
+        return changed
+
+    def remove(self, slug: str) -> None:
+        """Take a theme down: all its documents at once, then what is left of them."""
+        live = self._live(slug)
+        with self._alone():
+            with _naming(live):
+                live.unlink(missing_ok=True)
+            for build in self._builds(slug):
+                self._unlink_public(slug, _files(build))
+                with _naming(build):
+                    shutil.rmtree(build)
+
+    def write(self, path: str, document: bytes) -> bool:
+        """Put one document live by itself; False where it was already."""
+        _checked(path)
+        with self._alone():
+            return self._put(self._directory / path, document)
+
+    def _live(self, slug: str) -> Path:
+        if not _SLUG.fullmatch(slug):
+            raise ValueError(
+                f"{slug!r} is no slug: it has more than small letters, digits and single hyphens"
+            )
+        return self._directory / ".live" / slug
+
+    def _builds(self, slug: str) -> list[Path]:
+        return sorted((self._directory / ".builds").glob(f"{slug}.*"))
+
+    def _unlink_public(self, slug: str, paths: Iterable[str]) -> bool:
+        """Remove what a theme has no longer, unless it has become something else."""
+        gone = [self._directory / path for path in paths if self._is_link(path, _target(slug, path))]
+        for place in gone:
+            with _naming(place):
+                place.unlink()
+        return bool(gone)
+
+    def _put(self, place: Path, document: bytes) -> bool:
+        with _naming(place):
+            if not place.is_symlink() and place.is_file() and place.read_bytes() == document:
+                return False
+            new = self._directory / _NEW
+            # 0o666 less the umask: a web server that runs as another user must be able to read it.
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            with os.fdopen(handle, "wb") as file:
+                file.write(document)
+                file.flush()
+                os.fsync(handle)
+            self._rename(new, place)
+        return True
+
+    def _link(self, place: Path, target: str) -> bool:
+        with _naming(place):
+            if self._read_link(place) == target:
+                return False
+            new = self._directory / _NEW
+            new.symlink_to(target)
+            self._rename(new, place)
+        return True
+
+    def _rename(self, new: Path, place: Path) -> None:
+        """One step, and on disk when this returns: so what is renamed later is never there without it."""
+        made = [folder for folder in place.parents if not folder.exists()]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        new.replace(place)
+        for folder in (place.parent, *(folder.parent for folder in made)):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    def _is_link(self, path: str, target: str) -> bool:
+        return self._read_link(self._directory / path) == target
+
+    def _read_link(self, place: Path) -> str:
+        return str(place.readlink()) if place.is_symlink() else ""
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes out, by a lock that dies with this one, and clear away what one left."""
+        with _naming(self._directory):
+            self._directory.mkdir(parents=True, exist_ok=True)
+            new = self._directory / _NEW
+            handle = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                new.unlink(missing_ok=True)
+                try:
+                    yield
+                finally:
+                    new.unlink(missing_ok=True)
+            finally:
+                os.close(handle)
+
+
+@contextmanager
+def _naming(place: Path) -> Iterator[None]:
+    """Say what the disk refused, and where."""
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "check the disk and its permissions")
+        raise PublishError(
+            f"{place} can't be published ({error.strerror or error}); {advice}. What was live still is"
+        ) from error
+
+
+def _checked(path: str) -> None:
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"{path!r} is no path to publish: it must be relative, without hidden or odd names")
+
+
+def _target(slug: str, path: str) -> str:
+    """What a public path links to, as seen from its folder."""
+    return "../" * path.count("/") + f".live/{slug}/{path}"
+
+
+def _files(build: Path) -> Iterator[str]:
+    """The public paths that a build has documents for."""
+    for folder, _, names in os.walk(build):
+        yield from (Path(folder, name).relative_to(build).as_posix() for name in names)
+
+
+def _hash(files: Mapping[str, bytes]) -> str:
+    digest = sha256()
+    for path, document in sorted(files.items()):
+        digest.update(f"{path}:{len(document)}:".encode() + document)
+    return digest.hexdigest()[:20]
