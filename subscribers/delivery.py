@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from subscribers.digest import Digest
+
 
 class DeliveryState(StrEnum):
     PLANNED = "planned"
@@ -40,6 +42,18 @@ REPLACEABLE = (DeliveryState.PLANNED, DeliveryState.DEFERRED)
 EXPIRED = "expired"
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A delivery as it is looked back on. ``at`` is when it last changed, ``digest`` what it holds."""
+
+    edition: str
+    state: DeliveryState
+    reason: str
+    reply: str
+    at: datetime
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,10 +57,15 @@ class Schedule(SQLModel):
     @field_validator("at", mode="before")
     @classmethod
     def _is_a_clock_time(cls, value: Any) -> Any:
+        # Text, or a local time of TOML's. A bare 8 would be read as eight seconds past midnight, and an
+        # offset would be lost: a schedule is in each reader's own zone.
         try:
-            return time.fromisoformat(value) if isinstance(value, str) else value
+            clock = time.fromisoformat(value) if isinstance(value, str) else value
         except ValueError:
-            raise ValueError(f"{value!r} is no time of day; write it like '08:00'") from None
+            clock = None
+        if not isinstance(clock, time) or clock.tzinfo is not None:
+            raise ValueError(f"{value!r} is no local time of day; write it like '08:00'")
+        return clock
 
     @field_validator("day", mode="before")
     @classmethod
@@ -75,10 +80,10 @@ class Schedule(SQLModel):
                 raise ValueError(f"day {self.day!r} is no weekday; choose one of {', '.join(_WEEKDAYS)}")
         elif self.frequency is Frequency.MONTHLY:
             self.day = self.day or "1"
-            if not self.day.isdigit() or not 1 <= int(self.day) <= 28:
+            if not self.day.isdecimal() or not 1 <= int(self.day) <= 28:
                 raise ValueError(f"day {self.day!r} must be 1 to 28 for a monthly digest")
         elif self.day:
-            raise ValueError(f"day has no meaning for a {self.frequency} digest; remove it")
+            raise ValueError(f"day has no meaning where the frequency is {self.frequency}; remove it")
         return self
 
     def slot(self, now: datetime, zone: str) -> date:
@@ -91,6 +96,16 @@ class Schedule(SQLModel):
         if self.due(slot, zone) > now:
             slot = self._on_or_before(slot - timedelta(days=1))
         return slot
+
+    def next_due(self, now: datetime, zone: str) -> datetime:
+        """The first instant after ``now`` at which a slot is due for readers in ``zone``.
+
+        Raises ValueError for ``immediate``.
+        """
+        day = now.astimezone(ZoneInfo(zone)).date()
+        while self._on_or_before(day) != day or self.due(day, zone) <= now:
+            day += timedelta(days=1)
+        return self.due(day, zone)
 
     def due(self, slot: date, zone: str) -> datetime:
         """When ``slot`` is due in ``zone``, as a UTC instant.

@@ -6,6 +6,7 @@ fetch ─▶ a turn at the host ─▶ resolve, check, connect ─▶ answer ─
 """
 
 import http.cookiejar
+import re
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from feeds.markup import one_line, shorten
 from feeds.source import HttpRequest, NotModified, Payload, SourceError, Validators
 from pipeline.edges.addresses import CheckedBackend, Refused
 
+_USERINFO = re.compile(r"//[^/\s]*@")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ADVICE = {
     401: "it asks for a password; put it in the url as https://user:password@…",
@@ -235,7 +237,9 @@ def _parse(url: str, shown: str) -> httpx2.URL:
         address = httpx2.URL(url)
     except (httpx2.InvalidURL, ValueError) as error:
         raise SourceError(f"{_printable(shown)} is no address ({_fault(error)}); correct it") from None
-    if address.scheme not in ("http", "https") or not address.host:
+    # httpx2 lets these two through; they would come back as a name that can't be resolved.
+    impossible = "%" in address.host or not 0 < (address.port or 80) < 65_536
+    if address.scheme not in ("http", "https") or not address.host or impossible:
         raise SourceError(f"{_printable(shown)} is no http or https address; correct it")
     return address
 
@@ -274,7 +278,8 @@ def _shown(url: httpx2.URL | str) -> str:
 
 
 def _printable(text: str) -> str:
-    return shorten(one_line(text), 300)
+    """What was given as an address and may be none, on one line and without a password."""
+    return shorten(_USERINFO.sub("//", one_line(text)), 300)
 
 
 def _fault(error: Exception) -> str:

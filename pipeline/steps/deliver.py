@@ -35,6 +35,12 @@ class DeliverReport:
     def handed_over(self) -> int:
         return sum(self.settled.values())
 
+    def add(self, other: "DeliverReport") -> None:
+        """Count another worker's deliveries with these."""
+        for state, number in other.settled.items():
+            self.settled[state] = self.settled.get(state, 0) + number
+        self.cancelled += other.cancelled
+
 
 @dataclass(frozen=True, slots=True)
 class MailRules:
@@ -63,6 +69,7 @@ class Deliverer:
         tokens: Tokens,
         secret: bytes,
         rules: MailRules,
+        pace: Callable[[], None] = lambda: None,
     ) -> None:
         self._read = read
         self._write = write
@@ -74,6 +81,7 @@ class Deliverer:
         self._tokens = tokens
         self._secret = secret
         self._rules = rules
+        self._pace = pace
 
     def recover(self) -> int:
         """Mark what dead workers had in hand as uncertain, and settle what has been uncertain for long.
@@ -99,10 +107,12 @@ class Deliverer:
         edition: Edition,
         *,
         limit: int | None = None,
-        progress: Callable[[DeliverReport], None] = lambda report: None,
+        progress: Callable[[int], None] = lambda done: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> DeliverReport:
         """Send what is ready of an edition, up to ``limit``. Resumes whatever was interrupted.
+
+        ``progress`` hears how many were dealt with each time.
 
         Raises TransportUnavailable when nothing can be handed over; what was claimed is given back.
         """
@@ -114,7 +124,7 @@ class Deliverer:
             claims, more = self._claim(edition, room)
             if claims:
                 self._hand_over(edition, claims, letters, report)
-                progress(report)
+                progress(len(claims))
             elif not more:
                 break
         self._finish(edition)
@@ -147,6 +157,7 @@ class Deliverer:
         in_hand: int | None = None
         try:
             for claim in claims:
+                self._pace()
                 with self._read() as work:
                     objection = work.deliveries.objection(claim.id)
                 template = None if objection else letters.template(claim.segment)

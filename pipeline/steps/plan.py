@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from feeds.log import Window
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EditionWork, Planning, Start
+from subscribers.delivery import DeliveryState
 from subscribers.digest import Digest
 from subscribers.edition import (
     CLOSED,
@@ -173,7 +174,7 @@ def report_of(work: EditionWork, edition: Edition) -> PlanReport:
     """An edition that stands already, in the same words as one that was planned just now."""
     candidates, nothing_due = work.editions.totals(edition.id)
     counts = work.deliveries.count(edition.id)
-    skipped = work.deliveries.skips(edition.id)
+    skipped = work.deliveries.reasons(edition.id, DeliveryState.SKIPPED)
     return PlanReport(
         edition.name,
         candidates,

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
+from feeds.identity import address_alias
 from pipeline.store.tables import ArticleAlias, ArticleRow, ArticleTheme
 from subscribers.digest import Facts
 
@@ -38,7 +39,7 @@ class Articles:
         found: dict[int, Article] = {}
         for batch in batches(sorted(ids)):
             rows = self._session.exec(select(ArticleRow).where(col(ArticleRow.id).in_(batch)))
-            found.update({row.id: row for row in rows if row.id is not None})
+            found.update({row.id: _article(row) for row in rows if row.id is not None})
         return found
 
     def facts(self, ids: Collection[int]) -> tuple[dict[int, Facts], set[int]]:
@@ -150,7 +151,7 @@ class Articles:
                 )
             )
         rows = self._session.exec(query.limit(limit))
-        return [(row.id, row) for row in rows if row.id is not None]
+        return [(row.id, _article(row)) for row in rows if row.id is not None]
 
     def count(self) -> dict[str, int]:
         """How many visible articles each theme holds."""
@@ -163,12 +164,12 @@ class Articles:
         return dict(rows.all())
 
     def look_up(self, text: str) -> int | None:
-        """The article an administrator means: by number, by ``tag:`` id, or by an address it is known at."""
-        if text.isdigit():
+        """The article somebody means: by its number, its ``tag:`` id, or any address it is known at."""
+        if text.isascii() and text.isdigit() and len(text) < 19:
             return self._session.exec(select(ArticleRow.id).where(ArticleRow.id == int(text))).first()
-        return self._session.exec(
-            select(ArticleRow.id).where((ArticleRow.uri == text) | (ArticleRow.url == text))
-        ).first()
+        if text.startswith("tag:"):
+            return self._session.exec(select(ArticleRow.id).where(ArticleRow.uri == text)).first()
+        return next(iter(self.find([address_alias(text)]).values()), None)
 
     def all_ids(self) -> Iterator[Sequence[int]]:
         """Every article's id, in batches, so that memory does not grow with the archive."""
@@ -185,6 +186,12 @@ class Articles:
                 return
             yield batch
             last = batch[-1]
+
+
+def _article(row: ArticleRow) -> Article:
+    """A row as the value it was stored from; it was checked on its way in."""
+    values = {name: getattr(row, name) for name in Article.model_fields}
+    return Article.model_construct(**values | {"visibility": Visibility(row.visibility)})
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -1,7 +1,6 @@
 """Deliveries: claimed before the hand-off, settled after it, counted at any moment."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, update
@@ -15,22 +14,10 @@ from pipeline.store.tables import (
     SubscriberRow,
     Suppression,
 )
-from subscribers.delivery import OPEN, Claim, DeliveryState, Settlement
+from subscribers.delivery import OPEN, Claim, DeliveryState, Past, Settlement
 from subscribers.digest import Digest, Item
 from subscribers.edition import Cancel
 from subscribers.subscriber import State
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A delivery of one reader, as told to them or to an administrator."""
-
-    edition: str
-    state: DeliveryState
-    reason: str
-    reply: str
-    at: datetime
-    digest: Digest
 
 
 class Deliveries:
@@ -236,14 +223,11 @@ class Deliveries:
         )
         return {str(state): number for state, number in rows}
 
-    def skips(self, edition: int) -> dict[str, int]:
-        """How many candidates of an edition got no delivery, by reason."""
+    def reasons(self, edition: int, state: DeliveryState) -> dict[str, int]:
+        """Why deliveries of an edition are skipped or cancelled, in numbers."""
         rows = self._session.exec(
             select(DeliveryRow.reason, func.count())
-            .where(
-                DeliveryRow.edition_id == edition,
-                DeliveryRow.state == DeliveryState.SKIPPED,
-            )
+            .where(DeliveryRow.edition_id == edition, DeliveryRow.state == state)
             .group_by(DeliveryRow.reason)
         )
         return dict(rows.all())

@@ -77,19 +77,20 @@ class Log:
             found.extend(_entries(rows, themes))
         return found
 
-    def of_article(self, article: int) -> list[Entry]:
-        """Everything that ever happened to one article."""
+    def of_article(self, article: int) -> list[tuple[Entry, datetime]]:
+        """Everything that ever happened to one article, and when."""
         rows = self._session.exec(
-            select(LogRow.position, LogRow.article_id, LogRow.kind)
+            select(LogRow.position, LogRow.article_id, LogRow.kind, LogRow.at)
             .where(LogRow.article_id == article)
             .order_by(col(LogRow.position))
         ).all()
         themes = self._session.exec(
             select(LogTheme.position, LogTheme.theme).where(
-                col(LogTheme.position).in_([position for position, _, _ in rows])
+                col(LogTheme.position).in_([position for position, *_ in rows])
             )
         )
-        return _entries(rows, themes)
+        entries = _entries([(position, id, kind) for position, id, kind, _ in rows], themes)
+        return list(zip(entries, [at for *_, at in rows], strict=True))
 
     def introduced(self, article: int) -> bool:
         """Whether the log has presented this article to the world before."""

@@ -1,8 +1,8 @@
 """How far what is published follows the log."""
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session, select
 
-from pipeline.store.tables import FeedCursor, LogTheme
+from pipeline.store.tables import FeedCursor
 
 
 class Publication:
@@ -15,13 +15,6 @@ class Publication:
         """The position a theme's documents were made at, and from which config; (0, "") for never."""
         row = self._session.get(FeedCursor, theme)
         return (row.position, row.made_from) if row else (0, "")
-
-    def heads(self) -> dict[str, int]:
-        """The last position at which each theme had news."""
-        rows = self._session.exec(
-            select(LogTheme.theme, func.max(LogTheme.position)).group_by(LogTheme.theme)
-        )
-        return dict(rows.all())
 
     def advance(self, theme: str, position: int, made_from: str) -> None:
         """A theme's documents now show the log up to this position."""

@@ -21,8 +21,10 @@ class Sources:
     def all(self) -> dict[str, Memory]:
         return {row.name: _memory(row) for row in self._session.exec(select(SourceState))}
 
-    def succeeded(self, name: str, at: datetime, validators: Validators | None) -> None:
-        """A look at a source went well; ``None`` keeps the validators it had."""
+    def succeeded(
+        self, name: str, at: datetime, validators: Validators | None = None, title: str = ""
+    ) -> None:
+        """A look at a source went well; it keeps the validators and title it had where none are given."""
         state = self._row(name)
         state.first_collected = state.first_collected or at
         state.last_looked = at
@@ -31,6 +33,7 @@ class Sources:
         if validators is not None:
             state.etag = validators.etag
             state.last_modified = validators.last_modified
+        state.title = title or state.title
         self._session.add(state)
 
     def failed(self, name: str, at: datetime, error: str) -> None:
@@ -51,4 +54,5 @@ def _memory(row: SourceState) -> Memory:
         row.last_looked,
         row.failures,
         row.error,
+        row.title,
     )

@@ -14,6 +14,7 @@ from pipeline.store.tables import (
     Suppression,
 )
 from subscribers.delivery import REPLACEABLE, DeliveryState
+from subscribers.frequency import Frequency
 from subscribers.interest import set_key
 from subscribers.subscriber import Consent, Reader, State, Subscriber, address_key
 
@@ -76,8 +77,8 @@ class Subscribers:
         if state is not None:
             query = query.where(SubscriberRow.state == state)
         for row, themes in self._session.exec(query):
-            if row.id is not None and (not theme or theme in themes):
-                yield Reader(row.id, row, tuple(themes))
+            if not theme or theme in themes:
+                yield _reader(row, themes)
 
     def count(self) -> dict[str, int]:
         """How many subscribers are in which state."""
@@ -93,6 +94,20 @@ class Subscribers:
             .distinct()
         )
         return {theme for themes in rows for theme in themes}
+
+    def followers(self) -> dict[str, int]:
+        """How many active subscribers follow each theme by name."""
+        rows = self._session.exec(
+            select(InterestSet.themes, func.count())
+            .join(SubscriberRow, col(SubscriberRow.interest_set_id) == InterestSet.id)
+            .where(SubscriberRow.state == State.ACTIVE)
+            .group_by(col(InterestSet.id))
+        )
+        counts: dict[str, int] = {}
+        for themes, number in rows:
+            for theme in themes:
+                counts[theme] = counts.get(theme, 0) + number
+        return counts
 
     def zones(self, frequency: str) -> list[str]:
         """The time zones in which readers of a frequency live."""
@@ -137,6 +152,14 @@ class Subscribers:
     def set_state(self, id: int, state: State) -> None:
         self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(state=state))
 
+    def begin(self, id: int, cursor: int, at: datetime) -> None:
+        """Make a pending subscriber an active one, served up to ``cursor``."""
+        self._session.execute(
+            update(SubscriberRow)
+            .where(col(SubscriberRow.id) == id)
+            .values(state=State.ACTIVE, cursor=cursor, confirmed_at=at)
+        )
+
     def suppress(self, email: str, reason: str, at: datetime) -> None:
         """Keep an address from ever being mailed, subscriber or not."""
         key = self._hash(email)
@@ -170,6 +193,16 @@ class Subscribers:
             .join(InterestSet, col(InterestSet.id) == SubscriberRow.interest_set_id)
             .where(condition)  # type: ignore[arg-type]
         ).first()
-        if row is None or row[0].id is None:
+        if row is None:
             return None
-        return Reader(row[0].id, row[0], tuple(row[1]))
+        return _reader(*row)
+
+
+def _reader(row: SubscriberRow, themes: Sequence[str]) -> Reader:
+    """A row as the value it was stored from; it was checked on its way in."""
+    assert row.id is not None
+    values = {name: getattr(row, name) for name in Subscriber.model_fields}
+    subscriber = Subscriber.model_construct(
+        **values | {"state": State(row.state), "frequency": Frequency(row.frequency)}
+    )
+    return Reader(row.id, subscriber, tuple(themes))

@@ -45,6 +45,7 @@ class SourceState(SQLModel, table=True):
     last_looked: datetime | None = Field(default=None, sa_type=Moment)
     failures: int = 0
     error: str = ""
+    title: str = ""
 
 
 class ArticleRow(Article, table=True):

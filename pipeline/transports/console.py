@@ -18,8 +18,10 @@ class ConsoleTransport:
         parsed = message_from_bytes(message, policy=policy.default)
         text = parsed.get_body(("plain",))
         lines = [f"{name}: {value}" for name, value in parsed.items()]
-        body = text.get_content() if text is not None else ""
-        sys.stdout.write("\n".join([f"-- to {recipient}", *lines, "", body, ""]))
+        body = "\n".join(text.get_content().splitlines()) if text is not None else ""
+        # The parser leaves UTF-8 in a header (RFC 6532) as bytes in disguise.
+        headers = "\n".join(lines).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        sys.stdout.write("\n".join([f"-- to {recipient}", headers, "", body, ""]))
         sys.stdout.flush()
         return Accepted("printed")
 

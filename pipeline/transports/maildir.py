@@ -23,8 +23,10 @@ class MaildirTransport:
     def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
         try:
             if self._maildir is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._maildir = mailbox.Maildir(self._path, create=True)
+                self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for name in ("tmp", "new", "cur"):  # also where an empty directory stands ready
+                    (self._path / name).mkdir(mode=0o700, exist_ok=True)
+                self._maildir = mailbox.Maildir(self._path, create=False)
             # Written to tmp, synced, then linked into new: a file in new is whole.
             key = self._maildir.add(_unix(message))
         except OSError as error:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from feeds.markup import one_line
 from subscribers.delivery import (
     Accepted,
     Deferred,
@@ -18,6 +19,8 @@ from subscribers.subscriber import needs_smtputf8
 
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _TIMEOUT = 60
+_TOO_LARGE = 552
+_LOG_IN_FIRST = 530
 _PER_CONNECTION = 500
 """Messages after which we connect anew: servers dislike a connection that never ends."""
 
@@ -53,12 +56,13 @@ class SmtpTransport:
         fresh = self._connection is None
         try:
             return self._attempt(sender, recipient, message)
-        except smtplib.SMTPServerDisconnected as error:
+        except smtplib.SMTPException as error:
             # Only while nothing of the message is out: an idle server may have hung up on us.
             self._drop()
             if fresh:
                 raise TransportUnavailable(
-                    f"the mail server {self._place} hangs up: {error}; nothing is lost, send again later"
+                    f"the mail server {self._place} breaks off: {_cause(error)}; "
+                    "nothing is lost, send again later"
                 ) from error
             return self.send(sender, recipient, message)
 
@@ -81,22 +85,35 @@ class SmtpTransport:
     def _attempt(self, sender: str, recipient: str, message: bytes) -> Outcome:
         connection = self._connect()
         options = [f"size={len(message)}"] if connection.has_extn("size") else []
-        if needs_smtputf8(recipient):
+        international = needs_smtputf8(recipient)
+        if international:
             if not connection.has_extn("smtputf8"):
                 return Rejected(f"{self._place} does not offer SMTPUTF8, which this address needs")
             options.append("SMTPUTF8")
         code, reply = connection.mail(sender, options)
-        if code == 250:
+        if 500 <= code < 600 and code != _TOO_LARGE and not international:
+            raise self._refuses_us(code, reply)
+        if _is_done(code):
             code, reply = connection.rcpt(recipient)
-        if code in (250, 251):
-            code, reply = connection.docmd("DATA")
-            if code == 354:
-                return self._hand_over(connection, message)
-        if code == -1 or code == 421:
+            if _is_done(code):
+                code, reply = connection.docmd("DATA")
+                if code == 354:
+                    return self._hand_over(connection, message)
+        if code == _LOG_IN_FIRST:
+            raise self._refuses_us(code, reply)
+        if code == 421 or not 400 <= code < 600:
             raise smtplib.SMTPServerDisconnected(_words(code, reply))
         with suppress(smtplib.SMTPException):
             connection.rset()
         return _refused(code, reply)
+
+    def _refuses_us(self, code: int, reply: bytes) -> TransportUnavailable:
+        """A refusal that has nothing to do with the reader, who would lose this and every next mail by it."""
+        self.close()
+        return TransportUnavailable(
+            f"the mail server {self._place} takes no mail from us: {_words(code, reply)}; "
+            "nothing is lost: mend [mail] from or transport, and send again"
+        )
 
     def _hand_over(self, connection: smtplib.SMTP, message: bytes) -> Outcome:
         """From the first byte of the message on, a lost connection leaves it uncertain."""
@@ -107,11 +124,11 @@ class SmtpTransport:
             self._drop()
             return Uncertain(f"the connection broke after DATA: {error}")
         self._sent += 1
-        if code == 250:
+        if _is_done(code):
             return Accepted(_words(code, reply))
-        if code == -1:
+        if not 400 <= code < 600:
             self._drop()
-            return Uncertain("the server gave no readable answer after DATA")
+            return Uncertain(f"the server's answer after DATA can't be read: {_words(code, reply)}")
         if code == 421:
             self._drop()
         return _refused(code, reply)
@@ -121,24 +138,24 @@ class SmtpTransport:
             return self._connection
         try:
             if self._scheme == "smtps":
-                connection: smtplib.SMTP = smtplib.SMTP_SSL(
+                self._connection = smtplib.SMTP_SSL(
                     self._host, self._port, timeout=_TIMEOUT, context=ssl.create_default_context()
                 )
             else:
-                connection = smtplib.SMTP(self._host, self._port, timeout=_TIMEOUT)
-            connection.ehlo_or_helo_if_needed()
+                self._connection = smtplib.SMTP(self._host, self._port, timeout=_TIMEOUT)
+            self._connection.ehlo_or_helo_if_needed()
             if self._scheme == "smtp+starttls":
-                connection.starttls(context=ssl.create_default_context())
-                connection.ehlo()
+                self._connection.starttls(context=ssl.create_default_context())
+                self._connection.ehlo()
             if self._user:
-                connection.login(self._user, self._password)
-        except (OSError, smtplib.SMTPException) as error:
+                self._connection.login(self._user, self._password)
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
+            self._drop()
             raise TransportUnavailable(
                 f"the mail server {self._place} can't be used: {_cause(error)}; "
                 "nothing is lost: mend [mail] transport or the server, and send again"
             ) from error
-        self._connection = connection
-        return connection
+        return self._connection
 
 
 def _stuffed(message: bytes) -> bytes:
@@ -149,16 +166,23 @@ def _stuffed(message: bytes) -> bytes:
     return body.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 
 
+def _is_done(code: int) -> bool:
+    """Whether a reply says yes. Its first digit decides (RFC 5321 §4.2.1): not all servers say 250."""
+    return 200 <= code < 300
+
+
 def _refused(code: int, reply: bytes) -> Outcome:
     return Rejected(_words(code, reply)) if 500 <= code < 600 else Deferred(_words(code, reply))
 
 
 def _words(code: int, reply: bytes) -> str:
-    return f"{code} {reply.decode('utf-8', 'replace')}"
+    return one_line(f"{code} {reply.decode('utf-8', 'replace')}")
 
 
 def _cause(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         raw = error.smtp_error
         return _words(error.smtp_code, raw if isinstance(raw, bytes) else raw.encode())
-    return str(error.strerror or error) if isinstance(error, OSError) else str(error)
+    if isinstance(error, UnicodeError):
+        return "its name, the user or the password has a character that SMTP can't carry"
+    return one_line(str(error.strerror or error) if isinstance(error, OSError) else str(error))

@@ -48,7 +48,7 @@ PAGES: dict[str, dict[str, object]] = {
     },
     "unsubscribe": {"email": "a•••@example.org"},
     "unsubscribed": {"email": "a•••@example.org"},
-    "message": {"title": "Verlopen", "text": "Vraag een nieuwe link."},
+    "badlink": {},
     "notfound": {},
 }
 
@@ -164,9 +164,7 @@ def test_a_directory_of_ones_own_replaces_single_files(tmp_path: Path) -> None:
     (tmp_path / "web" / "notfound.html.j2").write_text("Weg: {{ site.name }}")
     environment = environments(own=tmp_path)["nl"]
     assert environment.get_template("web/notfound.html.j2").render(site=SITE) == "Weg: Kennis &amp; portal"
-    assert "Verlopen" in environment.get_template("web/message.html.j2").render(
-        {"site": SITE} | PAGES["message"]
-    )
+    assert "Deze link werkt niet" in environment.get_template("web/badlink.html.j2").render(site=SITE)
 
 
 def test_an_unknown_variable_is_an_error_and_not_a_gap() -> None:

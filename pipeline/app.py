@@ -1,0 +1,293 @@
+"""The one place where everything is put together: config in, ready-made steps out.
+
+Nothing connects before it is used. What to call is the steps' own business; this only hands them
+what they need.
+"""
+
+import hashlib
+import importlib.metadata
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from jinja2 import Environment
+
+from feeds.classify import Classifier
+from feeds.page import Pages
+from feeds.source import NotModified, Payload, Request
+from feeds.sources import KINDS
+from feeds.theme import ThemeTree
+from pipeline.edges import secrets
+from pipeline.edges.claims import FileClaims
+from pipeline.edges.fetch import fetch
+from pipeline.edges.http import Fetcher
+from pipeline.edges.live import LiveDirectory
+from pipeline.edges.templates import TEMPLATES, environments
+from pipeline.ports import Clock, EditionWork, Start, Transport
+from pipeline.settings import ConfigError, Settings, load
+from pipeline.steps.absorb import House
+from pipeline.steps.collect import Collector, Fetch
+from pipeline.steps.deliver import Deliverer, MailRules
+from pipeline.steps.desk import Desk
+from pipeline.steps.enrol import Enroller
+from pipeline.steps.explain import Explainer
+from pipeline.steps.plan import Planner
+from pipeline.steps.preview import Previewer
+from pipeline.steps.publish import Imprint, Publisher
+from pipeline.steps.retheme import Rethemer
+from pipeline.steps.tick import Ticker
+from pipeline.store import schema
+from pipeline.store.session import Database
+from pipeline.store.work import Store
+from pipeline.transports import open_transport
+from subscribers.message import Newsletter
+from subscribers.render import Renderer, Sender
+from subscribers.token import Tokens
+
+
+def now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
+class App:
+    """A portal, ready to be worked on; a context manager that lets go of the database at its end."""
+
+    def __init__(self, settings: Settings, clock: Clock = now) -> None:
+        self.settings = settings
+        self.clock = clock
+
+    @classmethod
+    def open(cls, config: Path, clock: Clock = now) -> "App":
+        """The portal of a config file. Raises ConfigError, SecretError or StoreError."""
+        app = cls(load(config), clock)
+        schema.require(app.database)
+        app._refuse_lost_themes()
+        return app
+
+    def __enter__(self) -> "App":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if "database" in self.__dict__:
+            self.database.close()
+
+    # What the parts have in common.
+
+    @cached_property
+    def database(self) -> Database:
+        return Database(self.settings.database.url, self.settings.root)
+
+    @cached_property
+    def secrets(self) -> secrets.Secrets:
+        return secrets.load(self.settings.path(self.settings.mail.secret_key_file))
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.database, self.secrets.suppression)
+
+    @cached_property
+    def tree(self) -> ThemeTree:
+        return self.settings.tree
+
+    @cached_property
+    def templates(self) -> dict[str, Environment]:
+        """A Jinja environment per language. Files in ``templates/`` beside the config replace ours."""
+        own = self.settings.path("templates")
+        return environments(own=own if own.is_dir() else None, zone=self.settings.site.zone)
+
+    @cached_property
+    def house(self) -> House:
+        return House(self.settings.site.host, self.settings.site.zone, Classifier(self.tree))
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.secrets.signing)
+
+    @property
+    def public(self) -> Path:
+        """Where published files stand."""
+        return self.settings.path(self.settings.publish.directory)
+
+    # The steps.
+
+    def collector(self) -> Collector:
+        return Collector(
+            start=self.store.write,
+            fetching=self._fetching,
+            kinds=KINDS,
+            house=self.house,
+            language=self.settings.site.language,
+            clock=self.clock,
+        )
+
+    def rethemer(self) -> Rethemer:
+        return Rethemer(self.store.write, self.house, self.tree, self.settings.source, self.clock)
+
+    def publisher(self) -> Publisher:
+        site, publish = self.settings.site, self.settings.publish
+        pages = Pages(self.templates[site.language], self.tree, site.name, site.base_url)
+        return Publisher(
+            read=self.store.read,
+            write=self.store.write,
+            live=self.live(),
+            tree=self.tree,
+            imprint=Imprint(
+                name=site.name,
+                base_url=site.base_url,
+                host=site.host,
+                language=site.language,
+                entries=publish.entries,
+                hub=publish.hub,
+                made_from=self._made_from(),
+            ),
+            page=pages.write,
+            clock=self.clock,
+        )
+
+    def enroller(self) -> Enroller:
+        return Enroller(
+            self.store.write,
+            self.tree,
+            self.clock,
+            language=self.settings.site.language,
+            timezone=self.settings.site.timezone,
+        )
+
+    def planner(self, start: Start[EditionWork] | None = None) -> Planner:
+        return Planner(start or self.store.write, self.tree, self.clock)
+
+    def ticker(self) -> Ticker:
+        return Ticker(self.store.write, self.planner(), self.settings.digest, self.clock)
+
+    def previewer(self) -> Previewer:
+        return Previewer(
+            write=self.store.write,
+            planner=self.planner,
+            tree=self.tree,
+            renderer=self.renderer,
+            newsletter=self.newsletter,
+            clock=self.clock,
+        )
+
+    def explainer(self) -> Explainer:
+        site = self.settings.site
+        return Explainer(self.store.read, self.tree, self.settings.digest, site.zone, self.clock)
+
+    def renderer(self) -> Renderer:
+        site = self.settings.site
+        sender = Sender(site.name, site.base_url, self.settings.mail.postal_address)
+        return Renderer(self.templates, sender, self.tree)
+
+    @property
+    def newsletter(self) -> Newsletter:
+        site, mail = self.settings.site, self.settings.mail
+        return Newsletter(
+            sender=mail.sender,
+            reply_to=mail.reply_to,
+            list_name=site.name,
+            list_id=f"digest.{site.host}",
+            base_url=site.base_url,
+        )
+
+    def transport(self) -> Transport:
+        """The config's transport; it connects when it is first used."""
+        return open_transport(self.settings.mail.transport, self.settings.root)
+
+    @property
+    def envelope_sender(self) -> str:
+        """The address of [mail] from, by itself."""
+        return self.settings.mail.sender.rpartition("<")[2].removesuffix(">")
+
+    @contextmanager
+    def deliverer(self, pace: Callable[[], None] = lambda: None) -> Iterator[Deliverer]:
+        """A worker with a transport of its own, for as long as the block lasts."""
+        mail = self.settings.mail
+        with closing(self.transport()) as transport, FileClaims(self._claims) as claims:
+            yield Deliverer(
+                read=self.store.read,
+                write=self.store.write,
+                clock=self.clock,
+                claims=claims,
+                transport=transport,
+                renderer=self.renderer,
+                newsletter=self.newsletter,
+                tokens=self.tokens,
+                secret=self.secrets.signing[0],
+                rules=MailRules(
+                    envelope_sender=self.envelope_sender,
+                    host=self.settings.site.host,
+                    retry_for=mail.retry_for,
+                    settle_uncertain_after=mail.uncertain_after if mail.uncertain == "accepted" else None,
+                ),
+                pace=pace,
+            )
+
+    def desk(self) -> Desk:
+        return Desk(self.store.read, self.store.write, self.clock)
+
+    def live(self) -> LiveDirectory:
+        return LiveDirectory(self.public)
+
+    def published(self, path: str) -> bytes | None:
+        """A document that is out, by its public path; None where there is none."""
+        place = self.public / path
+        return place.read_bytes() if place.is_file() else None
+
+    def audit(self, who: str, action: str, what: str) -> None:
+        """Write down who did what."""
+        with self.store.write() as work:
+            work.register.audit(self.clock(), who, action, what)
+
+    @property
+    def _claims(self) -> Path:
+        """The directory of the workers' locks, beside the database they work on."""
+        name = self.database.url.database
+        place = Path(name) if self.database.url.get_backend_name() == "sqlite" and name else None
+        return place.with_name(f"{place.name}.workers") if place else self.settings.path("var/workers")
+
+    def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
+        collect, root = self.settings.collect, self.settings.root
+
+        @asynccontextmanager
+        async def fetching() -> AsyncIterator[Fetch]:
+            async with Fetcher(
+                contact=collect.contact, allow_hosts=collect.allow_hosts, host_pause=collect.host_pause
+            ) as fetcher:
+
+                async def one(request: Request) -> Payload | NotModified:
+                    return await fetch(request, fetcher, root)
+
+                yield one
+
+        return fetching()
+
+    def _made_from(self) -> str:
+        """A name for all that published documents are made from, besides articles and log."""
+        site, publish = self.settings.site, self.settings.publish
+        parts = hashlib.sha256(importlib.metadata.version("kennisportal").encode())
+        parts.update(repr([site, publish.entries, publish.hub, self.settings.theme]).encode())
+        for directory in (TEMPLATES, self.settings.path("templates")):
+            for file in sorted(directory.rglob("*")) if directory.is_dir() else ():
+                if file.is_file():
+                    parts.update(file.read_bytes())
+        return parts.hexdigest()
+
+    def _refuse_lost_themes(self) -> None:
+        """A theme that somebody follows can't just disappear from the config."""
+        with self.store.read() as work:
+            lost = sorted(slug for slug in work.subscribers.followed() if slug not in self.tree)
+        if lost:
+            raise ConfigError(
+                f"the config has no theme {lost[0]!r} any more, but readers follow it; put it back, move its "
+                f"readers ('kennisportal subscribers list --theme {lost[0]}' names them, 'kennisportal "
+                "subscribers edit EMAIL --interests …' changes their choice), and remove it then"
+            )

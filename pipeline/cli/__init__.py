@@ -1,0 +1,108 @@
+"""The command line. A command parses, makes one call, and prints; a file holds one group of them.
+
+Exit codes: 0 done, 1 failed (one line on stderr says what and what to do), 2 used wrongly.
+"""
+
+from typing import Any
+
+import click
+import jinja2
+from sqlalchemy.exc import SQLAlchemyError
+
+from feeds.source import SourceError
+from pipeline.cli.articles import articles
+from pipeline.cli.collect import collect
+from pipeline.cli.console import Failure
+from pipeline.cli.db import db
+from pipeline.cli.demo import demo
+from pipeline.cli.digest import digest
+from pipeline.cli.explain import explain
+from pipeline.cli.feeds import feeds
+from pipeline.cli.init import init
+from pipeline.cli.run import run, web
+from pipeline.cli.sources import sources
+from pipeline.cli.status import status
+from pipeline.cli.subscribers import subscribers
+from pipeline.cli.themes import themes
+from pipeline.demo import DemoError
+from pipeline.edges.secrets import SecretError
+from pipeline.ports import PublishError
+from pipeline.settings import ConfigError
+from pipeline.steps.desk import DeskError
+from pipeline.steps.enrol import EnrolError
+from pipeline.steps.explain import ExplainError
+from pipeline.steps.preview import PreviewError
+from pipeline.store.session import StoreError
+from subscribers.delivery import TransportUnavailable
+from subscribers.interest import UnknownTheme
+from subscribers.roster import BadRow, RosterError
+from subscribers.subscriber import AddressError
+
+_EXPECTED = (
+    AddressError,
+    BadRow,
+    ConfigError,
+    DemoError,
+    DeskError,
+    EnrolError,
+    ExplainError,
+    PreviewError,
+    PublishError,
+    RosterError,
+    SecretError,
+    SourceError,
+    StoreError,
+    TransportUnavailable,
+    UnknownTheme,
+)
+"""What can go wrong through no fault of the program; each text names the thing and what to do."""
+
+
+class _Kennisportal(click.Group):
+    """Turns every expected error into one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except _EXPECTED as error:
+            raise Failure(str(error)) from error
+        except jinja2.TemplateSyntaxError as error:
+            where = error.filename or error.name
+            raise Failure(f"{where}:{error.lineno}: the template is wrong: {error.message}") from error
+        except jinja2.TemplateError as error:
+            raise Failure(f"a template can't be used: {error.message}") from error
+        except SQLAlchemyError as error:
+            raise Failure(f"the database can't do this: {getattr(error, 'orig', None) or error}") from error
+        except BrokenPipeError:
+            raise  # whoever reads our output has seen enough; click ends quietly
+        except OSError as error:
+            raise Failure(f"{error.filename or 'the system'}: {error.strerror or error}") from error
+
+
+@click.group(cls=_Kennisportal, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kennisportal")
+def cli() -> None:
+    """Collect articles, publish a feed per theme, and send every subscriber a digest of their themes."""
+
+
+for _command in (
+    init,
+    demo,
+    collect,
+    sources,
+    themes,
+    articles,
+    feeds,
+    subscribers,
+    digest,
+    explain,
+    run,
+    web,
+    db,
+    status,
+):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    cli(prog_name="kennisportal")

@@ -1,0 +1,104 @@
+"""``kennisportal articles``: what has been collected."""
+
+import click
+
+from feeds.article import Article
+from pipeline.app import App
+from pipeline.cli.console import Failure, json_option, say, say_json, table, with_app
+
+
+@click.group()
+def articles() -> None:
+    """What has been collected."""
+
+
+@articles.command("list")
+@click.option("--theme", help="Only those in this theme.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@json_option
+@with_app
+def list_(app: App, theme: str | None, limit: int, as_json: bool) -> None:
+    """The newest articles, as the feeds show them."""
+    if theme is not None and theme not in app.tree:
+        raise click.BadParameter(
+            f"{theme!r} is no theme; 'kennisportal themes list' has them", param_hint="--theme"
+        )
+    with app.store.read() as work:
+        found = work.articles.latest(theme, limit)
+        places = work.articles.themes([id for id, _ in found])
+    if as_json:
+        say_json([_brief(id, article) | {"themes": sorted(places[id])} for id, article in found])
+        return
+    table(
+        ("id", "published", "source", "title", "themes"),
+        [
+            (
+                id,
+                article.published.astimezone(app.settings.site.zone).date(),
+                article.source,
+                article.title,
+                ", ".join(sorted(places[id], key=app.tree.place)),
+            )
+            for id, article in found
+        ],
+    )
+
+
+@articles.command()
+@click.argument("article")
+@json_option
+@with_app
+def show(app: App, article: str, as_json: bool) -> None:
+    """One article (by number, tag: id or address) and everything that happened to it."""
+    id, found = find(app, article)
+    with app.store.read() as work:
+        places = work.articles.themes([id])[id]
+        story = work.log.of_article(id)
+    log = [
+        {"position": entry.position, "kind": str(entry.kind), "at": at, "themes": sorted(entry.themes)}
+        for entry, at in story
+    ]
+    if as_json:
+        content = {"summary": found.summary, "content": found.content, "change": found.change}
+        say_json(_brief(id, found) | content | {"themes": sorted(places), "log": log})
+        return
+    for name, value in _brief(id, found).items():
+        say(f"{name}: {value}")
+    say(f"themes: {', '.join(sorted(places, key=app.tree.place)) or 'none'}")
+    say(f"summary: {found.summary}")
+    table(
+        ("position", "at", "kind", "themes"),
+        [
+            (
+                entry.position,
+                f"{at.astimezone(app.settings.site.zone):%Y-%m-%d %H:%M}",
+                entry.kind,
+                ", ".join(sorted(entry.themes)),
+            )
+            for entry, at in story
+        ],
+    )
+
+
+def find(app: App, named: str) -> tuple[int, Article]:
+    """The article somebody means, by number, ``tag:`` id or address."""
+    with app.store.read() as work:
+        id = work.articles.look_up(named)
+        if id is None:
+            raise Failure(f"{named!r} is no article we know; 'kennisportal articles list' has them")
+        return id, work.articles.get([id])[id]
+
+
+def _brief(id: int, article: Article) -> dict[str, object]:
+    return {
+        "id": id,
+        "uri": article.uri,
+        "title": article.title,
+        "url": article.url,
+        "source": article.source,
+        "language": article.language,
+        "published": article.published,
+        "updated": article.updated,
+        "revision": article.revision,
+        "visibility": str(article.visibility),
+    }

@@ -1,0 +1,460 @@
+"""``kennisportal digest``: editions, from plan to report."""
+
+import sys
+from collections.abc import Callable
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import Progress
+
+from pipeline import jobs
+from pipeline.app import App
+from pipeline.cli.console import (
+    Failure,
+    as_option,
+    confirm,
+    fail,
+    json_option,
+    numbers,
+    say,
+    say_json,
+    table,
+    user,
+    with_app,
+    yes_option,
+)
+from pipeline.steps.deliver import DeliverReport
+from pipeline.steps.desk import Account
+from pipeline.steps.plan import PlanReport, slot_now
+from pipeline.steps.preview import Choice, Specimen
+from subscribers.delivery import Accepted, DeliveryState
+from subscribers.edition import Edition, EditionName
+from subscribers.frequency import Frequency
+from subscribers.roster import themes_in
+from subscribers.subscriber import AddressError, normal_address
+
+
+@click.group()
+def digest() -> None:
+    """Editions: plan, look, send, account for."""
+
+
+class _Target(click.ParamType[EditionName | Frequency]):
+    """An edition's name, or a frequency."""
+
+    name = "EDITION|FREQUENCY"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> EditionName | Frequency:
+        if value in list(Frequency):
+            return Frequency(value)
+        try:
+            return EditionName.parse(value)
+        except ValueError as error:
+            self.fail(f"{error}, or give a frequency: {', '.join(Frequency)}", param, ctx)
+
+
+class _Name(click.ParamType[EditionName]):
+    name = "EDITION"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> EditionName:
+        try:
+            return EditionName.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _whose(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose whose mail is meant."""
+    for option, help in (
+        ("--language", "With --themes, or of the segments: nl or en."),
+        ("--themes", "A made-up reader who follows these themes."),
+        ("--subscriber", "This reader's own."),
+    ):
+        command = click.option(option, default="", help=help)(command)
+    return command
+
+
+@digest.command()
+@click.argument("frequency", type=click.Choice(list(Frequency)))
+@click.option("--at", metavar="ISO", help="The date the edition is named after; otherwise the current slot.")
+@as_option
+@json_option
+@with_app
+def plan(app: App, frequency: str, at: str | None, who: str, as_json: bool) -> None:
+    """Freeze an edition: who gets what. Planning a slot again gives the edition that is open."""
+    report = _plan(app, Frequency(frequency), at)
+    app.audit(who, "digest plan", str(report.edition))
+    if as_json:
+        say_json(_planned(report))
+    else:
+        _say_plan(report)
+        if report.planned:
+            say(f"Next: kennisportal digest preview {report.edition}, or digest send {report.edition}")
+
+
+@digest.command()
+@click.argument("target", type=_Target())
+@_whose
+@click.option("--all", "every", is_flag=True, help="Every segment's.")
+@click.option("--open", "show", is_flag=True, help="Open it in a browser.")
+@json_option
+@with_app
+def preview(
+    app: App,
+    target: EditionName | Frequency,
+    subscriber: str,
+    themes: str,
+    language: str,
+    every: bool,
+    show: bool,
+    as_json: bool,
+) -> None:
+    """What an edition's mails look like, or would if it were planned now. Moves nothing."""
+    report, specimens = _specimens(app, target, _choice(app, subscriber, themes, language, every))
+    if not specimens:
+        raise Failure(f"nobody would get a mail in {report.edition if report else target} now")
+    written = [_written(app, number, specimen) for number, specimen in enumerate(specimens, 1)]
+    if as_json:
+        say_json(
+            [
+                {
+                    "edition": str(specimen.edition),
+                    "language": specimen.language,
+                    "readers": specimen.readers,
+                    "articles": len(specimen.digest),
+                    "subject": specimen.letter.subject,
+                    "html": str(path),
+                    "text": str(path.with_suffix(".txt")),
+                }
+                for specimen, path in zip(specimens, written, strict=True)
+            ]
+        )
+    else:
+        table(
+            ("edition", "language", "readers", "articles", "subject", "page"),
+            [
+                (
+                    specimen.edition,
+                    specimen.language,
+                    specimen.readers,
+                    len(specimen.digest),
+                    specimen.letter.subject,
+                    path,
+                )
+                for specimen, path in zip(specimens, written, strict=True)
+            ],
+        )
+        if len(specimens) == 1:
+            say(f"\n{specimens[0].text}")
+    if show:
+        click.launch(str(written[0]))
+
+
+@digest.command()
+@click.argument("target", type=_Target())
+@click.option("--to", required=True, metavar="EMAIL", help="Who gets the test mail.")
+@_whose
+@with_app
+def test(
+    app: App,
+    target: EditionName | Frequency,
+    to: str,
+    subscriber: str,
+    themes: str,
+    language: str,
+) -> None:
+    """Send a test mail: one segment's, as it would go out. Freezes nothing, moves nothing."""
+    address = normal_address(to)
+    _, specimens = _specimens(app, target, _choice(app, subscriber, themes, language, False))
+    if not specimens:
+        raise Failure("nobody is due anything, so there is no mail to test; --themes makes one up")
+    outcome = jobs.send_alone(app, address, app.previewer().message(specimens[0], address))
+    if not isinstance(outcome, Accepted):
+        fail(f"{address}: the mail server did not take it: {outcome.reply}")
+    say(f"Sent to {address}: {specimens[0].letter.subject}")
+
+
+@digest.command()
+@click.argument("target", type=_Target())
+@click.option("--limit", type=click.IntRange(1), help="At most this many, and the rest another time.")
+@yes_option
+@as_option
+@json_option
+@with_app
+def send(
+    app: App, target: EditionName | Frequency, limit: int | None, yes: bool, who: str, as_json: bool
+) -> None:
+    """Send an edition now. A frequency is planned first; an edition that broke off is resumed."""
+    confirm(_intention(app, target, limit), yes)
+    name = _plan(app, target, None).edition if isinstance(target, Frequency) else target
+    edition = app.desk().ready(name)
+    app.audit(who, "digest send", str(name))
+    report = _send(app, edition, limit, quiet=as_json)
+    account = app.desk().account(name)
+    if as_json:
+        say_json(_status(account) | {"sent": report.settled, "cancelled_now": report.cancelled})
+    else:
+        say(f"{name}: {numbers(report.settled)} now; it is {account.state}.")
+        _say_open(account)
+
+
+@digest.command("list")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+@with_app
+def list_(app: App, limit: int, as_json: bool) -> None:
+    """The last editions."""
+    accounts = app.desk().recent(limit)
+    if as_json:
+        say_json([_status(account) for account in accounts])
+        return
+    table(
+        ("edition", "state", "candidates", "deliveries"),
+        [(one.edition, one.state, one.candidates, numbers(one.deliveries)) for one in accounts],
+    )
+
+
+@digest.command()
+@click.argument("edition", type=_Name())
+@json_option
+@with_app
+def status(app: App, edition: EditionName, as_json: bool) -> None:
+    """Where an edition stands, in numbers of readers."""
+    account = app.desk().account(edition)
+    if as_json:
+        say_json(_status(account))
+        return
+    say(f"{edition}: {account.state}")
+    say(f"  {account.candidates} candidates, {account.nothing_due} of them due nothing")
+    say(f"  {numbers(account.deliveries)}")
+    for name, reasons in (("skipped", account.skipped), ("cancelled", account.cancelled)):
+        if reasons:
+            say(f"  {name}: {numbers(reasons)}")
+    _say_open(account)
+
+
+@digest.command()
+@click.argument("edition", type=_Name())
+@json_option
+@with_app
+def reconcile(app: App, edition: EditionName, as_json: bool) -> None:
+    """Whether everybody an edition looked at is accounted for; exit code 1 if not."""
+    account = app.desk().account(edition)
+    if as_json:
+        say_json(
+            {
+                "edition": str(edition),
+                "balanced": account.balanced,
+                "candidates": account.candidates,
+                "accounted": account.accounted,
+                "uncertain": account.uncertain,
+            }
+        )
+    else:
+        say(f"{edition}: {account.candidates} candidates, {account.accounted} accounted for.")
+        for email in account.uncertain:
+            say(f"  uncertain: {email}")
+        if account.uncertain:
+            say(f"Settle them: kennisportal digest settle {edition} --as accepted|resend")
+    if not account.balanced:
+        fail(
+            f"{edition} does not balance: {account.candidates} candidates, {account.accounted} accounted "
+            "for; keep the database as it is and report this"
+        )
+
+
+@digest.command()
+@click.argument("edition", type=_Name())
+@click.option("--as", "how", type=click.Choice(["accepted", "resend"]), required=True)
+@click.option("--by", "who", default=user, metavar="NAME", help="Who you are, for the audit log.")
+@yes_option
+@json_option
+@with_app
+def settle(app: App, edition: EditionName, how: str, who: str, yes: bool, as_json: bool) -> None:
+    """Decide about mails of which nobody knows whether they arrived."""
+    uncertain = len(app.desk().account(edition).uncertain)
+    if how == "resend" and uncertain:
+        confirm(f"Send {uncertain} mails of {edition} again? Whoever has theirs gets it twice.", yes)
+    settled = app.desk().settle(edition, resend=how == "resend")
+    app.audit(who, "digest settle", f"{edition} as {how}: {settled}")
+    if as_json:
+        say_json({"edition": str(edition), "settled": settled, "as": how})
+        return
+    say(f"{edition}: {settled} uncertain deliveries settled as {how}.")
+    if how == "resend" and settled:
+        say(f"Next: kennisportal digest send {edition}")
+
+
+@digest.command()
+@click.argument("edition", type=_Name())
+@as_option
+@with_app
+def approve(app: App, edition: EditionName, who: str) -> None:
+    """Let an edition that awaits approval go out."""
+    app.desk().approve(edition)
+    app.audit(who, "digest approve", str(edition))
+    say(f"{edition} is approved. Next: kennisportal digest send {edition}")
+
+
+@digest.command()
+@click.argument("edition", type=_Name())
+@as_option
+@with_app
+def pause(app: App, edition: EditionName, who: str) -> None:
+    """Stop sending an edition, for now."""
+    app.desk().pause(edition)
+    app.audit(who, "digest pause", str(edition))
+    say(f"{edition} is paused; 'kennisportal digest resume {edition}' goes on with it.")
+
+
+@digest.command()
+@click.argument("edition", type=_Name())
+@as_option
+@with_app
+def resume(app: App, edition: EditionName, who: str) -> None:
+    """Go on with an edition that was paused."""
+    app.desk().resume(edition)
+    app.audit(who, "digest resume", str(edition))
+    say(f"{edition} goes on. Next: kennisportal digest send {edition}")
+
+
+@digest.command()
+@click.argument("edition", type=_Name())
+@yes_option
+@as_option
+@with_app
+def cancel(app: App, edition: EditionName, yes: bool, who: str) -> None:
+    """Drop what an edition has not sent. Its articles come in the next one."""
+    confirm(f"Cancel what {edition} has not sent?", yes)
+    dropped = app.desk().cancel(edition)
+    app.audit(who, "digest cancel", str(edition))
+    say(f"{edition}: {dropped} deliveries cancelled. What was due stays due, for the next edition.")
+
+
+def _plan(app: App, frequency: Frequency, at: str | None) -> PlanReport:
+    schedule = app.settings.schedule(frequency)
+    slot, day = slot_now(schedule, _moment(app, at) if at else app.clock(), app.settings.site.timezone)
+    return app.planner().by_hand(schedule, slot, day)
+
+
+def _moment(app: App, text: str) -> datetime:
+    """A moment in ISO 8601; a date alone is its last second, local time where no offset is given."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no date or moment; write it like 2026-12-07 or 2026-12-07T08:00", param_hint="--at"
+        ) from None
+    if len(text) <= len("2026-12-07"):
+        moment = datetime.combine(moment, time(23, 59, 59))
+    return moment if moment.tzinfo else moment.replace(tzinfo=app.settings.site.zone)
+
+
+def _specimens(
+    app: App, target: EditionName | Frequency, choice: Choice
+) -> tuple[PlanReport | None, list[Specimen]]:
+    if isinstance(target, EditionName):
+        return None, app.previewer().of_edition(target, choice)
+    return app.previewer().of_frequency(app.settings.schedule(target), app.settings.site.timezone, choice)
+
+
+def _choice(app: App, subscriber: str, themes: str, language: str, every: bool) -> Choice:
+    if sum(map(bool, (subscriber, themes, every))) > 1:
+        raise click.UsageError("give one of --subscriber, --themes and --all")
+    if language and language not in app.templates:
+        raise click.BadParameter(
+            f"{language!r} is not one of {', '.join(app.templates)}", param_hint="--language"
+        )
+    try:
+        address = normal_address(subscriber) if subscriber else ""
+    except AddressError as error:
+        raise click.BadParameter(str(error), param_hint="--subscriber") from None
+    return Choice(address, themes_in(themes, app.tree), language, every)
+
+
+def _written(app: App, number: int, specimen: Specimen) -> Path:
+    """The specimen as files to look at: a page and its plain text."""
+    directory = app.settings.path("var/preview")
+    directory.mkdir(parents=True, exist_ok=True)
+    name = f"{specimen.edition}-{number}-{specimen.language}".replace("/", "-").replace(":", "")
+    page = directory / f"{name}.html"
+    page.write_text(specimen.html, encoding="utf-8")
+    page.with_suffix(".txt").write_text(specimen.text, encoding="utf-8")
+    return page
+
+
+def _intention(app: App, target: EditionName | Frequency, limit: int | None) -> str:
+    """What sending would do now, in one line: slot, readers, subject."""
+    if isinstance(target, EditionName):
+        edition = app.desk().ready(target)
+        with app.store.read() as work:
+            readers = work.deliveries.left(edition.id, app.clock())
+        subject = _subject(app.previewer().of_edition(target, Choice())) if readers else ""
+        name: EditionName = target
+    else:
+        report, specimens = _specimens(app, target, Choice())
+        assert report is not None
+        readers, name, subject = report.planned, report.edition, _subject(specimens)
+    some = f", {limit} of them now" if limit is not None and limit < readers else ""
+    return f"Send {name} to {readers} readers{some}{subject}?"
+
+
+def _subject(specimens: list[Specimen]) -> str:
+    return f", most of them under the subject “{specimens[0].letter.subject}”" if specimens else ""
+
+
+def _send(app: App, edition: Edition, limit: int | None, quiet: bool) -> DeliverReport:
+    if quiet or not sys.stderr.isatty():
+        return jobs.send(app, edition, limit)
+    with app.store.read() as work:
+        ready = work.deliveries.left(edition.id, app.clock())
+    with Progress(transient=True) as bar:
+        task = bar.add_task(str(edition.name), total=min(limit or ready, ready))
+        return jobs.send(app, edition, limit, lambda done: bar.advance(task, done))
+
+
+def _status(account: Account) -> dict[str, object]:
+    return {
+        "edition": str(account.edition),
+        "state": str(account.state),
+        "candidates": account.candidates,
+        "nothing_due": account.nothing_due,
+        "deliveries": account.deliveries,
+        "skipped": account.skipped,
+        "cancelled": account.cancelled,
+    }
+
+
+def _say_open(account: Account) -> None:
+    name = account.edition
+    if account.deliveries.get(DeliveryState.DEFERRED):
+        say(f"  The deferred are tried again when their time has come: kennisportal digest send {name}")
+    if account.uncertain:
+        say(f"  Nobody knows whether the uncertain arrived: kennisportal digest reconcile {name}")
+
+
+def _planned(report: PlanReport) -> dict[str, object]:
+    return {
+        "edition": str(report.edition),
+        "candidates": report.candidates,
+        "segments": report.segments,
+        "planned": report.planned,
+        "nothing_due": report.nothing_due,
+        "skipped": report.skipped,
+        "superseded": report.superseded,
+        "resumed": report.resumed,
+    }
+
+
+def _say_plan(report: PlanReport) -> None:
+    already = ", planned before" if report.resumed else ""
+    say(
+        f"{report.edition}{already}: {report.candidates} candidates, {report.planned} mails in "
+        f"{report.segments} segments, {report.nothing_due} due nothing."
+    )
+    if report.skipped:
+        say(f"  skipped: {numbers(report.skipped)}")
+    if report.superseded:
+        say(f"  {report.superseded} take the place of mails of an earlier edition that never left")

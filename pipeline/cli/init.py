@@ -1,0 +1,44 @@
+"""``kennisportal init``: a portal that works as it stands."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from pipeline.app import App, now
+from pipeline.cli.console import Failure, say
+from pipeline.edges import secrets
+from pipeline.settings import CONFIG_NAME, load
+from pipeline.store import schema
+
+
+@click.command()
+@click.argument(
+    "directory", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="[DIR]"
+)
+def init(directory: Path) -> None:
+    """Write a commented config, a secret key, a database and an example article into DIR."""
+    config = directory / CONFIG_NAME
+    if config.exists():
+        raise Failure(f"{config} is there already; edit it, or choose another directory")
+    starter = files("pipeline") / "starter"
+    (directory / "artikelen").mkdir(parents=True, exist_ok=True)
+    example = directory / "artikelen" / "welkom.md"
+    if not example.exists():
+        text = (starter / "artikelen" / "welkom.md").read_text(encoding="utf-8")
+        example.write_text(text.replace("{today}", now().date().isoformat()), encoding="utf-8")
+    config.write_text((starter / CONFIG_NAME).read_text(encoding="utf-8"), encoding="utf-8")
+    settings = load(config)
+    secrets.create(settings.path(settings.mail.secret_key_file))
+    with App(settings) as app:
+        schema.upgrade(app.database)
+    here = "" if directory == Path() else f"cd {directory} && "
+    say(
+        f"A portal is in {directory.resolve()}.\n"
+        f"  {config}: themes, sources, digests; every key is explained\n"
+        f"  {example}: an example article\n"
+        f"  {settings.mail.secret_key_file}: signs the links in mails; keep it private, and back it up\n"
+        f"Next: {here}kennisportal collect && kennisportal feeds build && kennisportal web\n"
+        "Then: kennisportal subscribers add you@example.com --interests gemeenten --confirmed "
+        "--consent-note 'it is me' && kennisportal digest send weekly"
+    )

@@ -1,0 +1,51 @@
+"""``kennisportal status``."""
+
+import click
+
+from feeds.source import is_due
+from pipeline.app import App
+from pipeline.cli.console import json_option, numbers, say, say_json, with_app
+
+
+@click.command()
+@json_option
+@with_app
+def status(app: App, as_json: bool) -> None:
+    """What is due, what is sick, what is being sent."""
+    now = app.clock()
+    with app.store.read() as work:
+        memories = {source.name: (source, work.sources.memory(source.name)) for source in app.settings.source}
+        editions = [
+            (str(edition.name), work.deliveries.count(edition.id)) for edition in work.editions.open()
+        ]
+        readers = work.subscribers.count()
+        head, last = work.log.last_change(None)
+    due = [
+        name
+        for name, (source, memory) in memories.items()
+        if is_due(source.every, memory.last_looked, memory.failures, now)
+    ]
+    sick = {name: memory.error for name, (_, memory) in memories.items() if memory.error}
+    late = app.publisher().late()
+    if as_json:
+        say_json(
+            {
+                "log": {"head": head, "last": last},
+                "sources": {"due": due, "sick": sick},
+                "feeds": {"late": late},
+                "subscribers": readers,
+                "editions": [{"edition": name, "deliveries": counts} for name, counts in editions],
+            }
+        )
+        return
+    when = f"{last.astimezone(app.settings.site.zone):%Y-%m-%d %H:%M}" if last else "never"
+    say(f"Log: {head} entries, the last {when}.")
+    say(f"Sources: {len(memories)}, of which due now: {', '.join(due) or 'none'}.")
+    for error in sick.values():
+        say(f"  sick: {error}")
+    say(f"Feeds to build: {', '.join(late) or 'none'}.")
+    say(f"Subscribers: {numbers(readers)}.")
+    for name, counts in editions:
+        say(f"Edition {name} is open: {numbers(counts)}.")
+    if not editions:
+        say("No edition is open.")

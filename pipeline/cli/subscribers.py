@@ -1,0 +1,274 @@
+"""``kennisportal subscribers``: who reads, and what they asked for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.app import App
+from pipeline.cli import console
+from pipeline.cli.console import (
+    Failure,
+    as_option,
+    fail,
+    json_option,
+    numbers,
+    say,
+    say_json,
+    table,
+    warn,
+    with_app,
+    yes_option,
+)
+from subscribers.roster import COLUMNS, read_rows
+from subscribers.subscriber import Reader, State, normal_address
+
+
+@click.group()
+def subscribers() -> None:
+    """Who reads, and what they asked for."""
+
+
+def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options for what a subscriber can choose."""
+    for option, help in reversed(
+        [
+            ("--name", "How to greet them."),
+            ("--language", "nl or en."),
+            ("--timezone", "Like Europe/Amsterdam."),
+            ("--frequency", "immediate, daily, weekly or monthly."),
+            ("--interests", "Theme slugs, joined by ; or ,"),
+        ]
+    ):
+        command = click.option(option, help=help)(command)
+    return command
+
+
+@subscribers.command()
+@click.argument("email")
+@_choices
+@click.option("--confirmed", is_flag=True, help="They did agree; --consent-note says how you know.")
+@click.option("--consent-note", default="", metavar="TEXT", help="How they agreed, kept as proof.")
+@as_option
+@json_option
+@with_app
+def add(
+    app: App,
+    email: str,
+    confirmed: bool,
+    consent_note: str,
+    who: str,
+    as_json: bool,
+    **choices: str | None,
+) -> None:
+    """Add one subscriber. Without proof of consent they stay pending, and get no mail."""
+    note = _note(confirmed, consent_note)
+    reader = app.enroller().add({"email": email} | _given(choices), note)
+    app.audit(who, "subscribers add", f"subscriber {reader.id}")
+    if as_json:
+        say_json(_document(reader))
+        return
+    _show(reader)
+    if reader.subscriber.state is State.PENDING:
+        say(
+            "They get no mail yet: there is no proof that they want it. Once they have agreed: "
+            f"kennisportal subscribers confirm {reader.subscriber.email} --consent-note '…'"
+        )
+
+
+@subscribers.command()
+@click.argument("email")
+@click.option("--consent-note", required=True, metavar="TEXT", help="How they agreed, kept as proof.")
+@as_option
+@with_app
+def confirm(app: App, email: str, consent_note: str, who: str) -> None:
+    """Record that a pending subscriber did agree; from then on they are mailed."""
+    reader = app.enroller().confirm(email, consent_note)
+    app.audit(who, "subscribers confirm", f"subscriber {reader.id}: {consent_note}")
+    say(f"{reader.subscriber.email} is active.")
+
+
+@subscribers.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="CSV")
+@click.option("--confirmed", is_flag=True, help="They all did agree; --consent-note says how you know.")
+@click.option("--consent-note", default="", metavar="TEXT", help="How they agreed, kept as proof.")
+@as_option
+@json_option
+@with_app
+def import_(app: App, file: Path, confirmed: bool, consent_note: str, who: str, as_json: bool) -> None:
+    """Import subscribers from a CSV file.
+
+    Its columns: email, name, language, timezone, frequency, interests, consented_at, consent_source,
+    consent_text; only email and interests must be there. A row that can't be used is named with its
+    line and the reason, and the rest goes on.
+    """
+    report = app.enroller().take(read_rows(file.read_bytes()), _note(confirmed, consent_note))
+    counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
+    app.audit(who, "subscribers import", f"{file.name}: {numbers(counts)}")
+    for line, why in report.refused:
+        warn(f"{file}:{line}: {why}")
+    if as_json:
+        say_json(
+            counts
+            | {
+                "pending": report.pending,
+                "refused": [{"line": line, "why": why} for line, why in report.refused],
+            }
+        )
+    else:
+        say(f"Subscribers: {numbers(counts)}.")
+        if report.pending:
+            say(
+                f"{report.pending} of them get no mail yet, for want of proof of consent: give the file the "
+                "column consented_at, or import it with --confirmed --consent-note '…' where they did agree."
+            )
+    if report.refused:
+        fail(f"{len(report.refused)} rows of {file} were left out; mend them and import the file again")
+
+
+@subscribers.command("list")
+@click.option("--state", type=click.Choice(list(State)), help="Only those in this state.")
+@click.option("--theme", default="", help="Only those who follow this theme.")
+@json_option
+@with_app
+def list_(app: App, state: str | None, theme: str, as_json: bool) -> None:
+    """All subscribers."""
+    with app.store.read() as work:
+        readers = list(work.subscribers.everyone(State(state) if state else None, theme))
+    _list(readers, as_json)
+
+
+@subscribers.command()
+@click.argument("text")
+@json_option
+@with_app
+def find(app: App, text: str, as_json: bool) -> None:
+    """Subscribers whose address or name holds this text."""
+    with app.store.read() as work:
+        _list(
+            [
+                reader
+                for reader in work.subscribers.everyone()
+                if text.casefold() in f"{reader.subscriber.email} {reader.subscriber.name}".casefold()
+            ],
+            as_json,
+        )
+
+
+@subscribers.command()
+@click.argument("email")
+@json_option
+@with_app
+def show(app: App, email: str, as_json: bool) -> None:
+    """One subscriber, with their consent as it was recorded."""
+    with app.store.read() as work:
+        reader = work.subscribers.by_email(normal_address(email))
+        if reader is None:
+            raise Failure(f"{email} is no subscriber; 'kennisportal subscribers find' looks for one")
+        consents = work.subscribers.consents(reader.id)
+    if as_json:
+        say_json(_document(reader) | {"consent": [consent.model_dump() for consent in consents]})
+        return
+    _show(reader)
+    for consent in consents:
+        at = consent.at.astimezone(app.settings.site.zone)
+        what = f"{consent.action} {consent.interests}".strip()
+        say(f"{at:%Y-%m-%d %H:%M}  {what}, by {consent.source}{f': {consent.text}' if consent.text else ''}")
+
+
+@subscribers.command()
+@click.argument("email")
+@_choices
+@as_option
+@json_option
+@with_app
+def edit(app: App, email: str, who: str, as_json: bool, **choices: str | None) -> None:
+    """Change what a subscriber asked for."""
+    given = _given(choices)
+    if not given:
+        raise click.UsageError(
+            "give at least one of --name, --language, --timezone, --frequency, --interests"
+        )
+    reader = app.enroller().edit(email, given)
+    app.audit(who, "subscribers edit", f"subscriber {reader.id}: {', '.join(sorted(given))}")
+    if as_json:
+        say_json(_document(reader))
+    else:
+        _show(reader)
+
+
+@subscribers.command()
+@click.argument("email")
+@click.option("--reason", default="by hand", show_default=True)
+@as_option
+@with_app
+def suppress(app: App, email: str, reason: str, who: str) -> None:
+    """Never mail an address again, whoever imports it."""
+    app.enroller().suppress(email, reason)
+    app.audit(who, "subscribers suppress", reason)
+    say(f"{normal_address(email)} gets no mail any more.")
+
+
+@subscribers.command()
+@click.argument("email")
+@yes_option
+@as_option
+@with_app
+def unsuppress(app: App, email: str, yes: bool, who: str) -> None:
+    """Lift a suppression. A subscriber at the address stays unsubscribed until they ask again."""
+    console.confirm(f"Lift the suppression of {email}?", yes)
+    state = app.enroller().unsuppress(email)
+    app.audit(who, "subscribers unsuppress", "")
+    is_now = f"; as a subscriber they are {state}" if state else ""
+    say(f"{normal_address(email)} is no longer suppressed{is_now}.")
+
+
+def _note(confirmed: bool, note: str) -> str:
+    if confirmed and not note.strip():
+        raise click.UsageError("--confirmed needs --consent-note TEXT: the proof of consent is kept")
+    return note.strip() if confirmed else ""
+
+
+def _given(choices: dict[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in choices.items() if value is not None and name in COLUMNS}
+
+
+def _list(readers: list[Reader], as_json: bool) -> None:
+    if as_json:
+        say_json([_document(reader) for reader in readers])
+        return
+    table(
+        ("email", "state", "frequency", "language", "interests"),
+        [
+            (
+                reader.subscriber.email,
+                reader.subscriber.state,
+                reader.subscriber.frequency,
+                reader.subscriber.language,
+                ", ".join(reader.interests),
+            )
+            for reader in readers
+        ],
+    )
+
+
+def _show(reader: Reader) -> None:
+    for name, value in _document(reader).items():
+        say(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+def _document(reader: Reader) -> dict[str, object]:
+    who = reader.subscriber
+    return {
+        "id": reader.id,
+        "email": who.email,
+        "name": who.name,
+        "state": str(who.state),
+        "language": who.language,
+        "timezone": who.timezone,
+        "frequency": str(who.frequency),
+        "interests": list(reader.interests),
+        "confirmed_at": who.confirmed_at or "",
+        "cursor": who.cursor,
+    }

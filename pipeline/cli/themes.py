@@ -1,0 +1,101 @@
+"""``kennisportal themes``: the editorial subjects, and why an article is in them."""
+
+import click
+
+from feeds.classify import THRESHOLD, Classification
+from feeds.markup import plain_text
+from pipeline.app import App
+from pipeline.cli.articles import find
+from pipeline.cli.console import json_option, say, say_json, table, with_app
+
+
+@click.group()
+def themes() -> None:
+    """The editorial subjects, and why an article is in them."""
+
+
+@themes.command("list")
+@json_option
+@with_app
+def list_(app: App, as_json: bool) -> None:
+    """The theme tree, with the numbers of articles and followers."""
+    with app.store.read() as work:
+        articles = work.articles.count()
+        followers = work.subscribers.followers()
+    rows = [
+        {
+            "slug": theme.slug,
+            "name": theme.name,
+            "parent": theme.parent,
+            "articles": articles.get(theme.slug, 0),
+            "followers": followers.get(theme.slug, 0),
+        }
+        for theme in app.tree
+    ]
+    if as_json:
+        say_json(rows)
+        return
+    table(
+        ("theme", "name", "articles", "followers"),
+        [
+            ("  " * len(app.tree.ancestors(str(row["slug"]))) + str(row["slug"]), *list(row.values())[1::2])
+            for row in rows
+        ],
+    )
+
+
+@themes.command()
+@click.argument("article")
+@json_option
+@with_app
+def explain(app: App, article: str, as_json: bool) -> None:
+    """Why an article (its number, tag: id or address) is in its themes, by the rules as they are now."""
+    id, found = find(app, article)
+    source = next((source for source in app.settings.source if source.name == found.source), None)
+    result = app.house.classifier.classify(
+        title=found.title,
+        text=f"{found.summary}\n{plain_text(found.content)}",
+        categories=found.categories,
+        source=found.source,
+        source_themes=source.themes if source else [],
+        language=found.language,
+    )
+    places = app.house.classifier.place(result)
+    if as_json:
+        say_json(
+            {
+                "article": id,
+                "title": found.title,
+                "themes": {slug: place.score for slug, place in places.items()},
+                "evidence": [
+                    {
+                        "theme": item.theme,
+                        "reason": str(item.reason),
+                        "matched": item.matched,
+                        "where": item.where,
+                        "weight": item.weight,
+                    }
+                    for item in result.evidence
+                ],
+            }
+        )
+        return
+    say(f"{id}: {found.title}")
+    for slug in sorted(places, key=app.tree.place):
+        if places[slug].score:
+            say(f"  {slug}: in, with {places[slug].score} points ({THRESHOLD} are needed)")
+        else:
+            say(f"  {slug}: in, as the parent of another")
+        for reason in places[slug].evidence:
+            say(f"      {reason}")
+    for slug in _near(result):
+        say(f"  {slug}: not in, for want of points ({THRESHOLD} are needed)")
+        for item in result.evidence:
+            if item.theme == slug:
+                say(f"      {item}")
+    if not result.evidence:
+        say("  no rule matches: give a theme a keyword or a category of this article, or its source a theme")
+
+
+def _near(result: Classification) -> list[str]:
+    return sorted({item.theme for item in result.evidence} - result.scores.keys())

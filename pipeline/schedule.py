@@ -1,0 +1,94 @@
+"""The clock of ``run``: it only ticks. The database knows what is due, so a tick more is harmless."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from pipeline import jobs
+from pipeline.app import App
+
+COLLECT_EVERY = 30
+"""Seconds between looks at which sources are due."""
+SEND_EVERY = 15
+"""Seconds between looks at which editions are due, and which deliveries are to be tried again."""
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def ticking(app: App) -> Iterator[None]:
+    """Work at what is due, for as long as the block lasts; at its end, what is under way is finished."""
+    stop = threading.Event()
+    scheduler = BackgroundScheduler(timezone=UTC)
+    for work, seconds in ((collect_and_publish, COLLECT_EVERY), (plan_and_send, SEND_EVERY)):
+        scheduler.add_job(
+            _guarded(work),
+            "interval",
+            args=[app, stop.is_set],
+            seconds=seconds,
+            name=work.__name__,
+            next_run_time=datetime.now(UTC),
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+    scheduler.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        scheduler.shutdown(wait=True)
+
+
+def collect_and_publish(app: App, stopping: Callable[[], bool]) -> None:
+    """One tick of the first half of the path: sources to feeds."""
+    report = jobs.collect(app)
+    for part in report.sources:
+        if part.error:
+            log.warning("source failed", source=part.name, error=part.error)
+        for problem in part.outcome.problems:
+            log.info("source problem", source=part.name, what=problem.what, why=problem.why)
+    if report.total("new") or report.total("updated") or report.total("withdrawn") or report.released:
+        log.info(
+            "collected",
+            new=report.total("new"),
+            updated=report.total("updated"),
+            withdrawn=report.total("withdrawn"),
+            released=report.released,
+        )
+    if stopping():
+        return
+    published = jobs.publish(app)
+    for slug, faults in published.failed.items():
+        log.error("feed not published", theme=slug, faults=faults)
+    if published.built:
+        log.info("published", themes=published.built)
+
+
+def plan_and_send(app: App, stopping: Callable[[], bool]) -> None:
+    """One tick of the second half: log to mailboxes."""
+    for planned in jobs.plan(app):
+        log.info("planned", edition=str(planned.edition), readers=planned.planned, skipped=planned.skipped)
+    for edition, report in jobs.deliver(app, stopping).items():
+        log.info("sent", edition=edition, **report.settled)
+
+
+def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, Callable[[], bool]], None]:
+    """The job, which outlives whatever goes wrong in one tick: the next one finds the same things due."""
+
+    def run(app: App, stopping: Callable[[], bool]) -> None:
+        try:
+            work(app, stopping)
+        except Exception as error:
+            log.error("tick failed", job=work.__name__, error=str(error), exc_info=_unexpected(error))
+
+    return run
+
+
+def _unexpected(error: Exception) -> bool:
+    """Errors of our own say all there is to say; of others, where they happened matters."""
+    return not type(error).__module__.startswith(("pipeline", "feeds", "subscribers"))

@@ -1,0 +1,300 @@
+"""Absorbing what a source showed into the log, in one transaction::
+
+drafts ─▶ recognise ─▶ judge ─┬▶ article stored ─▶ placed in themes ─▶ logged
+                              └▶ what a complete source no longer shows ─▶ withdrawn
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from feeds.article import Article, Draft, Problem, Sighting, Visibility, judge
+from feeds.change import what_changed
+from feeds.classify import Classifier, Placement
+from feeds.fingerprint import fingerprint
+from feeds.identity import aliases, canonical_url, recognise, tag_uri
+from feeds.log import Kind, kind_of_first_sight
+from feeds.markup import plain_text
+from feeds.source import Reading, Source, SourceError
+from pipeline.ports import CollectWork
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a look at one source came to, in numbers of articles.
+
+    ``backfill`` and ``waiting`` say how many of the ``new`` were history, and are not out yet.
+    """
+
+    new: int = 0
+    backfill: int = 0
+    waiting: int = 0
+    updated: int = 0
+    restored: int = 0
+    unchanged: int = 0
+    withdrawn: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What is the same for every source: under which name and calendar ids are minted, and the rules."""
+
+    host: str
+    zone: ZoneInfo
+    classifier: Classifier
+
+
+def absorb(
+    work: CollectWork,
+    house: House,
+    source: Source,
+    reading: Reading,
+    drafts: Sequence[Draft],
+    *,
+    complete: bool,
+    force: bool,
+    now: datetime,
+) -> Outcome:
+    """Store and log what is new, changed, back or gone. ``drafts`` are the reading's, normalised.
+
+    ``complete`` says that what is not shown is gone. Raises SourceError when such a source had
+    articles and shows none, unless forced: a folder that isn't mounted looks just like that.
+    """
+    names = [aliases(draft, source.name) for draft in drafts]
+    known = work.articles.find({alias for own in names for alias in own})
+    ids = recognise(names, known)
+    stored = work.articles.get({id for id in ids if id is not None})
+    absorber = _Absorber(work, house, source, now)
+    seen: set[int] = set()
+    for draft, own, id in zip(drafts, names, ids, strict=True):
+        try:
+            article = absorber.take(draft, id, None if id is None else stored[id])
+        except ValidationError as error:
+            fault = error.errors()[0]
+            why = f"its {fault['loc'][0]} can't be kept ({fault['msg']}); it was left out"
+            reading.problems.append(Problem(draft.url, why))
+            continue
+        seen.add(article)
+        if any(alias not in known for alias in own):
+            work.articles.know_as(article, own)
+    if complete:
+        absorber.withdraw_all_but(seen | _unread(work, source, reading), force)
+    absorber.outcome.problems = reading.problems
+    return absorber.outcome
+
+
+def release(work: CollectWork, now: datetime) -> int:
+    """Publish the articles whose date has come; gives how many."""
+    ids = work.articles.released(now)
+    places = work.articles.themes(ids)
+    for id in ids:
+        work.articles.show(id, Visibility.VISIBLE)
+        announce(work, id, Kind.NEW, places[id], now)
+    return len(ids)
+
+
+def announce(work: CollectWork, id: int, kind: Kind, themes: Collection[str], now: datetime) -> None:
+    """Log an article as here. One that was here before is restored instead: it is not mailed again."""
+    work.log.append(id, Kind.RESTORED if work.log.introduced(id) else kind, themes, now)
+
+
+def place(house: House, article: Article, source_themes: Sequence[str]) -> dict[str, Placement]:
+    """Where an article stands in the theme tree, by the rules as they are now."""
+    classification = house.classifier.classify(
+        title=article.title,
+        text=f"{article.summary}\n{plain_text(article.content)}",
+        categories=article.categories,
+        source=article.source,
+        source_themes=source_themes,
+        language=article.language,
+    )
+    return house.classifier.place(classification)
+
+
+def _unread(work: CollectWork, source: Source, reading: Reading) -> set[int]:
+    """Articles that are still there, though what the source says of them can't be used."""
+    keys = {draft.key for draft in reading.drafts} | {problem.what for problem in reading.problems}
+    names = {aliases(Draft(key=key, url="", title=""), source.name)[0] for key in keys}
+    return set(work.articles.find(names).values())
+
+
+class _Absorber:
+    """One source's turn in one transaction."""
+
+    def __init__(self, work: CollectWork, house: House, source: Source, now: datetime) -> None:
+        self._work = work
+        self._house = house
+        self._source = source
+        self._memory = work.sources.memory(source.name)
+        self._now = now
+        self.outcome = Outcome()
+
+    def take(self, draft: Draft, id: int | None, known: Article | None) -> int:
+        """Act on one sighting; gives the article's id. Raises ValidationError before anything is stored."""
+        mark = fingerprint(draft)
+        sighting = judge(
+            known, source=self._source.name, fingerprint=mark, published=draft.published, now=self._now
+        )
+        if known is None or id is None:
+            return self._add(draft, mark, sighting)
+        match sighting:
+            case Sighting.UPDATED:
+                self._update(id, known, draft, mark)
+            case Sighting.NEW | Sighting.RESTORED | Sighting.EMBARGOED:
+                self._show(id, known, draft, mark, sighting)
+            case Sighting.UNCHANGED:
+                self._keep(id, known, draft)
+        return id
+
+    def withdraw_all_but(self, seen: Collection[int], force: bool) -> None:
+        """Take out what the source speaks for and no longer shows."""
+        standing = self._work.articles.of_source(self._source.name)
+        gone = standing.keys() - seen
+        if gone and not seen and not force:
+            raise SourceError(
+                f"source {self._source.name}: it shows nothing, and had {len(standing)} articles; "
+                f"check its path, or run 'kennisportal collect {self._source.name} --force' "
+                "to withdraw them all"
+            )
+        places = self._work.articles.themes(gone)
+        for id in sorted(gone):
+            self._work.articles.show(id, Visibility.WITHDRAWN)
+            if standing[id] == Visibility.VISIBLE:
+                self._work.log.append(id, Kind.WITHDRAWN, places[id], self._now)
+        self.outcome.withdrawn += len(gone)
+
+    def _add(self, draft: Draft, mark: str, sighting: Sighting) -> int:
+        waiting = sighting is Sighting.EMBARGOED
+        article = Article(
+            uri=tag_uri(
+                self._house.host,
+                self._now.astimezone(self._house.zone).date(),
+                self._source.name,
+                draft.key,
+            ),
+            source=self._source.name,
+            url=draft.url,
+            title=draft.title,
+            summary=draft.summary,
+            content=draft.content,
+            author=draft.author,
+            language=draft.language,
+            categories=list(draft.categories),
+            published=draft.published or self._now,
+            updated=draft.published or self._now,
+            fingerprint=mark,
+            visibility=Visibility.WAITING if waiting else Visibility.VISIBLE,
+        )
+        places = place(self._house, article, self._source.themes)
+        id = self._work.articles.add(article)
+        self._work.articles.place(id, article.published, places)
+        self.outcome.new += 1
+        if waiting:
+            self.outcome.waiting += 1
+            return id
+        kind = kind_of_first_sight(
+            draft.published,
+            self._memory.first_collected or self._now,
+            self._memory.first_collected is None,
+        )
+        self._work.log.append(id, kind, places, self._now)
+        self.outcome.backfill += kind is Kind.BACKFILL
+        return id
+
+    def _update(self, id: int, known: Article, draft: Draft, mark: str) -> None:
+        before = plain_text(f"{known.summary}\n{known.content}")
+        after = plain_text(f"{draft.summary}\n{draft.content}")
+        article = self._revised(
+            known,
+            draft,
+            updated=self._now,
+            fingerprint=mark,
+            revision=known.revision + 1,
+            change=what_changed(before, after),
+        )
+        kept = self._store(id, article)
+        self._work.log.append(id, Kind.UPDATED, kept, self._now)
+        self.outcome.updated += 1
+
+    def _show(self, id: int, known: Article, draft: Draft, mark: str, sighting: Sighting) -> None:
+        """An article that was not out: it comes, it is back, or its date is (still) to come."""
+        waiting = sighting is Sighting.EMBARGOED
+        changed = mark != known.fingerprint
+        moved = waiting and draft.published != known.published
+        published = draft.published or known.published
+        article = self._revised(
+            known,
+            draft,
+            published=published if known.visibility == Visibility.WAITING else known.published,
+            updated=self._now if changed and sighting is Sighting.RESTORED else known.updated,
+            fingerprint=mark,
+            visibility=Visibility.WAITING if waiting else Visibility.VISIBLE,
+        )
+        places = place(self._house, article, self._source.themes)
+        self._work.articles.revise(id, article)
+        self._work.articles.place(id, article.published, places)
+        if not waiting:
+            announce(self._work, id, Kind.NEW, places, self._now)
+        if sighting is Sighting.RESTORED:
+            self.outcome.restored += 1
+        elif waiting and not changed and not moved:
+            self.outcome.unchanged += 1
+        elif waiting:
+            self.outcome.updated += 1
+        else:
+            self.outcome.new += 1
+
+    def _keep(self, id: int, known: Article, draft: Draft) -> None:
+        """Nothing a reader reads has changed; what stands around it may have."""
+        self.outcome.unchanged += 1
+        if known.source != self._source.name:
+            return
+        moved = canonical_url(draft.url) != canonical_url(known.url)
+        categories = list(draft.categories)
+        if not moved and categories == known.categories and draft.author == known.author:
+            return
+        kept = self._store(id, self._revised(known, draft))
+        if moved:
+            # The feeds must give the new address, and nobody needs a mail about it.
+            self._work.log.append(id, Kind.RETHEMED, kept, self._now)
+
+    def _revised(self, known: Article, draft: Draft, **values: object) -> Article:
+        """The article as the draft has it, validated. Its first date stays: sources touch dates at will."""
+        return Article.model_validate(
+            known.model_dump()
+            | {
+                "url": draft.url,
+                "title": draft.title,
+                "summary": draft.summary,
+                "content": draft.content,
+                "author": draft.author,
+                "language": draft.language,
+                "categories": list(draft.categories),
+            }
+            | values
+        )
+
+    def _store(self, id: int, article: Article) -> frozenset[str]:
+        """Revise a visible article, and log the themes it reached or lost; gives those it kept."""
+        old = self._work.articles.themes([id])[id]
+        new = place(self._house, article, self._source.themes)
+        self._work.articles.revise(id, article)
+        self._work.articles.place(id, article.published, new)
+        return retheme(self._work, id, old, new, self._now)
+
+
+def retheme(
+    work: CollectWork,
+    id: int,
+    old: Mapping[str, Placement],
+    new: Mapping[str, Placement],
+    now: datetime,
+) -> frozenset[str]:
+    """Log the themes a visible article reached or lost, if any; gives those it kept."""
+    if moved := old.keys() ^ new.keys():
+        work.log.append(id, Kind.RETHEMED, moved, now)
+    return frozenset(old.keys() & new.keys())

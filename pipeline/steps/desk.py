@@ -1,0 +1,141 @@
+"""The editions' desk: where an edition stands, and what an administrator decides about it."""
+
+from dataclasses import dataclass
+
+from pipeline.ports import Clock, DeskWork, Start
+from subscribers.delivery import DeliveryState
+from subscribers.edition import CLOSED, Edition, EditionName, EditionState, balanced
+
+
+class DeskError(Exception):
+    """This can't be done with this edition; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where an edition stands, in numbers of readers. ``uncertain`` are addresses."""
+
+    edition: EditionName
+    state: EditionState
+    candidates: int
+    nothing_due: int
+    deliveries: dict[str, int]
+    skipped: dict[str, int]
+    cancelled: dict[str, int]
+    uncertain: list[str]
+
+    @property
+    def accounted(self) -> int:
+        return sum(self.deliveries.values()) + self.nothing_due
+
+    @property
+    def balanced(self) -> bool:
+        """Whether everybody the edition looked at is accounted for, exactly once."""
+        return balanced(self.candidates, self.nothing_due, self.deliveries)
+
+
+class Desk:
+    """Decides about editions; every method raises DeskError for a name that is none's."""
+
+    def __init__(self, read: Start[DeskWork], write: Start[DeskWork], clock: Clock) -> None:
+        self._read = read
+        self._write = write
+        self._clock = clock
+
+    def account(self, name: EditionName) -> Account:
+        """Where one edition stands."""
+        with self._read() as work:
+            return _account(work, _edition(work, name))
+
+    def recent(self, limit: int) -> list[Account]:
+        """The last editions, the newest first."""
+        with self._read() as work:
+            return [_account(work, edition) for edition in work.editions.recent(limit)]
+
+    def ready(self, name: EditionName) -> Edition:
+        """An edition that may be sent; DeskError with the way out for one that may not."""
+        with self._read() as work:
+            edition = _edition(work, name)
+        ways = {
+            EditionState.AWAITING_APPROVAL: f"it awaits approval: 'kennisportal digest approve {name}'",
+            EditionState.PAUSED: f"it is paused: 'kennisportal digest resume {name}'",
+            EditionState.CANCELLED: (
+                f"it is cancelled; 'kennisportal digest plan {name.frequency}' makes a new one"
+            ),
+        }
+        if edition.state in ways:
+            raise DeskError(f"{name} can't be sent: {ways[edition.state]}")
+        return edition
+
+    def approve(self, name: EditionName) -> None:
+        """Let an edition that awaits approval go out."""
+        self._move(name, (EditionState.AWAITING_APPROVAL,), EditionState.PLANNED)
+
+    def pause(self, name: EditionName) -> None:
+        """Stop sending, for now."""
+        self._move(name, (EditionState.PLANNED, EditionState.SENDING), EditionState.PAUSED)
+
+    def resume(self, name: EditionName) -> None:
+        """Go on with what was paused."""
+        self._move(name, (EditionState.PAUSED,), EditionState.PLANNED)
+
+    def cancel(self, name: EditionName) -> int:
+        """Drop what has not been handed over; gives how many mails. Cursors stay, so nothing is missed."""
+        with self._write() as work:
+            edition = _edition(work, name)
+            if edition.state in CLOSED:
+                raise DeskError(f"{name} is {edition.state}; there is nothing to cancel")
+            dropped = work.deliveries.cancel_edition(edition.id, self._clock())
+            work.editions.set_state(edition.id, EditionState.CANCELLED)
+            return dropped
+
+    def settle(self, name: EditionName, *, resend: bool) -> int:
+        """Decide about the mails of which nobody knows whether they arrived; gives how many.
+
+        As accepted, their readers' cursors move on. To resend, they are planned again, and claiming
+        checks them like any other.
+        """
+        with self._write() as work:
+            edition = _edition(work, name)
+            ids = [id for id, _, _ in work.deliveries.uncertain(edition.id)]
+            if not ids:
+                return 0
+            if resend:
+                work.deliveries.again(ids, self._clock())
+                if edition.state in CLOSED:
+                    work.editions.set_state(edition.id, EditionState.PLANNED)
+            else:
+                work.deliveries.accept(ids, self._clock())
+                if edition.state is EditionState.SENDING and not work.deliveries.open(edition.id):
+                    work.editions.set_state(edition.id, EditionState.DONE)
+            return len(ids)
+
+    def _move(self, name: EditionName, allowed: tuple[EditionState, ...], to: EditionState) -> None:
+        with self._write() as work:
+            edition = _edition(work, name)
+            if edition.state not in allowed:
+                raise DeskError(
+                    f"{name} is {edition.state}; only one that is {' or '.join(allowed)} can be {to}"
+                )
+            work.editions.set_state(edition.id, to)
+
+
+def _edition(work: DeskWork, name: EditionName) -> Edition:
+    edition = work.editions.get(name)
+    if edition is None:
+        raise DeskError(f"there is no edition {name}; 'kennisportal digest list' shows them all")
+    return edition
+
+
+def _account(work: DeskWork, edition: Edition) -> Account:
+    candidates, nothing_due = work.editions.totals(edition.id)
+    return Account(
+        edition.name,
+        edition.state,
+        candidates,
+        nothing_due,
+        work.deliveries.count(edition.id),
+        work.deliveries.reasons(edition.id, DeliveryState.SKIPPED),
+        work.deliveries.reasons(edition.id, DeliveryState.CANCELLED),
+        [email for _, email, _ in work.deliveries.uncertain(edition.id)],
+    )

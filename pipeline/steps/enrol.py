@@ -1,0 +1,225 @@
+"""Enrolling: who joins, changes their choice or leaves, with the consent written down."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from feeds.theme import ThemeTree
+from pipeline.ports import Clock, EnrolWork, Start
+from subscribers.frequency import PERIODS
+from subscribers.interest import UnknownTheme
+from subscribers.roster import BadRow, Enrolment, enrolment
+from subscribers.subscriber import AddressError, Consent, Reader, State, Subscriber, normal_address
+
+_BATCH = 500
+
+
+class EnrolError(Exception):
+    """This can't be done with this subscriber; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of a roster's rows. ``pending`` counts those of the added who gave no proof of consent."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    pending: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    """The lines that could not be used, each with the reason."""
+
+
+class Enroller:
+    """Adds and changes subscribers. ``language`` and ``timezone`` are for those who don't say."""
+
+    def __init__(
+        self, start: Start[EnrolWork], tree: ThemeTree, clock: Clock, *, language: str, timezone: str
+    ) -> None:
+        self._start = start
+        self._tree = tree
+        self._clock = clock
+        self._language = language
+        self._timezone = timezone
+
+    def add(self, row: Mapping[str, str], note: str) -> Reader:
+        """Add one subscriber; without ``note`` or proof in the row they stay pending.
+
+        Raises BadRow, AddressError, UnknownTheme, or EnrolError for an address that is taken or
+        suppressed.
+        """
+        wish = self._read(row, note)
+        with self._start() as work:
+            reader = work.subscribers.by_email(wish.subscriber.email)
+            if reader is not None:
+                email = reader.subscriber.email
+                raise EnrolError(
+                    f"{email} is a subscriber already ({reader.subscriber.state}); "
+                    f"change what they asked for with 'kennisportal subscribers edit {email}'"
+                )
+            self._refuse_suppressed(work, wish)
+            self._enter(work, wish)
+            added = work.subscribers.by_email(wish.subscriber.email)
+            assert added is not None
+            return added
+
+    def take(self, rows: Iterable[tuple[int, Mapping[str, str]]], note: str = "") -> ImportReport:
+        """Import a roster, a batch a transaction. A row that can't be used is reported; the rest goes on.
+
+        Somebody known gets the choices of the row, and keeps their state: an import brings nobody
+        back who left.
+        """
+        report = ImportReport()
+        batch: list[tuple[int, Mapping[str, str]]] = []
+        for numbered in rows:
+            batch.append(numbered)
+            if len(batch) == _BATCH:
+                self._take(batch, note, report)
+                batch = []
+        self._take(batch, note, report)
+        return report
+
+    def edit(self, email: str, row: Mapping[str, str]) -> Reader:
+        """Change what a subscriber asked for: only the fields in the row. Raises as ``add`` does."""
+        with self._start() as work:
+            reader = self._reader(work, email)
+            current = reader.subscriber
+            filled = {
+                "email": current.email,
+                "name": current.name,
+                "language": current.language,
+                "timezone": current.timezone,
+                "frequency": current.frequency,
+                "interests": ";".join(reader.interests),
+            }
+            wish = self._read(filled | dict(row), "")
+            changed = _with_choices(current, wish, frozenset(filled))
+            work.subscribers.edit(reader.id, changed, wish.interests)
+            return Reader(reader.id, changed, wish.interests)
+
+    def confirm(self, email: str, note: str) -> Reader:
+        """Record that a pending subscriber did consent, and mail them from now on."""
+        with self._start() as work:
+            reader = self._reader(work, email)
+            if reader.subscriber.state is not State.PENDING:
+                raise EnrolError(f"{email} is {reader.subscriber.state}, not pending; there is nothing to do")
+            now = self._clock()
+            interests = ";".join(reader.interests)
+            work.subscribers.consent(
+                reader.id,
+                Consent(at=now, action="subscribe", source="administrator", text=note, interests=interests),
+            )
+            self._activate(work, reader, now)
+            return Reader(reader.id, reader.subscriber, reader.interests)
+
+    def suppress(self, email: str, reason: str) -> None:
+        """Never mail this address again, whether it is a subscriber's or not. Raises AddressError."""
+        with self._start() as work:
+            work.subscribers.suppress(normal_address(email), reason, self._clock())
+
+    def unsuppress(self, email: str) -> State | None:
+        """Lift a suppression; a subscriber at the address is unsubscribed until they ask again.
+
+        Gives their state then, None for nobody. Raises EnrolError where nothing was suppressed.
+        """
+        with self._start() as work:
+            if not work.subscribers.unsuppress(normal_address(email)):
+                raise EnrolError(f"{email} is not suppressed")
+            reader = work.subscribers.by_email(normal_address(email))
+            if reader is None:
+                return None
+            if reader.subscriber.state == State.SUPPRESSED:
+                work.subscribers.set_state(reader.id, State.UNSUBSCRIBED)
+                return State.UNSUBSCRIBED
+            return State(reader.subscriber.state)
+
+    def unsubscribe(self, id: int, source: str) -> Reader | None:
+        """Stop mailing a reader, at their own word; None for an id that is nobody's. Twice is once."""
+        with self._start() as work:
+            reader = work.subscribers.by_id(id)
+            if reader is not None and reader.subscriber.state not in (State.UNSUBSCRIBED, State.ERASED):
+                now = self._clock()
+                if reader.subscriber.state != State.SUPPRESSED:
+                    work.subscribers.leave(id, State.UNSUBSCRIBED, str(State.UNSUBSCRIBED), now)
+                work.subscribers.consent(id, Consent(at=now, action="unsubscribe", source=source))
+            return reader
+
+    def _read(self, row: Mapping[str, str], note: str) -> Enrolment:
+        return enrolment(
+            row,
+            self._tree,
+            language=self._language,
+            timezone=self._timezone,
+            note=note,
+            now=self._clock(),
+        )
+
+    def _reader(self, work: EnrolWork, email: str) -> Reader:
+        reader = work.subscribers.by_email(normal_address(email))
+        if reader is None:
+            raise EnrolError(f"{email} is no subscriber; 'kennisportal subscribers find' looks for one")
+        return reader
+
+    def _take(self, batch: Iterable[tuple[int, Mapping[str, str]]], note: str, report: ImportReport) -> None:
+        with self._start() as work:
+            for line, row in batch:
+                try:
+                    self._take_one(work, self._read(row, note), report)
+                except (BadRow, AddressError, UnknownTheme, EnrolError) as error:
+                    report.refused.append((line, str(error)))
+
+    def _take_one(self, work: EnrolWork, wish: Enrolment, report: ImportReport) -> None:
+        reader = work.subscribers.by_email(wish.subscriber.email)
+        self._refuse_suppressed(work, wish)
+        if reader is None:
+            self._enter(work, wish)
+            report.added += 1
+            report.pending += wish.consent is None
+            return
+        if reader.subscriber.state in (State.UNSUBSCRIBED, State.SUPPRESSED, State.ERASED):
+            raise EnrolError(f"{wish.subscriber.email} has left; only they themselves can come back")
+        changed = _with_choices(reader.subscriber, wish, wish.chosen)
+        proven = reader.subscriber.state is State.PENDING and wish.consent is not None
+        if proven or changed != reader.subscriber or wish.interests != reader.interests:
+            work.subscribers.edit(reader.id, changed, wish.interests)
+            if wish.consent is not None:
+                work.subscribers.consent(reader.id, wish.consent)
+            if proven:
+                self._activate(work, reader, self._clock())
+            report.updated += 1
+        else:
+            report.unchanged += 1
+
+    def _refuse_suppressed(self, work: EnrolWork, wish: Enrolment) -> None:
+        email = wish.subscriber.email
+        if work.subscribers.suppressed([email]):
+            raise EnrolError(
+                f"{email} is suppressed and gets no mail; only where that is wrong: "
+                f"'kennisportal subscribers unsuppress {email}'"
+            )
+
+    def _enter(self, work: EnrolWork, wish: Enrolment) -> None:
+        now = self._clock()
+        wish.subscriber.state = State.PENDING if wish.consent is None else State.ACTIVE
+        wish.subscriber.cursor = _start(work, wish.subscriber, now)
+        id = work.subscribers.add(wish.subscriber, wish.interests)
+        if wish.consent is not None:
+            work.subscribers.consent(id, wish.consent)
+
+    def _activate(self, work: EnrolWork, reader: Reader, now: datetime) -> None:
+        reader.subscriber.state = State.ACTIVE
+        work.subscribers.begin(reader.id, _start(work, reader.subscriber, now), now)
+
+
+def _start(work: EnrolWork, subscriber: Subscriber, now: datetime) -> int:
+    """Where a new reader's cursor stands: a period back, so that the first digest is not empty.
+
+    Counted from today even where the consent is older: what they missed before is history.
+    """
+    return work.log.position_at(now - PERIODS[subscriber.frequency])
+
+
+def _with_choices(current: Subscriber, wish: Enrolment, chosen: frozenset[str]) -> Subscriber:
+    """A subscriber with the given choices of a wish, and everything else as it is."""
+    names = {"name", "language", "timezone", "frequency"} & chosen
+    return Subscriber.model_validate(current.model_dump() | wish.subscriber.model_dump(include=names))

@@ -1,0 +1,215 @@
+"""Previewing: what an edition's mails look like, before or after it is planned, moving nothing.
+
+A frequency is planned for real in a transaction that is then undone, so what is shown is what
+planning at this moment would give.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import date
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from feeds.article import Visibility
+from feeds.log import Window
+from feeds.theme import ThemeTree
+from pipeline.ports import Clock, EditionWork, Start
+from pipeline.steps.plan import Planner, PlanReport, slot_now
+from subscribers.digest import Digest
+from subscribers.edition import Edition, EditionName, Group, Verdict, decide
+from subscribers.frequency import PERIODS, Schedule
+from subscribers.message import Newsletter, Recipient, Template
+from subscribers.render import Letter, Renderer
+from subscribers.slot import Slot, fill
+from subscribers.subscriber import Reader
+
+
+class PreviewError(Exception):
+    """There is nothing to show; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Whose mail to show: one reader's, a made-up reader's, every segment's, or else the largest one's."""
+
+    subscriber: str = ""
+    themes: tuple[str, ...] = ()
+    language: str = ""
+    all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Specimen:
+    """A mail as it would go out. ``readers`` is how many get this one; 0 for a made-up reader's."""
+
+    edition: EditionName
+    language: str
+    readers: int
+    digest: Digest
+    letter: Letter
+    recipient: Recipient
+
+    @property
+    def html(self) -> str:
+        return fill(self.letter.html, self._slots, html=True)
+
+    @property
+    def text(self) -> str:
+        return fill(self.letter.text, self._slots, html=False)
+
+    @property
+    def _slots(self) -> dict[Slot, str]:
+        return {
+            Slot.GREETING_NAME: self.recipient.greeting_name,
+            Slot.EMAIL: self.recipient.email,
+            Slot.UNSUBSCRIBE: self.recipient.unsubscribe_url,
+        }
+
+
+class _Undo(Exception):
+    """Ends a transaction without keeping anything of it."""
+
+
+class Previewer:
+    """Shows mails of editions that are planned, or would be."""
+
+    def __init__(
+        self,
+        *,
+        write: Start[EditionWork],
+        planner: Callable[[Start[EditionWork]], Planner],
+        tree: ThemeTree,
+        renderer: Callable[[], Renderer],
+        newsletter: Newsletter,
+        clock: Clock,
+    ) -> None:
+        self._write = write
+        self._planner = planner
+        self._tree = tree
+        self._renderer = renderer
+        self._newsletter = newsletter
+        self._clock = clock
+
+    def of_edition(self, name: EditionName, choice: Choice) -> list[Specimen]:
+        """Mails of an edition as it was planned. Raises PreviewError."""
+        with self._undone() as work:
+            edition = work.editions.get(name)
+            if edition is None:
+                raise PreviewError(
+                    f"there is no edition {name}; 'kennisportal digest list' shows those there are"
+                )
+            return self._chosen(work, edition, choice)
+
+    def of_frequency(
+        self, schedule: Schedule, zone: str, choice: Choice
+    ) -> tuple[PlanReport, list[Specimen]]:
+        """What planning a frequency by hand would report now, and its mails. Raises PreviewError.
+
+        No mails where nobody is due anything.
+        """
+        with self._undone() as work:
+            slot, day = slot_now(schedule, self._clock(), zone)
+            if choice.themes:
+                name = EditionName(schedule.frequency, slot)
+                return PlanReport(name), [self._made_up(work, schedule, name, day, choice)]
+            report = self._planner(lambda: nullcontext(work)).by_hand(schedule, slot, day)
+            edition = work.editions.get(report.edition)
+            assert edition is not None
+            return report, self._chosen(work, edition, choice) if report.planned or choice.subscriber else []
+
+    def message(self, specimen: Specimen, to: str) -> bytes:
+        """A specimen as a mail to somebody who looks it over. Its unsubscribe link unsubscribes nobody."""
+        return Template(specimen.letter, self._newsletter, specimen.language).message(
+            replace(specimen.recipient, email=to), self._clock()
+        )
+
+    @contextmanager
+    def _undone(self) -> Iterator[EditionWork]:
+        try:
+            with self._write() as work:
+                yield work
+                raise _Undo
+        except _Undo:
+            pass
+
+    def _chosen(self, work: EditionWork, edition: Edition, choice: Choice) -> list[Specimen]:
+        if choice.themes:
+            raise PreviewError("--themes shows what is due now; give a frequency instead of an edition")
+        if choice.subscriber:
+            return [self._readers_own(work, edition, choice.subscriber)]
+        segments = work.deliveries.segments(edition.id)
+        if choice.language:
+            segments = [segment for segment in segments if segment[1] == choice.language]
+        renderer = self._renderer()
+        return [
+            self._specimen(
+                work, renderer, edition.name, edition.day, language, work.deliveries.digest(id), readers
+            )
+            for id, language, readers in (segments if choice.all else segments[:1])
+        ]
+
+    def _readers_own(self, work: EditionWork, edition: Edition, email: str) -> Specimen:
+        reader = work.subscribers.by_email(email)
+        if reader is None:
+            raise PreviewError(f"{email} is no subscriber; 'kennisportal subscribers find' looks for one")
+        segment = work.deliveries.segment_of(edition.id, reader.id)
+        if segment is None:
+            raise PreviewError(
+                f"{email} gets no mail in {edition.name}; 'kennisportal explain {email}' says why"
+            )
+        return self._specimen(
+            work,
+            self._renderer(),
+            edition.name,
+            edition.day,
+            work.deliveries.language(segment),
+            work.deliveries.digest(segment),
+            1,
+            reader,
+        )
+
+    def _made_up(
+        self, work: EditionWork, schedule: Schedule, name: EditionName, day: date, choice: Choice
+    ) -> Specimen:
+        """The mail of somebody who would have followed these themes for a period."""
+        cursor = work.log.position_at(self._clock() - PERIODS[schedule.frequency])
+        head = work.log.head()
+        entries = work.log.between(cursor, head)
+        articles = {entry.article for entry in entries}
+        facts, hidden = work.articles.facts(articles)
+        window = Window(entries, head, work.log.introductions(articles, cursor), hidden)
+        language = choice.language or "nl"
+        group = Group(0, frozenset(choice.themes), cursor, language)
+        verdict, digest = decide(group, window, self._tree, facts, min_articles=1)
+        if verdict is not Verdict.PLAN:
+            raise PreviewError(
+                f"nothing new in {', '.join(choice.themes)} since a {name.frequency} period ago"
+            )
+        return self._specimen(work, self._renderer(), name, day, language, digest, 0)
+
+    def _specimen(
+        self,
+        work: EditionWork,
+        renderer: Renderer,
+        name: EditionName,
+        day: date,
+        language: str,
+        digest: Digest,
+        readers: int,
+        reader: Reader | None = None,
+    ) -> Specimen:
+        articles = work.articles.get({item.article for item in digest})
+        left = tuple(item for item in digest if articles[item.article].visibility == Visibility.VISIBLE)
+        if not left:
+            raise PreviewError(f"every article of this mail of {name} has been withdrawn; it won't be sent")
+        letter = renderer.letter(left, articles, frequency=name.frequency, day=day, language=language)
+        base = self._newsletter.base_url
+        greeting = renderer.greeting_name(reader.subscriber.name if reader else "", language)
+        recipient = Recipient(
+            email=reader.subscriber.email if reader else "reader@example.com",
+            greeting_name=greeting,
+            unsubscribe_url=f"{base}/unsubscribe/preview",
+            message_id=f"preview.{uuid4().hex}@{urlsplit(base).hostname}",
+        )
+        return Specimen(name, language, readers, left, letter, recipient)

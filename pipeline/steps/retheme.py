@@ -1,0 +1,71 @@
+"""Placing all stored articles anew, when the rules of the themes have changed since the last time."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from feeds.article import Visibility
+from feeds.source import Source
+from feeds.theme import ThemeTree
+from pipeline.ports import Clock, CollectWork, Start
+from pipeline.steps.absorb import House, place, retheme
+
+_RULES = "theme rules"
+
+
+class Rethemer:
+    """Compares the rules in the config with those that were last applied, and applies them."""
+
+    def __init__(
+        self,
+        start: Start[CollectWork],
+        house: House,
+        tree: ThemeTree,
+        sources: Sequence[Source],
+        clock: Clock,
+    ) -> None:
+        self._start = start
+        self._house = house
+        self._tree = tree
+        self._themes = {source.name: source.themes for source in sources}
+        self._rules = _hash(tree, self._themes)
+        self._clock = clock
+
+    def apply(self) -> int:
+        """Give every article its place by the rules as they are; gives how many moved.
+
+        Nothing to do costs one look. A batch is a transaction; a run that breaks off is taken up
+        again, since the rules count as applied only at the end.
+        """
+        with self._start() as work:
+            applied = work.register.fact(_RULES)
+            if applied == self._rules:
+                return 0
+            batches = list(work.articles.all_ids()) if applied else []
+        moved = 0
+        for ids in batches:
+            with self._start() as work:
+                moved += sum(self._again(work, id) for id in ids)
+        with self._start() as work:
+            work.register.set_fact(_RULES, self._rules)
+        return moved
+
+    def _again(self, work: CollectWork, id: int) -> bool:
+        article = work.articles.get([id])[id]
+        old = work.articles.themes([id])[id]
+        if article.source in self._themes:
+            new = place(self._house, article, self._themes[article.source])
+        else:
+            # Its source is no longer in the config, and with it what the source said of its themes.
+            new = {slug: placement for slug, placement in old.items() if slug in self._tree}
+        if old == new:
+            return False
+        work.articles.place(id, article.published, new)
+        if article.visibility == Visibility.VISIBLE:
+            retheme(work, id, old, new, self._clock())
+        return old.keys() != new.keys()
+
+
+def _hash(tree: ThemeTree, sources: Mapping[str, Sequence[str]]) -> str:
+    """A name for these rules: everything about themes and sources that decides where an article goes."""
+    rules = [theme.model_dump(include={"slug", "name", "parent", "keywords", "categories"}) for theme in tree]
+    return sha256(f"{rules}{sorted(sources.items())}".encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""The web: what is published, as files; leaving, by link; and whether all is well. A file per concern.
+
+GET and HEAD change nothing, whoever follows a link.
+"""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipeline.app import App
+from pipeline.web.files import Files
+from pipeline.web.headers import SafeHeaders
+from pipeline.web.health import Health
+from pipeline.web.pages import WebPages
+from pipeline.web.unsubscribe import Unsubscribe
+
+
+def build(app: App) -> Starlette:
+    """The web application of a portal. It needs no start-up of its own."""
+    pages = WebPages(app.templates, app.settings.site)
+    files = Files(app.public)
+    health = Health(app.store.read)
+    leave = Unsubscribe(app.tokens, app.store.read, app.enroller(), pages)
+
+    def not_found(request: Request, error: Exception) -> Response:
+        return pages.show("notfound", status=404)
+
+    def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return Response(error.detail, error.status_code, error.headers, "text/plain")
+
+    web = Starlette(
+        routes=[
+            Route("/healthz", health.alive),
+            Route("/readyz", health.ready),
+            Route("/unsubscribe/{token}", leave.ask, methods=["GET", "HEAD"]),
+            Route("/unsubscribe/{token}", leave.act, methods=["POST"]),
+            Route("/", files.front_page),
+            Route("/{path:path}", files.other),
+        ],
+        exception_handlers={404: not_found, HTTPException: refused},
+    )
+    web.add_middleware(SafeHeaders)
+    return web

@@ -1,0 +1,55 @@
+"""Leaving: the link that every mail carries, for people and for mail programs (RFC 8058)."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pipeline.ports import EnrolWork, Start
+from pipeline.steps.enrol import Enroller
+from pipeline.web.pages import WebPages
+from subscribers.subscriber import Reader, State
+from subscribers.token import UNSUBSCRIBE, Tokens
+
+_GONE = (State.UNSUBSCRIBED, State.SUPPRESSED, State.ERASED)
+
+
+class Unsubscribe:
+    """``/unsubscribe/TOKEN``: GET shows a button, POST acts, whatever its body holds.
+
+    There is no check of where a POST comes from: mail programs send none of what it would look at,
+    and the token is the permission.
+    """
+
+    def __init__(self, tokens: Tokens, read: Start[EnrolWork], enroller: Enroller, pages: WebPages) -> None:
+        self._tokens = tokens
+        self._read = read
+        self._enroller = enroller
+        self._pages = pages
+
+    def ask(self, request: Request) -> Response:
+        id = self._tokens.read(UNSUBSCRIBE, request.path_params["token"])
+        if id is None:
+            return self._unknown()
+        with self._read() as work:
+            reader = work.subscribers.by_id(id)
+        if reader is None:
+            return self._unknown()
+        return self._page("unsubscribed" if reader.subscriber.state in _GONE else "unsubscribe", reader)
+
+    def act(self, request: Request) -> Response:
+        id = self._tokens.read(UNSUBSCRIBE, request.path_params["token"])
+        reader = None if id is None else self._enroller.unsubscribe(id, "link in a mail")
+        return self._unknown() if reader is None else self._page("unsubscribed", reader)
+
+    def _page(self, name: str, reader: Reader) -> Response:
+        who = reader.subscriber
+        return self._pages.show(name, language=who.language, email=masked(who.email))
+
+    def _unknown(self) -> Response:
+        return self._pages.show("badlink", status=404)
+
+
+def masked(email: str) -> str:
+    """An address that its owner knows, and whoever got the mail forwarded can't read: ``l…1@v….example``."""
+    local, _, domain = email.rpartition("@")
+    name, dot, top = domain.rpartition(".")
+    return f"{local[:1]}…{local[-1:] if len(local) > 3 else ''}@{name[:1]}…{dot}{top}"
