@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from pipeline import jobs
 from pipeline.app import App
+from pipeline.cli import editions
 from pipeline.cli.console import (
     Failure,
     as_option,
@@ -21,15 +22,14 @@ from pipeline.cli.console import (
     say,
     say_json,
     table,
-    user,
     with_app,
     yes_option,
 )
+from pipeline.cli.editions import say_open, status_document
 from pipeline.steps.deliver import DeliverReport
-from pipeline.steps.desk import Account
 from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.steps.preview import Choice, Specimen
-from subscribers.delivery import Accepted, DeliveryState
+from subscribers.delivery import Accepted
 from subscribers.edition import Edition, EditionName
 from subscribers.frequency import Frequency
 from subscribers.roster import themes_in
@@ -39,6 +39,19 @@ from subscribers.subscriber import AddressError, normal_address
 @click.group()
 def digest() -> None:
     """Editions: plan, look, send, account for."""
+
+
+for _command in (
+    editions.list_,
+    editions.status,
+    editions.reconcile,
+    editions.settle,
+    editions.approve,
+    editions.pause,
+    editions.resume,
+    editions.cancel,
+):
+    digest.add_command(_command)
 
 
 class _Target(click.ParamType[EditionName | Frequency]):
@@ -53,16 +66,6 @@ class _Target(click.ParamType[EditionName | Frequency]):
             return EditionName.parse(value)
         except ValueError as error:
             self.fail(f"{error}, or give a frequency: {', '.join(Frequency)}", param, ctx)
-
-
-class _Name(click.ParamType[EditionName]):
-    name = "EDITION"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> EditionName:
-        try:
-            return EditionName.parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 def _whose(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -194,143 +197,10 @@ def send(
     report = _send(app, edition, limit, quiet=as_json)
     account = app.desk().account(name)
     if as_json:
-        say_json(_status(account) | {"sent": report.settled, "cancelled_now": report.cancelled})
+        say_json(status_document(account) | {"sent": report.settled, "cancelled_now": report.cancelled})
     else:
         say(f"{name}: {numbers(report.settled)} now; it is {account.state}.")
-        _say_open(account)
-
-
-@digest.command("list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-@json_option
-@with_app
-def list_(app: App, limit: int, as_json: bool) -> None:
-    """The last editions."""
-    accounts = app.desk().recent(limit)
-    if as_json:
-        say_json([_status(account) for account in accounts])
-        return
-    table(
-        ("edition", "state", "candidates", "deliveries"),
-        [(one.edition, one.state, one.candidates, numbers(one.deliveries)) for one in accounts],
-    )
-
-
-@digest.command()
-@click.argument("edition", type=_Name())
-@json_option
-@with_app
-def status(app: App, edition: EditionName, as_json: bool) -> None:
-    """Where an edition stands, in numbers of readers."""
-    account = app.desk().account(edition)
-    if as_json:
-        say_json(_status(account))
-        return
-    say(f"{edition}: {account.state}")
-    say(f"  {account.candidates} candidates, {account.nothing_due} of them due nothing")
-    say(f"  {numbers(account.deliveries)}")
-    for name, reasons in (("skipped", account.skipped), ("cancelled", account.cancelled)):
-        if reasons:
-            say(f"  {name}: {numbers(reasons)}")
-    _say_open(account)
-
-
-@digest.command()
-@click.argument("edition", type=_Name())
-@json_option
-@with_app
-def reconcile(app: App, edition: EditionName, as_json: bool) -> None:
-    """Whether everybody an edition looked at is accounted for; exit code 1 if not."""
-    account = app.desk().account(edition)
-    if as_json:
-        say_json(
-            {
-                "edition": str(edition),
-                "balanced": account.balanced,
-                "candidates": account.candidates,
-                "accounted": account.accounted,
-                "uncertain": account.uncertain,
-            }
-        )
-    else:
-        say(f"{edition}: {account.candidates} candidates, {account.accounted} accounted for.")
-        for email in account.uncertain:
-            say(f"  uncertain: {email}")
-        if account.uncertain:
-            say(f"Settle them: kennisportal digest settle {edition} --as accepted|resend")
-    if not account.balanced:
-        fail(
-            f"{edition} does not balance: {account.candidates} candidates, {account.accounted} accounted "
-            "for; keep the database as it is and report this"
-        )
-
-
-@digest.command()
-@click.argument("edition", type=_Name())
-@click.option("--as", "how", type=click.Choice(["accepted", "resend"]), required=True)
-@click.option("--by", "who", default=user, metavar="NAME", help="Who you are, for the audit log.")
-@yes_option
-@json_option
-@with_app
-def settle(app: App, edition: EditionName, how: str, who: str, yes: bool, as_json: bool) -> None:
-    """Decide about mails of which nobody knows whether they arrived."""
-    uncertain = len(app.desk().account(edition).uncertain)
-    if how == "resend" and uncertain:
-        confirm(f"Send {uncertain} mails of {edition} again? Whoever has theirs gets it twice.", yes)
-    settled = app.desk().settle(edition, resend=how == "resend")
-    app.audit(who, "digest settle", f"{edition} as {how}: {settled}")
-    if as_json:
-        say_json({"edition": str(edition), "settled": settled, "as": how})
-        return
-    say(f"{edition}: {settled} uncertain deliveries settled as {how}.")
-    if how == "resend" and settled:
-        say(f"Next: kennisportal digest send {edition}")
-
-
-@digest.command()
-@click.argument("edition", type=_Name())
-@as_option
-@with_app
-def approve(app: App, edition: EditionName, who: str) -> None:
-    """Let an edition that awaits approval go out."""
-    app.desk().approve(edition)
-    app.audit(who, "digest approve", str(edition))
-    say(f"{edition} is approved. Next: kennisportal digest send {edition}")
-
-
-@digest.command()
-@click.argument("edition", type=_Name())
-@as_option
-@with_app
-def pause(app: App, edition: EditionName, who: str) -> None:
-    """Stop sending an edition, for now."""
-    app.desk().pause(edition)
-    app.audit(who, "digest pause", str(edition))
-    say(f"{edition} is paused; 'kennisportal digest resume {edition}' goes on with it.")
-
-
-@digest.command()
-@click.argument("edition", type=_Name())
-@as_option
-@with_app
-def resume(app: App, edition: EditionName, who: str) -> None:
-    """Go on with an edition that was paused."""
-    app.desk().resume(edition)
-    app.audit(who, "digest resume", str(edition))
-    say(f"{edition} goes on. Next: kennisportal digest send {edition}")
-
-
-@digest.command()
-@click.argument("edition", type=_Name())
-@yes_option
-@as_option
-@with_app
-def cancel(app: App, edition: EditionName, yes: bool, who: str) -> None:
-    """Drop what an edition has not sent. Its articles come in the next one."""
-    confirm(f"Cancel what {edition} has not sent?", yes)
-    dropped = app.desk().cancel(edition)
-    app.audit(who, "digest cancel", str(edition))
-    say(f"{edition}: {dropped} deliveries cancelled. What was due stays due, for the next edition.")
+        say_open(account)
 
 
 def _plan(app: App, frequency: Frequency, at: str | None) -> PlanReport:
@@ -413,26 +283,6 @@ def _send(app: App, edition: Edition, limit: int | None, quiet: bool) -> Deliver
     with Progress(transient=True) as bar:
         task = bar.add_task(str(edition.name), total=min(limit or ready, ready))
         return jobs.send(app, edition, limit, lambda done: bar.advance(task, done))
-
-
-def _status(account: Account) -> dict[str, object]:
-    return {
-        "edition": str(account.edition),
-        "state": str(account.state),
-        "candidates": account.candidates,
-        "nothing_due": account.nothing_due,
-        "deliveries": account.deliveries,
-        "skipped": account.skipped,
-        "cancelled": account.cancelled,
-    }
-
-
-def _say_open(account: Account) -> None:
-    name = account.edition
-    if account.deliveries.get(DeliveryState.DEFERRED):
-        say(f"  The deferred are tried again when their time has come: kennisportal digest send {name}")
-    if account.uncertain:
-        say(f"  Nobody knows whether the uncertain arrived: kennisportal digest reconcile {name}")
 
 
 def _planned(report: PlanReport) -> dict[str, object]:

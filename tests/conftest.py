@@ -1,0 +1,107 @@
+"""A portal to try things on: a real config, database and folder of articles in a directory of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.app import App
+from pipeline.cli import cli
+from pipeline.edges import secrets
+from pipeline.settings import load
+from pipeline.store import schema
+
+CONFIG = """\
+[site]
+name = "Proefportaal"
+base_url = "https://portaal.example"
+
+[publish]
+directory = "public"
+
+[mail]
+from = "Proefportaal <overzicht@portaal.example>"
+postal_address = "Voorbeeldstraat 1, Voorbeeldstad"
+transport = "maildir://mail"
+
+[collect]
+host_pause = "0s"
+allow_hosts = ["127.0.0.1"]
+
+[[theme]]
+slug = "overheid"
+name = "Overheid"
+
+[[theme]]
+slug = "gemeenten"
+name = "Gemeenten"
+parent = "overheid"
+keywords = ["gemeente"]
+
+[[theme]]
+slug = "cloud"
+name = "Cloud"
+keywords = ["cloud"]
+
+[[source]]
+name = "map"
+kind = "folder"
+path = "artikelen"
+url = "https://portaal.example/artikelen"
+
+[[digest]]
+frequency = "weekly"
+
+[[digest]]
+frequency = "daily"
+"""
+
+
+class Portal:
+    """``now`` is the portal's clock; it moves only when told to."""
+
+    def __init__(self, root: Path, config: str) -> None:
+        self.root = root
+        self.config = root / "kennisportal.toml"
+        self.now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+        self.config.write_text(config, encoding="utf-8")
+        self.articles = root / "artikelen"
+        self.articles.mkdir()
+        settings = load(self.config)
+        secrets.create(settings.path(settings.mail.secret_key_file))
+        with App(settings) as app:
+            schema.upgrade(app.database)
+
+    @contextmanager
+    def open(self) -> Iterator[App]:
+        with App.open(self.config, lambda: self.now) as app:
+            yield app
+
+    def wait(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+    def write(
+        self, name: str, title: str, text: str = "", date: datetime | str | None = None, more: str = ""
+    ) -> None:
+        """Put an article in the folder, an hour old where no date is given."""
+        when = date if date is not None else self.now - timedelta(hours=1)
+        head = f"title: {title!r}\ndate: {when}\n{more}"
+        (self.articles / f"{name}.md").write_text(f"---\n{head}---\n{text or title}\n", encoding="utf-8")
+
+    def remove(self, name: str) -> None:
+        (self.articles / f"{name}.md").unlink()
+
+    def run(self, *words: str) -> Result:
+        """A command line, as a user would give it, by the machine's own clock."""
+        return CliRunner().invoke(cli, [*words, "--config", str(self.config)])
+
+    def mails(self) -> list[bytes]:
+        return [path.read_bytes() for path in sorted((self.root / "mail" / "new").glob("*"))]
+
+
+@pytest.fixture
+def portal(tmp_path: Path) -> Portal:
+    return Portal(tmp_path, CONFIG)

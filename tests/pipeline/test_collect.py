@@ -1,0 +1,320 @@
+"""Collecting a folder and feeds into the log: every way in which an article can come, change and go."""
+
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from feeds.article import Visibility
+from feeds.log import Kind
+from pipeline.steps.collect import CollectReport
+
+FEED = """
+[[source]]
+name = "nieuws"
+kind = "feed"
+url = "{url}"
+themes = ["cloud"]
+every = "15m"
+"""
+
+
+def collect(portal, *, force=True, dry_run=False) -> CollectReport:
+    with portal.open() as app:
+        app.rethemer().apply()
+        return app.collector().collect(app.settings.source, force=force, dry_run=dry_run)
+
+
+def log(portal) -> list[tuple[str, Kind, set[str]]]:
+    """The whole log: title, kind, themes."""
+    with portal.open() as app, app.store.read() as work:
+        entries = work.log.between(0, work.log.head())
+        articles = work.articles.get({entry.article for entry in entries})
+        return [(articles[entry.article].title, entry.kind, set(entry.themes)) for entry in entries]
+
+
+def numbers(report: CollectReport) -> dict[str, int]:
+    names = ("new", "updated", "unchanged", "withdrawn", "restored", "backfill", "waiting")
+    return {name: report.total(name) for name in names if report.total(name)}
+
+
+def test_an_article_comes_changes_goes_and_is_back(portal) -> None:
+    portal.write("a", "De gemeente verhuist", "Eerste zin. Tweede zin.")
+    assert numbers(collect(portal)) == {"new": 1}
+    assert numbers(collect(portal)) == {"unchanged": 1}
+    portal.write(
+        "a", "De gemeente verhuist", "Eerste zin. Tweede zin. Een derde.", portal.now - timedelta(hours=1)
+    )
+    assert numbers(collect(portal)) == {"updated": 1}
+    portal.write("b", "Ander nieuws")
+    portal.remove("a")
+    assert numbers(collect(portal)) == {"new": 1, "withdrawn": 1}
+    portal.write("a", "De gemeente verhuist", "Eerste zin. Tweede zin. Een derde.")
+    assert numbers(collect(portal)) == {"restored": 1, "unchanged": 1}
+    place = {"gemeenten", "overheid"}
+    assert log(portal) == [
+        ("De gemeente verhuist", Kind.NEW, place),
+        ("De gemeente verhuist", Kind.UPDATED, place),
+        ("Ander nieuws", Kind.NEW, set()),
+        ("De gemeente verhuist", Kind.WITHDRAWN, place),
+        ("De gemeente verhuist", Kind.RESTORED, place),
+    ]
+    with portal.open() as app, app.store.read() as work:
+        ((_, article),) = work.articles.latest("gemeenten", 5)
+        assert (article.revision, article.change) == (2, "“Een derde.”")
+
+
+def test_a_new_date_or_new_markup_is_no_update(portal) -> None:
+    portal.write("a", "Titel", "Een *zin*.", "2026-11-23")
+    collect(portal)
+    portal.write("a", "Titel", "Een **zin**", "2026-11-24")
+    assert numbers(collect(portal)) == {"unchanged": 1}
+
+
+def test_a_renamed_file_at_the_same_address_is_the_same_article(portal) -> None:
+    portal.write("a", "Titel", more="slug: vast\n")
+    collect(portal)
+    portal.remove("a")
+    portal.write("b", "Titel", more="slug: vast\n")
+    assert numbers(collect(portal)) == {"unchanged": 1}
+
+
+def test_what_is_older_than_a_week_when_first_seen_is_history(portal) -> None:
+    portal.write("oud", "Oud", date=portal.now - timedelta(days=8))
+    portal.write("nieuw", "Nieuw", date=portal.now - timedelta(days=6))
+    assert numbers(collect(portal)) == {"new": 2, "backfill": 1}
+    assert {(title, kind) for title, kind, _ in log(portal)} == {("Oud", Kind.BACKFILL), ("Nieuw", Kind.NEW)}
+
+
+def test_a_late_arrival_is_news_however_old_its_date(portal) -> None:
+    portal.write("a", "Eerst")
+    collect(portal)
+    portal.wait(days=30)
+    portal.write("b", "Laat", date=portal.now - timedelta(days=20))
+    collect(portal)
+    assert log(portal)[-1][:2] == ("Laat", Kind.NEW)
+
+
+def test_an_embargoed_article_is_nowhere_until_its_date(portal) -> None:
+    portal.write("a", "Straks over de gemeente", date=portal.now + timedelta(hours=2))
+    assert numbers(collect(portal)) == {"new": 1, "waiting": 1}
+    assert log(portal) == []
+    assert numbers(collect(portal)) == {"unchanged": 1}
+    portal.wait(hours=3)
+    report = collect(portal, force=False)
+    assert report.released == 1
+    assert log(portal) == [("Straks over de gemeente", Kind.NEW, {"gemeenten", "overheid"})]
+
+
+def test_an_embargo_that_is_moved_or_withdrawn_never_leaks(portal) -> None:
+    portal.write("blijft", "Blijft")
+    portal.write("a", "Straks", date=portal.now + timedelta(hours=2))
+    collect(portal)
+    portal.write("a", "Straks", date=portal.now + timedelta(hours=9))
+    collect(portal)
+    portal.wait(hours=3)
+    assert collect(portal).released == 0
+    portal.remove("a")
+    assert numbers(collect(portal)) == {"unchanged": 1, "withdrawn": 1}
+    portal.write("a", "Straks", date=portal.now + timedelta(hours=2))
+    collect(portal)
+    assert [title for title, *_ in log(portal)] == ["Blijft"]
+    portal.wait(hours=3)
+    collect(portal)
+    assert [(title, kind) for title, kind, _ in log(portal)][1:] == [("Straks", Kind.NEW)]
+
+
+def test_new_themes_are_logged_apart_from_the_update(portal) -> None:
+    portal.write("a", "De gemeente")
+    collect(portal)
+    portal.write("a", "De cloud")
+    collect(portal)
+    assert log(portal)[1:] == [
+        ("De cloud", Kind.RETHEMED, {"cloud", "gemeenten", "overheid"}),
+        ("De cloud", Kind.UPDATED, set()),
+    ]
+
+
+def test_new_rules_move_the_articles_that_are_there(portal) -> None:
+    portal.write("a", "Over de wolk")
+    portal.write("b", "Over de gemeente")
+    collect(portal)
+    config = portal.config.read_text().replace('keywords = ["cloud"]', 'keywords = ["cloud", "wolk"]')
+    portal.config.write_text(config)
+    with portal.open() as app:
+        assert app.rethemer().apply() == 1
+        assert app.rethemer().apply() == 0
+    assert log(portal)[2:] == [("Over de wolk", Kind.RETHEMED, {"cloud"})]
+
+
+def test_what_cannot_be_read_is_named_and_not_withdrawn(portal) -> None:
+    for name in ("a", "b", "c"):
+        portal.write(name, name)
+    collect(portal)
+    (portal.articles / "a.md").write_text("---\ntitle: [\n---\n")
+    (portal.articles / "b.md").write_text("---\ndate: 2026-11-24\n---\nGeen titel.\n")
+    report = collect(portal)
+    assert numbers(report) == {"unchanged": 1}
+    named = {problem.what: problem.why for problem in report.sources[0].outcome.problems}
+    assert set(named) == {"a.md", "b.md"}
+    assert "YAML" in named["a.md"]
+    assert "title" in named["b.md"]
+
+
+def test_an_empty_folder_is_an_error_and_not_a_mass_withdrawal(portal) -> None:
+    portal.write("a", "Titel")
+    collect(portal)
+    portal.remove("a")
+    report = collect(portal, force=False)
+    assert report.sources == []  # it is not due yet
+    portal.wait(hours=1)
+    report = collect(portal, force=False)
+    assert "shows nothing, and had 1 articles" in report.sources[0].error
+    assert numbers(report) == {}
+    assert numbers(collect(portal, force=True)) == {"withdrawn": 1}
+
+
+def test_a_folder_that_is_gone_leaves_the_articles(portal) -> None:
+    portal.write("a", "Titel")
+    collect(portal)
+    portal.remove("a")
+    portal.articles.rmdir()
+    report = collect(portal)
+    assert "does not exist" in report.sources[0].error
+    assert [kind for _, kind, _ in log(portal)] == [Kind.NEW]
+
+
+def test_a_dry_run_tells_and_keeps_nothing(portal) -> None:
+    portal.write("a", "Titel")
+    assert numbers(collect(portal, dry_run=True)) == {"new": 1}
+    assert log(portal) == []
+    assert numbers(collect(portal)) == {"new": 1}
+
+
+# Feeds, over loopback HTTP.
+
+
+@pytest.fixture
+def feed(portal, httpserver: HTTPServer) -> "Feed":
+    with portal.config.open("a") as config:
+        config.write(FEED.format(url=f"http://127.0.0.1:{httpserver.port}/feed"))
+    return Feed(portal, httpserver)
+
+
+class Feed:
+    """A feed whose entries and answers a test decides."""
+
+    def __init__(self, portal, server: HTTPServer) -> None:
+        self.entries: list[tuple[str, str]] = []
+        self.portal = portal
+        self.status = 200
+        self.requests: list[dict[str, str]] = []
+        server.expect_request("/feed").respond_with_handler(self.answer)
+
+    def answer(self, request: Request) -> Response:
+        self.requests.append(dict(request.headers))
+        document = self.document()
+        etag = f'"{hash(document)}"'
+        if self.status != 200:
+            return Response("stuk", self.status)
+        if request.headers.get("If-None-Match") == etag:
+            return Response(status=304)
+        return Response(document, headers={"ETag": etag, "Content-Type": "application/rss+xml"})
+
+    def document(self) -> str:
+        date = format_datetime(self.portal.now - timedelta(hours=1))
+        items = "".join(
+            f"<item><guid isPermaLink='false'>{guid}</guid><link>https://nieuws.example/{guid}</link>"
+            f"<title>{title}</title><pubDate>{date}</pubDate></item>"
+            for guid, title in self.entries
+        )
+        return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+
+def test_an_unchanged_feed_costs_one_conditional_request(portal, feed: Feed) -> None:
+    feed.entries = [("1", "Een")]
+    collect(portal, force=False)
+    portal.wait(minutes=20)
+    report = collect(portal, force=False)
+    assert "If-None-Match" in feed.requests[1]
+    assert not report.failed
+    assert numbers(report) == {"unchanged": 1}
+    collect(portal, force=True)
+    assert "If-None-Match" not in feed.requests[2]
+
+
+def test_what_scrolled_off_a_feed_is_not_withdrawn(portal, feed: Feed) -> None:
+    feed.entries = [("1", "Een"), ("2", "Twee")]
+    collect(portal)
+    feed.entries = [("3", "Drie")]
+    assert numbers(collect(portal)) == {"new": 1}
+    with portal.open() as app, app.store.read() as work:
+        found = work.articles.latest("cloud", 10)
+        assert {article.title for _, article in found} == {"Een", "Twee", "Drie"}
+        assert {article.visibility for _, article in found} == {Visibility.VISIBLE}
+
+
+def test_a_source_is_left_alone_until_it_is_due(portal, feed: Feed) -> None:
+    feed.entries = [("1", "Een")]
+    collect(portal, force=False)
+    portal.wait(minutes=14)
+    assert collect(portal, force=False).sources == []
+    portal.wait(minutes=2)
+    assert len(collect(portal, force=False).sources) == 2
+
+
+def test_a_source_that_fails_is_named_and_the_others_go_on(portal, feed: Feed) -> None:
+    portal.write("a", "Uit de map")
+    feed.status = 503
+    report = collect(portal)
+    assert report.failed == 1
+    assert numbers(report) == {"new": 1}
+    error = next(part.error for part in report.sources if part.name == "nieuws")
+    assert error.startswith("source nieuws: ")
+    assert "503" in error
+    with portal.open() as app, app.store.read() as work:
+        assert work.sources.memory("nieuws").failures == 1
+    feed.status, feed.entries = 200, [("1", "Een")]
+    assert numbers(collect(portal))["new"] == 1
+    with portal.open() as app, app.store.read() as work:
+        assert work.sources.memory("nieuws").error == ""
+
+
+def test_a_copy_in_another_source_changes_nothing(portal, feed: Feed) -> None:
+    portal.write("a", "Het origineel", more="url: https://nieuws.example/1\n")
+    collect(portal)
+    feed.entries = [("1", "De kopie")]
+    assert numbers(collect(portal)) == {"unchanged": 2}
+    assert [title for title, *_ in log(portal)] == ["Het origineel"]
+
+
+def test_an_article_that_moved_is_followed_by_its_id(portal, feed: Feed) -> None:
+    feed.entries = [("1", "Een")]
+    collect(portal)
+    document = feed.document().replace("nieuws.example/1", "elders.example/1?utm_source=rss")
+    feed.document = lambda: document  # type: ignore[method-assign]
+    assert numbers(collect(portal)) == {"unchanged": 1}
+    with portal.open() as app, app.store.read() as work:
+        ((_, article),) = work.articles.latest("cloud", 10)
+        assert article.url.startswith("https://elders.example/1")
+        old = work.articles.look_up("https://nieuws.example/1")
+        assert old == work.articles.look_up("http://elders.example/1")
+        assert old is not None
+
+
+def test_an_entry_of_its_own_is_found_where_all_entries_link_to_one_page(portal, feed: Feed) -> None:
+    def document() -> str:
+        items = "".join(
+            f"<item><guid isPermaLink='false'>{guid}</guid><link>https://nieuws.example/</link>"
+            f"<title>{title}</title></item>"
+            for guid, title in feed.entries
+        )
+        return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+    feed.document = document  # type: ignore[method-assign]
+    feed.entries = [("1", "Een"), ("2", "Twee")]
+    assert numbers(collect(portal))["new"] == 2
+    feed.entries = [("3", "Drie"), ("2", "Twee"), ("1", "Een")]
+    assert numbers(collect(portal)) == {"new": 1, "unchanged": 2}
