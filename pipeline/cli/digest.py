@@ -80,7 +80,7 @@ def _whose(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @digest.command()
-@click.argument("frequency", type=click.Choice(list(Frequency)))
+@click.argument("frequency", type=click.Choice([one.value for one in Frequency]))
 @click.option("--at", metavar="ISO", help="The date the edition is named after; otherwise the current slot.")
 @as_option
 @json_option

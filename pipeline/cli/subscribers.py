@@ -128,7 +128,7 @@ def import_(app: App, file: Path, confirmed: bool, consent_note: str, who: str, 
 
 
 @subscribers.command("list")
-@click.option("--state", type=click.Choice(list(State)), help="Only those in this state.")
+@click.option("--state", type=click.Choice([one.value for one in State]), help="Only those in this state.")
 @click.option("--theme", default="", help="Only those who follow this theme.")
 @json_option
 @with_app

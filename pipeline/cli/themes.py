@@ -3,10 +3,10 @@
 import click
 
 from feeds.classify import THRESHOLD, Classification
-from feeds.markup import plain_text
 from pipeline.app import App
 from pipeline.cli.articles import find
 from pipeline.cli.console import json_option, say, say_json, table, with_app
+from pipeline.steps.absorb import classify
 
 
 @click.group()
@@ -22,24 +22,30 @@ def list_(app: App, as_json: bool) -> None:
     with app.store.read() as work:
         articles = work.articles.count()
         followers = work.subscribers.followers()
-    rows = [
-        {
-            "slug": theme.slug,
-            "name": theme.name,
-            "parent": theme.parent,
-            "articles": articles.get(theme.slug, 0),
-            "followers": followers.get(theme.slug, 0),
-        }
-        for theme in app.tree
-    ]
     if as_json:
-        say_json(rows)
+        say_json(
+            [
+                {
+                    "slug": theme.slug,
+                    "name": theme.name,
+                    "parent": theme.parent,
+                    "articles": articles.get(theme.slug, 0),
+                    "followers": followers.get(theme.slug, 0),
+                }
+                for theme in app.tree
+            ]
+        )
         return
     table(
         ("theme", "name", "articles", "followers"),
         [
-            ("  " * len(app.tree.ancestors(str(row["slug"]))) + str(row["slug"]), *list(row.values())[1::2])
-            for row in rows
+            (
+                "  " * len(app.tree.ancestors(theme.slug)) + theme.slug,
+                theme.name,
+                articles.get(theme.slug, 0),
+                followers.get(theme.slug, 0),
+            )
+            for theme in app.tree
         ],
     )
 
@@ -52,14 +58,7 @@ def explain(app: App, article: str, as_json: bool) -> None:
     """Why an article (its number, tag: id or address) is in its themes, by the rules as they are now."""
     id, found = find(app, article)
     source = next((source for source in app.settings.source if source.name == found.source), None)
-    result = app.house.classifier.classify(
-        title=found.title,
-        text=f"{found.summary}\n{plain_text(found.content)}",
-        categories=found.categories,
-        source=found.source,
-        source_themes=source.themes if source else [],
-        language=found.language,
-    )
+    result = classify(app.house, found, source.themes if source else [])
     places = app.house.classifier.place(result)
     if as_json:
         say_json(

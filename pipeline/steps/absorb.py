@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from feeds.article import Article, Draft, Problem, Sighting, Visibility, judge
 from feeds.change import what_changed
-from feeds.classify import Classifier, Placement
+from feeds.classify import Classification, Classifier, Placement
 from feeds.fingerprint import fingerprint
 from feeds.identity import aliases, canonical_url, recognise, tag_uri
 from feeds.log import Kind, kind_of_first_sight
-from feeds.markup import plain_text
+from feeds.markup import one_line, plain_text
 from feeds.source import Reading, Source, SourceError
 from pipeline.ports import CollectWork
 
@@ -104,15 +104,22 @@ def announce(work: CollectWork, id: int, kind: Kind, themes: Collection[str], no
 
 def place(house: House, article: Article, source_themes: Sequence[str]) -> dict[str, Placement]:
     """Where an article stands in the theme tree, by the rules as they are now."""
-    classification = house.classifier.classify(
+    return house.classifier.place(classify(house, article, source_themes))
+
+
+def classify(house: House, article: Article, source_themes: Sequence[str]) -> Classification:
+    """The article's themes with all evidence. A summary that only repeats the text counts once."""
+    text = one_line(plain_text(article.content))
+    if not text.startswith(article.summary.rstrip("…")):
+        text = f"{article.summary}\n{text}"
+    return house.classifier.classify(
         title=article.title,
-        text=f"{article.summary}\n{plain_text(article.content)}",
+        text=text,
         categories=article.categories,
         source=article.source,
         source_themes=source_themes,
         language=article.language,
     )
-    return house.classifier.place(classification)
 
 
 def _unread(work: CollectWork, source: Source, reading: Reading) -> set[int]:

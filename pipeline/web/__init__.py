@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from pipeline.app import App
 from pipeline.web.files import Files
@@ -17,12 +18,14 @@ from pipeline.web.pages import WebPages
 from pipeline.web.unsubscribe import Unsubscribe
 
 
-def build(app: App) -> Starlette:
+def build(app: App) -> ASGIApp:
     """The web application of a portal. It needs no start-up of its own."""
     pages = WebPages(app.templates, app.settings.site)
     files = Files(app.public)
     health = Health(app.store.read)
     leave = Unsubscribe(app.tokens, app.store.read, app.enroller(), pages)
+    # Made now, so that it is there whatever breaks later.
+    sorry = pages.show("error", status=500)
 
     def not_found(request: Request, error: Exception) -> Response:
         return pages.show("notfound", status=404)
@@ -31,16 +34,18 @@ def build(app: App) -> Starlette:
         assert isinstance(error, HTTPException)
         return Response(error.detail, error.status_code, error.headers, "text/plain")
 
+    def failed(request: Request, error: Exception) -> Response:
+        return sorry
+
     web = Starlette(
         routes=[
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
-            Route("/unsubscribe/{token}", leave.ask, methods=["GET", "HEAD"]),
-            Route("/unsubscribe/{token}", leave.act, methods=["POST"]),
+            Route("/unsubscribe/{token}", leave.answer, methods=["GET", "HEAD", "POST"]),
             Route("/", files.front_page),
             Route("/{path:path}", files.other),
         ],
-        exception_handlers={404: not_found, HTTPException: refused},
+        exception_handlers={404: not_found, HTTPException: refused, Exception: failed},
     )
-    web.add_middleware(SafeHeaders)
-    return web
+    # Around all of it: Starlette's own middleware would leave out the page of a failure.
+    return SafeHeaders(web)

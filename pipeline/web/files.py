@@ -51,7 +51,7 @@ class Files:
         try:
             path = (self._directory / name).resolve(strict=True)
             ordinary = stat.S_ISREG(path.stat().st_mode)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # before Python 3.13, the last is a loop of links
             raise HTTPException(404) from None
         if not ordinary or not path.is_relative_to(self._directory):
             raise HTTPException(404)

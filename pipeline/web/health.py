@@ -1,9 +1,14 @@
 """Whether the process is up, and whether it can do its work."""
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from pipeline.ports import PublishWork, Start
+
+_FRESH = {"Cache-Control": "no-store"}
+
+log = structlog.get_logger()
 
 
 class Health:
@@ -12,10 +17,14 @@ class Health:
 
     async def alive(self, request: Request) -> Response:
         """``/healthz``: the process answers."""
-        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+        return PlainTextResponse("ok\n", headers=_FRESH)
 
     def ready(self, request: Request) -> Response:
-        """``/readyz``: the database answers too."""
-        with self._read() as work:
-            work.log.head()
-        return PlainTextResponse("ready\n", headers={"Cache-Control": "no-store"})
+        """``/readyz``: the database answers too, or else 503. What it said is in our own log alone."""
+        try:
+            with self._read() as work:
+                work.log.head()
+        except Exception as error:
+            log.warning("not ready", error=str(error).partition("\n")[0])
+            return PlainTextResponse("the database does not answer\n", 503, _FRESH)
+        return PlainTextResponse("ready\n", headers=_FRESH)

@@ -25,19 +25,22 @@ class Unsubscribe:
         self._enroller = enroller
         self._pages = pages
 
-    def ask(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:
+        """The body is never read: it says nothing that the token doesn't, and may be of any size."""
         id = self._tokens.read(UNSUBSCRIBE, request.path_params["token"])
         if id is None:
             return self._unknown()
+        return self._act(id) if request.method == "POST" else self._ask(id)
+
+    def _ask(self, id: int) -> Response:
         with self._read() as work:
             reader = work.subscribers.by_id(id)
         if reader is None:
             return self._unknown()
         return self._page("unsubscribed" if reader.subscriber.state in _GONE else "unsubscribe", reader)
 
-    def act(self, request: Request) -> Response:
-        id = self._tokens.read(UNSUBSCRIBE, request.path_params["token"])
-        reader = None if id is None else self._enroller.unsubscribe(id, "link in a mail")
+    def _act(self, id: int) -> Response:
+        reader = self._enroller.unsubscribe(id, "link in a mail")
         return self._unknown() if reader is None else self._page("unsubscribed", reader)
 
     def _page(self, name: str, reader: Reader) -> Response:
@@ -49,7 +52,10 @@ class Unsubscribe:
 
 
 def masked(email: str) -> str:
-    """An address that its owner knows, and whoever got the mail forwarded can't read: ``l…1@v….example``."""
+    """An address that its owner knows, and whoever got the mail forwarded can't read: ``l•••1@v•••.example``.
+
+    Bullets, since a line may be broken after an ellipsis.
+    """
     local, _, domain = email.rpartition("@")
     name, dot, top = domain.rpartition(".")
-    return f"{local[:1]}…{local[-1:] if len(local) > 3 else ''}@{name[:1]}…{dot}{top}"
+    return f"{local[:1]}•••{local[-1:] if len(local) > 3 else ''}@{name[:1]}•••{dot}{top}"

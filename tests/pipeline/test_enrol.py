@@ -1,0 +1,179 @@
+"""Enrolling: rosters good and bad, consent written down, and nobody brought back who left."""
+
+import pytest
+
+from pipeline.steps.enrol import EnrolError
+from subscribers.roster import COLUMNS, RosterError, read_rows
+from subscribers.subscriber import State
+
+HEAD = ",".join(COLUMNS)
+
+
+def take(portal, *rows: str, head: str = HEAD, note: str = ""):
+    document = "\n".join([head, *rows]).encode()
+    with portal.open() as app:
+        return app.enroller().take(read_rows(document), note)
+
+
+def reader(portal, email: str):
+    with portal.open() as app, app.store.read() as work:
+        return work.subscribers.by_email(email)
+
+
+def consents(portal, email: str):
+    with portal.open() as app, app.store.read() as work:
+        return work.subscribers.consents(work.subscribers.by_email(email).id)
+
+
+ROW = (
+    "lezer1@voorbeeld.example,Lezer,nl,Europe/Amsterdam,daily,cloud;gemeenten,"
+    "2026-11-01T10:00:00+01:00,formulier,Ja graag"
+)
+
+
+def test_a_roster_is_taken_over_with_its_proof_of_consent(portal) -> None:
+    report = take(portal, ROW)
+    assert (report.added, report.pending, report.refused) == (1, 0, [])
+    found = reader(portal, "LEZER1@voorbeeld.example")
+    assert found.interests == ("cloud", "gemeenten")
+    assert found.subscriber.state is State.ACTIVE
+    assert found.subscriber.frequency == "daily"
+    (consent,) = consents(portal, "lezer1@voorbeeld.example")
+    assert (consent.action, consent.source, consent.text) == ("subscribe", "formulier", "Ja graag")
+    assert consent.interests == "cloud;gemeenten"
+    assert consent.at.isoformat() == "2026-11-01T09:00:00+00:00"
+
+
+def test_importing_the_same_roster_again_changes_nothing(portal) -> None:
+    take(portal, ROW)
+    report = take(portal, ROW)
+    assert (report.added, report.updated, report.unchanged) == (0, 0, 1)
+    assert len(consents(portal, "lezer1@voorbeeld.example")) == 1
+
+
+def test_a_row_changes_only_what_it_names(portal) -> None:
+    take(portal, ROW)
+    report = take(portal, "lezer1@voorbeeld.example,cloud", head="email,interests")
+    assert report.updated == 1
+    found = reader(portal, "lezer1@voorbeeld.example")
+    assert found.interests == ("cloud",)
+    assert (found.subscriber.name, found.subscriber.frequency) == ("Lezer", "daily")
+
+
+@pytest.mark.parametrize(
+    "row, why",
+    [
+        ("geen-adres,,,,,cloud,,,", "no e-mail address"),
+        (",,,,,cloud,,,", "no email"),
+        ("a@voorbeeld.example,,,,,wolken,,,", "theme 'wolken' does not exist; choose from: overheid"),
+        ("a@voorbeeld.example,,,,,,,,", "no interests"),
+        ("a@voorbeeld.example,,fr,,,cloud,,,", "language 'fr'"),
+        ("a@voorbeeld.example,,,Mars/Olympus,,cloud,,,", "time zone 'Mars/Olympus'"),
+        ("a@voorbeeld.example,,,,hourly,cloud,,,", "frequency 'hourly' is not one of immediate, daily"),
+        ("a@voorbeeld.example,,,,,cloud,gisteren,,", "consented_at 'gisteren'"),
+        ("a@voorbeeld.example,,,,,cloud,2099-01-01,,", "in the future"),
+        ("a@voorbeeld.example,,,,,cloud", "more or fewer fields"),
+        ("a@voorbeeld.example,,,,,cloud,,,,,", "more or fewer fields"),
+    ],
+)
+def test_a_bad_row_is_named_and_the_rest_goes_on(portal, row: str, why: str) -> None:
+    report = take(portal, ROW, row, ROW.replace("lezer1", "lezer2"))
+    assert report.added == 2
+    ((line, said),) = report.refused
+    assert line == 3
+    assert why in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "document, why",
+    [
+        (b"", "name the columns"),
+        (b"name,interests\nx,cloud\n", "'email'"),
+        (b"email,interests,phone\na@b.example,cloud,1\n", "column 'phone' is unknown"),
+        (b"email,email\na@b.example,c@d.example\n", "stands twice"),
+        ("email,name\na@b.example,José\n".encode("latin-1"), "line 2 is not UTF-8"),
+        (b'email,interests\n"a@b.example,cloud\n', "this is no CSV"),
+    ],
+)
+def test_a_file_that_is_no_roster_is_refused_as_a_whole(document: bytes, why: str) -> None:
+    with pytest.raises(RosterError, match=why):
+        list(read_rows(document))
+
+
+def test_a_spreadsheets_own_csv_is_read(portal) -> None:
+    head, row = "Email;Name;Interests", 'lezer1@voorbeeld.example;"Lezer; de eerste";cloud|gemeenten'
+    document = f"\ufeff{head}\r\n{row}\r\n"
+    with portal.open() as app:
+        report = app.enroller().take(read_rows(document.encode()), "op papier")
+    assert report.added == 1
+    assert reader(portal, "lezer1@voorbeeld.example").subscriber.name == "Lezer; de eerste"
+
+
+def test_lines_are_counted_as_an_editor_counts_them() -> None:
+    document = 'email,name\n"a@b.example","twee\nregels"\nc@d.example,x\n'
+    assert [line for line, _ in read_rows(document.encode())] == [2, 4]
+
+
+def test_without_proof_of_consent_a_reader_stays_pending(portal) -> None:
+    report = take(portal, "lezer1@voorbeeld.example,cloud", head="email,interests")
+    assert (report.added, report.pending) == (1, 1)
+    assert reader(portal, "lezer1@voorbeeld.example").subscriber.state is State.PENDING
+    take(portal, ROW)
+    assert reader(portal, "lezer1@voorbeeld.example").subscriber.state is State.ACTIVE
+
+
+def test_an_administrators_word_is_kept_as_proof(portal) -> None:
+    take(portal, "lezer1@voorbeeld.example,cloud", head="email,interests", note="getekend op de bijeenkomst")
+    (consent,) = consents(portal, "lezer1@voorbeeld.example")
+    assert (consent.source, consent.text) == ("administrator", "getekend op de bijeenkomst")
+
+
+def test_an_import_brings_nobody_back_who_left(portal) -> None:
+    take(portal, ROW)
+    with portal.open() as app:
+        app.enroller().unsubscribe(reader(portal, "lezer1@voorbeeld.example").id, "link")
+    report = take(portal, ROW)
+    assert "has left" in report.refused[0][1]
+    assert reader(portal, "lezer1@voorbeeld.example").subscriber.state is State.UNSUBSCRIBED
+    assert [one.action for one in consents(portal, "lezer1@voorbeeld.example")] == [
+        "subscribe",
+        "unsubscribe",
+    ]
+
+
+def test_a_suppressed_address_is_refused_however_it_is_written(portal) -> None:
+    with portal.open() as app:
+        app.enroller().suppress("Lezer1@Voorbeeld.example", "klacht")
+    report = take(portal, ROW)
+    assert report.added == 0
+    assert "is suppressed" in report.refused[0][1]
+    with portal.open() as app:
+        app.enroller().unsuppress("lezer1@voorbeeld.example")
+    assert take(portal, ROW).added == 1
+
+
+def test_lifting_a_suppression_is_no_consent(portal) -> None:
+    take(portal, ROW)
+    with portal.open() as app:
+        app.enroller().suppress("lezer1@voorbeeld.example", "klacht")
+        assert app.enroller().unsuppress("lezer1@voorbeeld.example") is State.UNSUBSCRIBED
+        with pytest.raises(EnrolError, match="is not suppressed"):
+            app.enroller().unsuppress("lezer1@voorbeeld.example")
+
+
+def test_a_first_digest_reaches_back_one_period_and_no_further(portal) -> None:
+    def collect() -> None:
+        with portal.open() as app:
+            app.collector().collect(app.settings.source, force=True)
+
+    portal.write("a", "De cloud")
+    collect()
+    portal.wait(days=5)
+    portal.write("b", "De cloud twee")
+    collect()
+    portal.wait(hours=1)
+    for number, (frequency, cursor) in enumerate([("weekly", 0), ("daily", 1), ("immediate", 2)]):
+        row = f"l{number}@voorbeeld.example,,,,{frequency},cloud,2026-01-01,,"
+        assert take(portal, row).added == 1
+        assert reader(portal, f"l{number}@voorbeeld.example").subscriber.cursor == cursor

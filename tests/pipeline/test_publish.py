@@ -1,0 +1,211 @@
+"""Publishing: what changed is built, what did not is not touched, and only sound documents go live."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import feedparser
+import pytest
+
+from pipeline.ports import PublishError
+from pipeline.steps import publish
+
+
+def collect(portal) -> None:
+    with portal.open() as app:
+        app.collector().collect(app.settings.source, force=True)
+
+
+def build(portal, *slugs: str, force: bool = False) -> publish.PublishReport:
+    with portal.open() as app:
+        app.rethemer().apply()
+        return app.publisher().publish(slugs, force=force)
+
+
+def snapshot(portal) -> dict[str, tuple[bytes, int, int]]:
+    """Every published path with its bytes, its inode and the moment it was last written."""
+    public = portal.root / "public"
+    return {
+        path.relative_to(public).as_posix(): (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in sorted(public.rglob("*"))
+        if path.is_file()
+    }
+
+
+def feed(portal, slug: str, extension: str = "atom") -> feedparser.FeedParserDict:
+    path: Path = portal.root / "public" / "feeds" / f"{slug}.{extension}"
+    with path.open("rb") as document:
+        return feedparser.parse(document)
+
+
+def test_a_theme_holds_its_childrens_articles_and_all_holds_everything(portal) -> None:
+    portal.write("a", "De gemeente")
+    portal.write("b", "De cloud")
+    portal.write("c", "Iets anders")
+    collect(portal)
+    report = build(portal)
+    assert sorted(report.built) == ["all", "cloud", "gemeenten", "overheid"]
+    titles = {
+        slug: {entry.title for entry in feed(portal, slug).entries}
+        for slug in ("overheid", "gemeenten", "cloud", "all")
+    }
+    assert titles == {
+        "overheid": {"De gemeente"},
+        "gemeenten": {"De gemeente"},
+        "cloud": {"De cloud"},
+        "all": {"De gemeente", "De cloud", "Iets anders"},
+    }
+
+
+def test_publishing_twice_changes_no_byte_and_writes_nothing(portal) -> None:
+    portal.write("a", "De gemeente")
+    collect(portal)
+    build(portal)
+    before = snapshot(portal)
+    portal.wait(days=3)
+    report = build(portal)
+    assert report.built == []
+    assert snapshot(portal) == before
+    assert build(portal, force=True).built == []
+    assert snapshot(portal) == before
+
+
+def test_from_scratch_the_same_data_gives_the_same_bytes(portal) -> None:
+    portal.write("a", "De gemeente")
+    collect(portal)
+    build(portal)
+    before = {name: content for name, (content, _, _) in snapshot(portal).items()}
+    (portal.root / "public").rename(portal.root / "weg")
+    portal.wait(days=3)
+    assert len(build(portal).built) == 4
+    assert {name: content for name, (content, _, _) in snapshot(portal).items()} == before
+
+
+def test_only_themes_with_news_are_built(portal) -> None:
+    portal.write("a", "De gemeente")
+    collect(portal)
+    build(portal)
+    portal.write("b", "De cloud")
+    collect(portal)
+    assert sorted(build(portal).built) == ["all", "cloud"]
+
+
+def test_a_withdrawn_article_leaves_the_feeds_and_an_update_shows(portal) -> None:
+    portal.write("a", "De gemeente", "Oude tekst.")
+    portal.write("b", "De gemeente twee")
+    collect(portal)
+    build(portal)
+    portal.wait(hours=5)
+    portal.remove("b")
+    portal.write("a", "De gemeente", "Nieuwe tekst.", portal.now - timedelta(hours=6))
+    collect(portal)
+    build(portal)
+    (entry,) = feed(portal, "gemeenten").entries
+    assert "Nieuwe tekst" in entry.content[0].value
+    assert entry.published_parsed < entry.updated_parsed
+
+
+def test_an_article_keeps_its_id_through_changes_of_text_and_address(portal) -> None:
+    portal.write("a", "De gemeente", "Een.")
+    collect(portal)
+    build(portal)
+    before = {extension: feed(portal, "gemeenten", extension).entries[0].id for extension in ("atom", "rss")}
+    portal.write("a", "De gemeente nieuw", "Twee.", more="slug: elders\n")
+    collect(portal)
+    build(portal)
+    after = {extension: feed(portal, "gemeenten", extension).entries[0] for extension in ("atom", "rss")}
+    assert {extension: entry.id for extension, entry in after.items()} == before
+    assert after["atom"].link == "https://portaal.example/artikelen/elders"
+    assert before["atom"].startswith("tag:portaal.example,")
+
+
+def test_a_new_address_reaches_the_feeds_though_nobody_is_mailed_about_it(portal) -> None:
+    portal.write("a", "De gemeente")
+    collect(portal)
+    build(portal)
+    portal.write("a", "De gemeente", more="slug: elders\n")
+    collect(portal)
+    assert "gemeenten" in build(portal).built
+    assert feed(portal, "gemeenten").entries[0].link.endswith("/elders")
+
+
+def test_a_changed_config_rebuilds_and_a_retired_theme_is_taken_down(portal) -> None:
+    portal.write("a", "De cloud")
+    collect(portal)
+    build(portal)
+    config = portal.config.read_text()
+    portal.config.write_text(config.replace('name = "Proefportaal"', 'name = "Ander portaal"', 1))
+    assert len(build(portal).built) == 4
+    head, _, tail = portal.config.read_text().partition('[[theme]]\nslug = "cloud"')
+    portal.config.write_text(head + tail[tail.index("[[source]]") :])
+    assert build(portal).removed == ["cloud"]
+    assert not list((portal.root / "public").rglob("cloud*"))
+
+
+def test_deleted_files_come_back(portal) -> None:
+    portal.write("a", "De cloud")
+    collect(portal)
+    build(portal)
+    (portal.root / "public" / "feeds" / "cloud.rss").unlink()
+    build(portal, force=True)
+    assert feed(portal, "cloud", "rss").entries
+
+
+def test_a_document_that_fails_its_check_leaves_yesterdays(portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    portal.write("a", "De cloud")
+    collect(portal)
+    build(portal)
+    before = snapshot(portal)
+    portal.write("b", "De cloud twee")
+    collect(portal)
+    monkeypatch.setattr(publish, "check", lambda extension, document, feed: ["it is not right"])
+    report = build(portal)
+    assert sorted(report.failed) == ["all", "cloud"]
+    assert "it is not right" in report.failed["cloud"][0]
+    after = snapshot(portal)
+    assert after["feeds/cloud.atom"] == before["feeds/cloud.atom"]
+    monkeypatch.undo()
+    assert sorted(build(portal).built) == ["all", "cloud"]
+
+
+def test_a_disk_that_refuses_is_named_and_the_other_themes_go_on(
+    portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.write("a", "De cloud")
+    collect(portal)
+    with portal.open() as app:
+        publisher = app.publisher()
+        live = publisher._live
+
+        class Full:
+            def __getattr__(self, name: str) -> object:
+                return getattr(live, name)
+
+            def switch(self, slug: str, files: dict[str, bytes]) -> bool:
+                if slug == "cloud":
+                    raise PublishError("the disk is full; free space")
+                return bool(live.switch(slug, files))
+
+        publisher._live = Full()
+        report = publisher.publish()
+    assert report.failed == {"cloud": ["the disk is full; free space"]}
+    assert sorted(report.built) == ["all", "gemeenten", "overheid"]
+
+
+def test_an_index_lists_every_feed(portal) -> None:
+    collect(portal)
+    build(portal)
+    opml = (portal.root / "public" / "feeds" / "index.opml").read_text()
+    for slug in ("all", "overheid", "gemeenten", "cloud"):
+        assert f"https://portaal.example/feeds/{slug}.atom" in opml
+
+
+def test_check_finds_what_somebody_damaged(portal) -> None:
+    portal.write("a", "De cloud")
+    collect(portal)
+    build(portal)
+    with portal.open() as app:
+        assert not any(app.publisher().check(app.published).values())
+    path = (portal.root / "public" / "feeds" / "cloud.json").resolve()
+    path.write_text(path.read_text().replace("De cloud", ""))
+    with portal.open() as app:
+        assert [slug for slug, faults in app.publisher().check(app.published).items() if faults] == ["cloud"]
