@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
+from subscribers.piece import one_line
 from subscribers.render import Letter
 from subscribers.slot import Slot, fill
 
-_LINE = 78
+_LINE = 76
+"""The longest line with an encoded word in it (RFC 2047 §2), and where we fold the others too."""
+
 _WORD = 75
 _PLAIN = re.compile(r"[ -~]*")
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_DOT_ATOM = re.compile(r"[^\s\"(),.:;<>@\[\\\]]+(\.[^\s\"(),.:;<>@\[\\\]]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,13 @@ class Template:
 
     def __init__(self, letter: Letter, newsletter: Newsletter, language: str) -> None:
         self._letter = letter
-        seed = f"{letter.subject}\0{letter.html}".encode("utf-8", "surrogatepass")
+        seed = f"{letter.subject}\0{letter.html}".encode("utf-8", "replace")
         self._boundary = f"=_{hashlib.sha256(seed).hexdigest()[:32]}"
-        name = _phrase(newsletter.list_name)
         shared = [
-            ("From", _mailbox(newsletter.sender)),
+            ("From", _mailbox("From", newsletter.sender)),
             ("Subject", _unstructured("Subject", letter.subject)),
-            ("Reply-To", _mailbox(newsletter.reply_to) if newsletter.reply_to else ""),
-            ("List-Id", f"{name} <{newsletter.list_id}>"),
+            ("Reply-To", _mailbox("Reply-To", newsletter.reply_to) if newsletter.reply_to else ""),
+            ("List-Id", _named("List-Id", newsletter.list_name, f"<{newsletter.list_id}>")),
             ("List-Help", f"<{newsletter.base_url}/>"),
             ("List-Archive", f"<{newsletter.base_url}/>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
@@ -102,7 +105,7 @@ class Template:
             f"Content-Type: text/{kind}; charset=utf-8\r\n"
             "Content-Transfer-Encoding: base64\r\n\r\n"
         )
-        return head.encode() + encodebytes(filled.encode()).replace(b"\n", b"\r\n")
+        return head.encode() + encodebytes(filled.encode("utf-8", "replace")).replace(b"\n", b"\r\n")
 
 
 def message_id(host: str, edition: str, subscriber: int, secret: bytes) -> str:
@@ -116,33 +119,52 @@ def message_id(host: str, edition: str, subscriber: int, secret: bytes) -> str:
 
 def address_header(address: str) -> str:
     """An address as it may stand in To: its local part quoted where RFC 5322 asks for it."""
-    local, _, domain = address.rpartition("@")
-    if re.fullmatch(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", local):
-        return address
-    escaped = local.strip('"').replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"@{domain}'
+    local, _, domain = one_line(address).rpartition("@")
+    if not _DOT_ATOM.fullmatch(local):
+        local = _quoted(_unquoted(local))
+    return f"{local}@{domain}"
 
 
-def _mailbox(value: str) -> str:
-    name, bracket, address = value.rpartition("<")
-    if not bracket:
-        return value
-    return f"{_phrase(name.strip())} <{address}"
+def _mailbox(header: str, value: str) -> str:
+    name, bracket, address = one_line(value).rpartition("<")
+    return _named(header, _unquoted(name.strip()), f"<{address}") if bracket else address
 
 
-def _phrase(text: str) -> str:
-    """A display name: bare where it may be, else quoted, else encoded."""
-    if _ATOM.fullmatch(text) and "=?" not in text:
-        return text
+def _named(header: str, name: str, angle: str) -> str:
+    """A display name, then what it is the name of; folded between the two where the line gets long."""
+    start = len(header) + 2
+    phrase = _phrase(name, start)
+    _, folded, last = phrase.rpartition("\n")
+    taken = len(last) + (0 if folded else start)
+    return f"{phrase}\r\n {angle}" if taken + 1 + len(angle) > _LINE else f"{phrase} {angle}"
+
+
+def _phrase(text: str, start: int) -> str:
+    """A display name: bare where it may be, else quoted, else (or where it needs folding) encoded."""
+    text = one_line(text)
     if _PLAIN.fullmatch(text) and "=?" not in text:
-        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return _encoded(text, 0)
+        shown = text if _ATOM.fullmatch(text) else _quoted(text)
+        if start + len(shown) <= _LINE:
+            return shown
+    return _encoded(text, start)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _unquoted(text: str) -> str:
+    """The text itself, where it comes in quotes, as mail programs show names with commas in them."""
+    if len(text) < 2 or not text.startswith('"') or not text.endswith('"'):
+        return text
+    return re.sub(r"\\(.)", r"\1", text[1:-1])
 
 
 def _unstructured(name: str, text: str) -> str:
     """A header's free text: as it is where ASCII and short enough, else in encoded words."""
     start = len(name) + 2
+    text = one_line(text)
     if _PLAIN.fullmatch(text) and "=?" not in text and start + len(text) <= _LINE:
         return text
     return _encoded(text, start)

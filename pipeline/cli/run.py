@@ -1,6 +1,7 @@
 """``kennisportal run`` and ``web``: the processes that stay."""
 
 import logging
+import signal
 import socket
 import sys
 from contextlib import nullcontext
@@ -51,6 +52,10 @@ def _serve(app: App, host: str, port: int | None, *, working: bool) -> None:
         server = uvicorn.Server(
             uvicorn.Config(build(app), log_level="warning", server_header=False, timeout_graceful_shutdown=10)
         )
+        # The server takes these signals, ends, and raises them anew: by then they have done their work,
+        # and what is under way must still be finished.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         with ticking(app) if working else nullcontext():
             server.run(sockets=[listener])
 

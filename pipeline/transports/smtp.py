@@ -122,7 +122,7 @@ class SmtpTransport:
             code, reply = connection.getreply()
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            return Uncertain(f"the connection broke after DATA: {error}")
+            return Uncertain(f"the connection broke after DATA: {_cause(error)}")
         self._sent += 1
         if _is_done(code):
             return Accepted(_words(code, reply))
