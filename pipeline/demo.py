@@ -76,8 +76,7 @@ def play(directory: Path) -> Story:
     _clear(directory)
     with _listening() as listener, as_file(files("pipeline") / "sample") as sample:
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        content = _Content(sample, directory, base_url, now() - WEEK)
-        content.write_first_week()
+        _Content(sample, directory, base_url, now() - WEEK).write_first_week()
         settings = load(directory / CONFIG_NAME)
         secrets.create(settings.path(settings.mail.secret_key_file))
         with App(settings, lambda: now() - WEEK) as app:
@@ -87,7 +86,7 @@ def play(directory: Path) -> Story:
                 report = app.enroller().take(read_rows((directory / "subscribers.csv").read_bytes()))
                 _send(app, first)
         with App.open(directory / CONFIG_NAME) as app, _serving(app, listener):
-            content.write_second_week()
+            _Content(sample, directory, base_url, now()).write_second_week()
             second = _collect_and_publish(app)
             _send(app, second)
             _write_pages(app, sample)
@@ -150,7 +149,7 @@ class _Content:
 
 
 def _ago(today: datetime, days: float, at: str) -> datetime:
-    """A time of day some days before today, and never in the future."""
+    """A time of day some days before ``today``, and never in the future."""
     day = (today - timedelta(days=days)).date()
     return min(datetime.combine(day, time_of_day.fromisoformat(at), UTC), today)
 

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from feeds.duration import Duration
+from feeds.markup import web_address
 from feeds.source import Source
 from feeds.sources import KINDS
 from feeds.theme import Theme, ThemeError, ThemeTree
@@ -63,10 +64,17 @@ Mailbox = Annotated[str, BeforeValidator(_mailbox)]
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    """A web address that can stand in headers and before any path: no query, no blanks, ASCII."""
+    address = web_address(value, "")
+    if address is None or any(c in value for c in "?#@") or "".join(value.split()) != value:
         raise ValueError(f"{value!r} is no web address; write it like 'https://kennisportal.example'")
-    return value.rstrip("/")
+    return address.rstrip("/")
+
+
+def _one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be one line of plain text")
+    return value
 
 
 class SiteSettings(_Section):
@@ -75,6 +83,7 @@ class SiteSettings(_Section):
     language: Literal["nl", "en"] = "nl"
     timezone: str = "Europe/Amsterdam"
 
+    _name = field_validator("name")(staticmethod(_one_line))
     _base_url = field_validator("base_url")(staticmethod(_http_url))
     _timezone = field_validator("timezone")(staticmethod(zone_name))
 
@@ -125,9 +134,18 @@ class MailSettings(_Section):
     @field_validator("transport")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        if urlsplit(value).scheme not in TRANSPORTS:
+        parts = urlsplit(value)
+        if parts.scheme not in TRANSPORTS:
             schemes = ", ".join(f"{scheme}://" for scheme in TRANSPORTS)
-            raise ValueError(f"{value!r} is no transport; it must begin with one of {schemes}")
+            # What it was is not shown: it may hold a password.
+            raise ValueError(f"this is no transport; it must begin with one of {schemes}")
+        if "smtp" in parts.scheme:
+            try:
+                port = parts.port
+            except ValueError:
+                port = 0
+            if port == 0 or not parts.hostname:
+                raise ValueError(f"this is no mail server; write it like '{parts.scheme}://mail.example:25'")
         return value
 
 

@@ -4,6 +4,7 @@ Readers with the same interests, cursor and language get the same digest, so the
 once per such group; the database then expands it to people.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +24,9 @@ class EditionState(StrEnum):
     DONE = "done"
     CANCELLED = "cancelled"
 
+
+_SLOT = re.compile(r"\d{4}-\d\d-\d\d(T\d{6}Z)?", re.ASCII)
+_NUMBER = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 
 CLOSED = (EditionState.DONE, EditionState.CANCELLED)
 
@@ -45,9 +49,9 @@ class EditionName:
         slot, dot, n = rest.rpartition(".")
         if not dot:
             slot, n = rest, "1"
-        if not slot or frequency not in list(Frequency) or not n.isdigit() or int(n) < 1:
-            raise ValueError(f"{text!r} names no edition; write it like 'weekly/2026-12-07'")
-        return cls(Frequency(frequency), slot, int(n))
+        if frequency in list(Frequency) and _SLOT.fullmatch(slot) and _NUMBER.fullmatch(n):
+            return cls(Frequency(frequency), slot, int(n))
+        raise ValueError(f"{text!r} names no edition; write it like 'weekly/2026-12-07'")
 
 
 class Skip(StrEnum):

@@ -1,5 +1,6 @@
 """A portal to try things on: a real config, database and folder of articles in a directory of its own."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -105,3 +106,12 @@ class Portal:
 @pytest.fixture
 def portal(tmp_path: Path) -> Portal:
     return Portal(tmp_path, CONFIG)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium on this machine; without one, the test is skipped and says so."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no Chromium on this machine; install Debian's package 'chromium' to run this test")
+    return path

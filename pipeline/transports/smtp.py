@@ -19,6 +19,8 @@ from subscribers.subscriber import needs_smtputf8
 
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _TIMEOUT = 60
+_PATIENCE = 600
+"""Seconds to wait for the answer to a whole message: a server may scan it first (RFC 5321 §4.5.3.2.6)."""
 _TOO_LARGE = 552
 _LOG_IN_FIRST = 530
 _PER_CONNECTION = 500
@@ -119,7 +121,9 @@ class SmtpTransport:
         """From the first byte of the message on, a lost connection leaves it uncertain."""
         try:
             connection.send(_stuffed(message))
+            self._wait_at_most(_PATIENCE)
             code, reply = connection.getreply()
+            self._wait_at_most(_TIMEOUT)
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
             return Uncertain(f"the connection broke after DATA: {_cause(error)}")
@@ -132,6 +136,10 @@ class SmtpTransport:
         if code == 421:
             self._drop()
         return _refused(code, reply)
+
+    def _wait_at_most(self, seconds: float) -> None:
+        if self._connection is not None and self._connection.sock is not None:
+            self._connection.sock.settimeout(seconds)
 
     def _connect(self) -> smtplib.SMTP:
         if self._connection is not None:

@@ -507,7 +507,7 @@ def test_no_answer_after_the_message_leaves_it_uncertain_and_it_is_not_sent_agai
 
 
 def test_silence_after_the_message_leaves_it_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_module, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(smtp_module, "_PATIENCE", 0.2)
     with scripted({".": b"250-still thinking"}) as (transport, server):
         outcome = transport.send(SENDER, READER, LETTER)
         assert isinstance(outcome, Uncertain)

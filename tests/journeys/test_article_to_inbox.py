@@ -75,13 +75,13 @@ def collect(portal) -> None:
 def text_of(message: EmailMessage) -> str:
     part = message.get_body(("plain",))
     assert part is not None
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 def test_everybody_gets_exactly_their_themes_once(portal, inboxes: Inboxes) -> None:
-    portal.write("a", "De gemeente verhuist")
-    portal.write("b", "De cloud groeit")
-    portal.write("c", "Gemeente kiest de cloud")
+    portal.write("a", "De gemeente verhuist", "Tekst.")
+    portal.write("b", "De cloud groeit", "Tekst.")
+    portal.write("c", "Gemeente kiest de cloud", "Tekst.")
     collect(portal)
     sign_up(
         portal,

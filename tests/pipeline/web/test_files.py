@@ -3,7 +3,7 @@
 import os
 from email.utils import formatdate, parsedate_to_datetime
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PUBLISHED = {
@@ -191,7 +191,7 @@ def test_no_get_or_head_of_any_path_changes_anything(site) -> None:
     )
     before = site.tables(), site.files()
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.nested_given])
+    @settings(max_examples=150, deadline=None)
     @given(path=paths, method=st.sampled_from(["GET", "HEAD"]))
     def look(path: str, method: str) -> None:
         assert site.ask(path, method).status in (200, 404), path

@@ -1,0 +1,331 @@
+"""What a reader sees: mails and pages of the demo, looked at in a real browser.
+
+In light and dark, wide and narrow, by keyboard and without scripts (WCAG 2.2 AA).
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pipeline.app import App
+from pipeline.demo import play
+from pipeline.settings import CONFIG_NAME
+from subscribers.subscriber import State
+
+pytestmark = pytest.mark.browser
+
+SCHEMES = ["light", "dark"]
+
+# Every piece of text that is to be seen: what it says, how large it is, and how it stands out from
+# the first background behind it that lets nothing through (WCAG 2.2, relative luminance).
+TEXTS = """
+() => {
+  const channels = css => css.match(/[\\d.]+/g).map(Number);
+  const luminance = css => channels(css).slice(0, 3)
+    .map(value => value / 255)
+    .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, value, place) => sum + value * [0.2126, 0.7152, 0.0722][place], 0);
+  const opaque = css => css.startsWith('rgb') && (channels(css)[3] ?? 1) === 1;
+  const behind = element => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (opaque(color)) return color;
+    }
+    return null;
+  };
+  const contrast = (one, other) => {
+    const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.textContent.trim();
+    if (!text || !element.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+    const style = getComputedStyle(element), background = behind(element);
+    found.push({
+      text,
+      where: element.className || element.tagName,
+      size: parseFloat(style.fontSize),
+      contrast: background && opaque(style.color) ? contrast(style.color, background) : 0,
+    });
+  }
+  return found;
+}
+"""
+
+# The element that has the focus, and the ring around it.
+FOCUS = """
+() => {
+  const element = document.activeElement, style = getComputedStyle(element);
+  const box = element.getBoundingClientRect();
+  return {
+    tag: element.tagName,
+    href: element.getAttribute('href'),
+    id: element.id,
+    ring: style.outlineStyle === 'none' ? 0 : parseFloat(style.outlineWidth),
+    ringColor: style.outlineColor,
+    background: getComputedStyle(document.body).backgroundColor,
+    seen: box.top >= 0 && box.bottom <= innerHeight && box.left >= 0 && box.right <= innerWidth,
+  };
+}
+"""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A portal with mails delivered, and its web server at ``url``."""
+
+    config: Path
+    mails: list[EmailMessage]
+    url: str
+
+    def mail(self, number: int, week: int) -> EmailMessage:
+        """What one of the readers got in one of the two weeks."""
+        to = f"lezer{number}@voorbeeld.example"
+        theirs = [mail for mail in self.mails if mail["To"] == to]
+        return sorted(theirs, key=lambda mail: mail["Date"].datetime)[week - 1]
+
+    def leave(self, number: int) -> str:
+        """The link in a reader's mail, on this server."""
+        return self.url + urlsplit(self.mail(number, 1)["List-Unsubscribe"].strip("<>")).path
+
+    def state(self, number: int) -> State:
+        with App.open(self.config) as app, app.store.read() as work:
+            return work.subscribers.by_email(f"lezer{number}@voorbeeld.example").subscriber.state
+
+
+@pytest.fixture(scope="module")
+def demo(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    root = tmp_path_factory.mktemp("demo")
+    play(root)
+    config = root / CONFIG_NAME
+    mails = [
+        message_from_bytes(path.read_bytes(), policy=policy.default)
+        for path in (root / "var" / "mail" / "new").iterdir()
+    ]
+    command = "from pipeline.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "web", "--config", config, "--port", "0"],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        text=True,
+    ) as server:
+        try:
+            said = re.search(r"http://[\d.:]+", server.stdout.readline())
+            assert said, "the server did not start"
+            yield Demo(config, mails, said[0])
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, demo: Demo) -> Iterator[Browser]:
+    """After the demo, which runs event loops of its own: Playwright's holds this thread."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser, width: int = 1200, scheme: str = "light", scripts: bool = True
+) -> Iterator[Page]:
+    """A new window, in which nothing may go wrong and nothing may be fetched from elsewhere."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    yield page
+    assert complaints == []
+    assert {urlsplit(url).netloc for url in requests} <= {urlsplit(page.url).netloc}
+    context.close()
+
+
+def look_over(page: Page) -> None:
+    """What must hold of everything that is shown."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    texts = page.evaluate(TEXTS)
+    assert len(texts) > 3
+    assert [text for text in texts if text["size"] < 14] == []
+    assert [text for text in texts if text["contrast"] < 4.5] == []
+    assert page.locator("img:not([alt])").count() == 0
+    assert page.locator("h1").count() == 1
+    levels = [
+        int(tag[1]) for tag in page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(e => e.tagName)")
+    ]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels)), levels
+    assert page.title()
+
+
+# -- mails --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [600, 320])
+@pytest.mark.parametrize(
+    ("number", "week", "language"), [(4, 1, "nl"), (4, 2, "nl"), (8, 1, "en"), (9, 2, "nl")]
+)
+def test_a_mail_can_be_read_on_any_screen(
+    browser: Browser, demo: Demo, number: int, week: int, language: str, width: int, scheme: str
+) -> None:
+    html = demo.mail(number, week).get_body(("html",)).get_content()
+    with opened(browser, width, scheme) as page:
+        page.set_content(html)
+        look_over(page)
+        assert page.locator("html").get_attribute("lang") == language
+        links = page.locator("a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
+        assert len(links) >= 4
+        assert all(re.match(r"https?://[^/]+/", link) for link in links), links
+        shown = page.locator("body").inner_text()
+        assert f"lezer{number}@voorbeeld.example" in shown
+        assert "Voorbeeldstraat 1" in shown
+
+
+def test_in_the_dark_a_mail_is_dark(browser: Browser, demo: Demo) -> None:
+    html = demo.mail(4, 2).get_body(("html",)).get_content()
+    backgrounds = []
+    for scheme in SCHEMES:
+        with opened(browser, 600, scheme) as page:
+            page.set_content(html)
+            sheet = page.locator(".sheet")
+            backgrounds.append(sheet.evaluate("element => getComputedStyle(element).backgroundColor"))
+    light, dark = (sum(map(int, re.findall(r"\d+", color))) for color in backgrounds)
+    assert light > 600
+    assert dark < 150
+
+
+def test_the_inbox_line_of_a_mail_is_not_shown_again_inside(browser: Browser, demo: Demo) -> None:
+    with opened(browser, 600) as page:
+        page.set_content(demo.mail(4, 1).get_body(("html",)).get_content())
+        assert page.locator(".preheader").text_content()
+        assert not page.locator(".preheader").is_visible()
+
+
+# -- pages --------------------------------------------------------------------------------------
+
+PAGES = ["/", "/themes/gemeenten", "/themes/overheid", "/artikelen/datalek-eerste-72-uur"]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [1200, 600, 320])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_can_be_read_on_any_screen(
+    browser: Browser, demo: Demo, path: str, width: int, scheme: str
+) -> None:
+    with opened(browser, width, scheme) as page:
+        page.goto(demo.url + path)
+        look_over(page)
+        assert page.locator("html").get_attribute("lang") == "nl"
+        for landmark in ("banner", "main", "contentinfo"):
+            assert page.get_by_role(landmark).count() == 1, landmark
+        targets = page.locator("header a, h3 a, nav a, .feeds a, .themes a")
+        heights = targets.evaluate_all("all => all.map(a => a.getBoundingClientRect().height)")
+        assert min(heights) >= 24
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("path", ["/", "/themes/gemeenten"])
+def test_the_keyboard_reaches_every_link_and_shows_where_it_is(
+    browser: Browser, demo: Demo, path: str, scheme: str
+) -> None:
+    with opened(browser, 1200, scheme) as page:
+        page.goto(demo.url + path)
+        links = page.locator("a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
+        reached = []
+        for _ in links:
+            page.keyboard.press("Tab")
+            focus = page.evaluate(FOCUS)
+            reached.append(focus["href"])
+            assert focus["seen"], focus
+            assert focus["ring"] >= 2, focus
+            assert luminance_ratio(focus["ringColor"], focus["background"]) >= 3, focus
+        assert reached == links
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_first_key_offers_to_skip_to_the_content(browser: Browser, demo: Demo, path: str) -> None:
+    with opened(browser) as page:
+        page.goto(demo.url + path)
+        assert page.locator(".skip").bounding_box()["y"] < 0
+        page.keyboard.press("Tab")
+        focus = page.evaluate(FOCUS)
+        assert (focus["href"], focus["seen"]) == ("#content", True)
+        page.keyboard.press("Enter")
+        assert page.evaluate(FOCUS)["id"] == "content"
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('main, footer, body').tagName") != "HEADER"
+
+
+# -- leaving ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [1200, 320])
+def test_the_pages_for_one_visitor_can_be_read_on_any_screen(
+    browser: Browser, demo: Demo, width: int, scheme: str
+) -> None:
+    with opened(browser, width, scheme) as page:
+        page.goto(demo.leave(4))
+        look_over(page)
+        assert page.get_by_role("button").bounding_box()["height"] >= 44
+
+
+@pytest.mark.parametrize(("number", "scripts"), [(1, True), (2, False)])
+def test_the_link_in_a_mail_and_one_key_unsubscribe(
+    browser: Browser, demo: Demo, number: int, scripts: bool
+) -> None:
+    with opened(browser, 320, scripts=scripts) as page:
+        page.goto(demo.leave(number))
+        assert page.locator("h1").inner_text() == "Wilt u zich afmelden?"
+        assert demo.state(number) is State.ACTIVE
+        for _ in ("skip link", "site", "button"):
+            page.keyboard.press("Tab")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert page.locator("h1").inner_text() == "U bent afgemeld"
+        assert page.url == demo.leave(number)
+    assert demo.state(number) is State.UNSUBSCRIBED
+
+
+def test_an_english_reader_leaves_in_english(browser: Browser, demo: Demo) -> None:
+    with opened(browser) as page:
+        page.goto(demo.leave(5))
+        with page.expect_navigation():
+            page.get_by_role("button", name="Yes, unsubscribe me").click()
+        look_over(page)
+        assert page.locator("html").get_attribute("lang") == "en"
+        assert page.locator("h1").inner_text() == "You are unsubscribed"
+    assert demo.state(5) is State.UNSUBSCRIBED
+
+
+def luminance_ratio(one: str, other: str) -> float:
+    """The contrast between two opaque CSS colours, as WCAG 2.2 has it."""
+
+    def luminance(css: str) -> float:
+        values = [int(value) / 255 for value in re.findall(r"\d+", css)[:3]]
+        linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+        return sum(value * weight for value, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
