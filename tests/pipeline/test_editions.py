@@ -1,0 +1,362 @@
+"""Editions from plan to settled: one open delivery per reader, the last word theirs, no clock guessed at."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlmodel import select
+
+from pipeline import jobs
+from pipeline.steps.plan import PlanReport, slot_now
+from pipeline.store.tables import DeliveryRow
+from subscribers.delivery import Accepted, Deferred, Outcome, Rejected, TransportUnavailable, Uncertain
+from subscribers.edition import EditionName
+from subscribers.frequency import Frequency
+from subscribers.roster import read_rows
+from subscribers.subscriber import State
+
+
+class Mailer:
+    """A transport that answers as a test wants, and remembers who got what."""
+
+    def __init__(self, answer=lambda recipient: Accepted()) -> None:
+        self.answer = answer
+        self.sent: list[str] = []
+
+    def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
+        outcome = self.answer(recipient)
+        if isinstance(outcome, Accepted):
+            self.sent.append(recipient)
+        return outcome
+
+    def close(self) -> None:
+        pass
+
+
+def collect(portal, *titles: str) -> None:
+    for title in titles:
+        portal.write(title.replace(" ", "-"), title, "Tekst.")
+    with portal.open() as app:
+        app.collector().collect(app.settings.source, force=True)
+
+
+def sign_up(portal, *rows: str) -> None:
+    document = "\n".join(["email,frequency,interests,timezone", *rows]).encode()
+    with portal.open() as app:
+        report = app.enroller().take(read_rows(document), "op papier")
+    assert report.refused == []
+
+
+def plan(portal, frequency: Frequency = Frequency.WEEKLY) -> PlanReport:
+    with portal.open() as app:
+        schedule = app.settings.schedule(frequency)
+        return app.planner().by_hand(schedule, *slot_now(schedule, app.clock(), "Europe/Amsterdam"))
+
+
+def send(portal, name: EditionName, mailer: Mailer) -> dict[str, int]:
+    with portal.open() as app:
+        app.transport = lambda: mailer
+        return jobs.send(app, app.desk().ready(name)).settled
+
+
+def tick(portal) -> list[PlanReport]:
+    with portal.open() as app:
+        return jobs.plan(app)
+
+
+def reader(portal, email: str):
+    with portal.open() as app, app.store.read() as work:
+        return work.subscribers.by_email(email)
+
+
+def deliveries(portal) -> list[DeliveryRow]:
+    with portal.open() as app, app.store.read() as work:
+        return list(work.session.exec(select(DeliveryRow).order_by(DeliveryRow.id)))
+
+
+def test_a_newer_edition_takes_over_what_never_left_and_keeps_its_retry_clock(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    first = plan(portal)
+    send(portal, first.edition, Mailer(lambda _: Deferred("451 later")))
+    began = portal.now
+    portal.wait(days=7)
+    collect(portal, "De cloud twee")
+    second = plan(portal)
+    assert (second.planned, second.superseded) == (1, 1)
+    old, new = deliveries(portal)
+    assert (old.state, old.reason, old.superseded_by) == ("cancelled", "superseded", new.id)
+    assert (new.attempts, new.first_attempt, new.from_position) == (1, began, old.from_position)
+    mailer = Mailer(lambda _: Deferred("451 still later"))
+    assert send(portal, second.edition, mailer) == {"rejected": 1}  # a day of trying was over long ago
+    assert deliveries(portal)[1].reason == "expired"
+
+
+def test_nobody_has_two_open_deliveries(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    first = plan(portal)
+    send(portal, first.edition, Mailer(lambda _: Uncertain("the line went dead")))
+    portal.wait(days=7)
+    collect(portal, "De cloud twee")
+    second = plan(portal)
+    assert (second.planned, second.skipped) == (0, {"open_delivery": 1})
+    with portal.open() as app:
+        assert app.desk().settle(first.edition, resend=False) == 1
+    third = plan(portal)
+    assert third.planned == 1
+    mailer = Mailer()
+    send(portal, third.edition, mailer)
+    assert mailer.sent == ["c@voorbeeld.example"]
+    assert [row.cutoff for row in deliveries(portal) if row.state == "accepted"] == [1, 2]
+
+
+def test_an_uncertain_one_is_settled_by_rule_after_a_while(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    name = plan(portal).edition
+    send(portal, name, Mailer(lambda _: Uncertain("the line went dead")))
+    portal.wait(hours=11)
+    mailer = Mailer()
+    assert send(portal, name, mailer) == {}
+    assert reader(portal, "c@voorbeeld.example").subscriber.cursor == 0
+    portal.wait(hours=2)
+    assert send(portal, name, mailer) == {}
+    assert reader(portal, "c@voorbeeld.example").subscriber.cursor == 1
+    assert mailer.sent == []
+    with portal.open() as app:
+        assert app.desk().account(name).state == "done"
+
+
+def test_an_uncertain_one_that_is_sent_again_goes_out_once_more(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    name = plan(portal).edition
+    send(portal, name, Mailer(lambda _: Uncertain("the line went dead")))
+    with portal.open() as app:
+        assert app.desk().settle(name, resend=True) == 1
+    mailer = Mailer()
+    assert send(portal, name, mailer) == {"accepted": 1}
+    assert mailer.sent == ["c@voorbeeld.example"]
+
+
+def test_a_reader_who_was_served_past_its_start_does_not_get_an_old_mail(portal) -> None:
+    collect(portal, "De cloud", "De gemeente")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    first = plan(portal)
+    portal.remove("De-cloud")
+    collect(portal)
+    portal.wait(days=7)
+    assert plan(portal).nothing_due == 1  # and so their cursor has moved
+    collect(portal, "De cloud")
+    mailer = Mailer()
+    assert send(portal, first.edition, mailer) == {}
+    assert mailer.sent == []
+    assert deliveries(portal)[0].reason == "stale"
+
+
+def test_who_leaves_while_an_edition_goes_out_gets_nothing(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, *[f"l{number}@voorbeeld.example,weekly,cloud," for number in range(5)])
+    name = plan(portal).edition
+
+    def answer(recipient: str) -> Outcome:
+        if recipient.startswith("l0"):
+            with portal.open() as app:
+                app.enroller().unsubscribe(reader(portal, "l3@voorbeeld.example").id, "link")
+                app.enroller().suppress("l4@voorbeeld.example", "klacht")
+        return Accepted()
+
+    mailer = Mailer(answer)
+    assert send(portal, name, mailer) == {"accepted": 3}
+    assert sorted(mailer.sent) == [f"l{number}@voorbeeld.example" for number in range(3)]
+    with portal.open() as app:
+        account = app.desk().account(name)
+    assert account.balanced
+    assert account.cancelled == {"unsubscribed": 1, "suppressed": 1}
+
+
+def test_an_article_withdrawn_while_an_edition_goes_out_is_in_no_later_mail(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, *[f"l{number}@voorbeeld.example,weekly,cloud," for number in range(3)])
+    portal.write("blijft", "Nog iets")
+    name = plan(portal).edition
+
+    def answer(recipient: str) -> Outcome:
+        portal.remove("De-cloud")
+        collect(portal)
+        mailer.answer = lambda recipient: Accepted()
+        return Accepted()
+
+    mailer = Mailer(answer)
+    send(portal, name, mailer)
+    assert len(mailer.sent) == 1
+    with portal.open() as app:
+        assert app.desk().account(name).cancelled == {"withdrawn": 2}
+
+
+def test_a_mail_server_that_goes_down_halfway_loses_nothing(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, *[f"l{number}@voorbeeld.example,weekly,cloud," for number in range(5)])
+    name = plan(portal).edition
+
+    def answer(recipient: str) -> Outcome:
+        if len(mailer.sent) == 2:
+            raise TransportUnavailable("the mail server is down")
+        return Accepted()
+
+    mailer = Mailer(answer)
+    with pytest.raises(TransportUnavailable):
+        send(portal, name, mailer)
+    with portal.open() as app:
+        assert app.desk().account(name).deliveries == {"accepted": 2, "planned": 3}
+    mailer.answer = lambda recipient: Accepted()
+    send(portal, name, mailer)
+    assert sorted(mailer.sent) == [f"l{number}@voorbeeld.example" for number in range(5)]
+
+
+def test_a_rejected_mail_leaves_the_cursor_and_its_articles_come_again(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    send(portal, plan(portal).edition, Mailer(lambda _: Rejected("550 no such user")))
+    portal.wait(days=7)
+    report = plan(portal)
+    assert report.planned == 1
+    mailer = Mailer()
+    send(portal, report.edition, mailer)
+    assert mailer.sent == ["c@voorbeeld.example"]
+
+
+def test_too_thin_a_digest_waits_for_company(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace('frequency = "weekly"', 'frequency = "weekly"\nmin_articles = 2'))
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,", "g@voorbeeld.example,weekly,gemeenten,")
+    first = plan(portal)
+    assert (first.planned, first.skipped, first.nothing_due) == (0, {"below_min_articles": 1}, 1)
+    assert reader(portal, "c@voorbeeld.example").subscriber.cursor == 0
+    assert reader(portal, "g@voorbeeld.example").subscriber.cursor == 1
+    portal.wait(days=7)
+    collect(portal, "De cloud twee")
+    second = plan(portal)
+    assert second.planned == 1
+    with portal.open() as app, app.store.read() as work:
+        ((segment, _, _),) = work.deliveries.segments(work.editions.get(second.edition).id)
+        assert len(work.deliveries.digest(segment)) == 2
+
+
+def test_a_changed_choice_repeats_nothing_and_misses_nothing(portal) -> None:
+    collect(portal, "De cloud", "De gemeente")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    send(portal, plan(portal).edition, Mailer())
+    with portal.open() as app:
+        app.enroller().edit("c@voorbeeld.example", {"interests": "cloud;gemeenten", "frequency": "daily"})
+    collect(portal, "De gemeente kiest de cloud")
+    report = plan(portal, Frequency.DAILY)
+    with portal.open() as app, app.store.read() as work:
+        ((segment, _, _),) = work.deliveries.segments(work.editions.get(report.edition).id)
+        (item,) = work.deliveries.digest(segment)
+        assert work.articles.get([item.article])[item.article].title == "De gemeente kiest de cloud"
+
+
+def test_each_time_zone_has_its_own_hour_and_everybody_their_one_mail(portal) -> None:
+    portal.now = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)  # Sunday; Monday is the day
+    collect(portal, "De cloud")
+    zones = ["Pacific/Kiritimati", "Europe/Amsterdam", "Pacific/Pago_Pago"]
+    sign_up(
+        portal, *[f"l{number}@voorbeeld.example,weekly,cloud,{zone}" for number, zone in enumerate(zones)]
+    )
+    tick(portal)
+    planned = []
+    for _ in range(48):
+        portal.wait(hours=1)
+        planned += [(portal.now, report.planned) for report in tick(portal)]
+    assert planned == [
+        (datetime(2026, 11, 29, 18, 0, tzinfo=UTC), 1),  # eight o'clock on Kiritimati, UTC+14
+        (datetime(2026, 11, 30, 7, 0, tzinfo=UTC), 1),
+        (datetime(2026, 11, 30, 19, 0, tzinfo=UTC), 1),  # and in Pago Pago, UTC-11
+    ]
+    assert {row.edition_id for row in deliveries(portal)} == {1}
+
+
+def test_ticking_twice_at_once_plans_once(portal) -> None:
+    portal.now = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,Europe/Amsterdam")
+    tick(portal)
+    portal.wait(days=1, hours=2)
+    reports: list[PlanReport] = []
+    threads = [threading.Thread(target=lambda: reports.extend(tick(portal))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [report.planned for report in reports] == [1]
+    assert len(deliveries(portal)) == 1
+
+
+def test_a_slot_that_passed_before_we_first_looked_is_not_sent_late(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    assert tick(portal) == []
+    portal.wait(hours=1)
+    assert tick(portal) == []
+
+
+def test_slots_missed_while_nothing_ran_are_one_edition(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    tick(portal)
+    portal.wait(days=30)
+    assert [report.planned for report in tick(portal)] == [1]
+
+
+def test_immediate_waits_until_the_log_is_quiet(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[digest]]\nfrequency = "immediate"\nquiet = "10m"\n')
+    sign_up(portal, "c@voorbeeld.example,immediate,cloud,")
+    collect(portal, "De cloud")
+    portal.wait(minutes=9)
+    assert tick(portal) == []
+    collect(portal, "De cloud twee")
+    portal.wait(minutes=9)
+    assert tick(portal) == []
+    portal.wait(minutes=2)
+    (report,) = tick(portal)
+    assert (report.planned, report.segments) == (1, 1)
+    assert tick(portal) == []
+
+
+def test_explain_gives_the_reason_that_holds(portal) -> None:
+    portal.write("oud", "Oude cloud", date=portal.now - timedelta(days=30))
+    collect(portal, "De cloud", "De gemeente")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,", "w@voorbeeld.example,monthly,cloud,")
+
+    def why(title: str, email: str = "c@voorbeeld.example") -> str:
+        with portal.open() as app:
+            return app.explainer().explain(email, f"https://portaal.example/artikelen/{title}").sentence
+
+    assert "is to get this as new in the weekly edition of 2026-11-30T08:00" in why("De-cloud")
+    assert "which has no [[digest]]" in why("De-cloud", "w@voorbeeld.example")
+    assert "it is in Overheid, Gemeenten and they follow Cloud" in why("De-gemeente")
+    assert "it was history when we first looked" in why("oud")
+    name = plan(portal).edition
+    assert f"has this in {name}, which is planned" in why("De-cloud")
+    send(portal, name, Mailer())
+    assert f"got this on 24 November 2026 in {name}, as new, under Cloud" in why("De-cloud")
+    portal.remove("De-gemeente")
+    collect(portal)
+    assert "it has been withdrawn" in why("De-gemeente")
+    portal.write("straks", "Straks de cloud", date=portal.now + timedelta(days=3))
+    collect(portal)
+    assert "it appears only on 27 November 2026" in why("straks")
+    portal.wait(days=20)
+    sign_up(portal, "n@voorbeeld.example,weekly,cloud,")
+    assert "before the point from which they are served" in why("De-cloud", "n@voorbeeld.example")
+    with portal.open() as app:
+        assert "c@voorbeeld.example got their last digest on 24 November 2026" in (
+            app.explainer().explain("c@voorbeeld.example").sentence
+        )
+        app.enroller().suppress("n@voorbeeld.example", "klacht")
+    assert "they get no mail, being suppressed" in why("De-cloud", "n@voorbeeld.example")
+    assert reader(portal, "n@voorbeeld.example").subscriber.state is State.SUPPRESSED
