@@ -80,7 +80,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One edition as it stands. ``day`` is the local date it is named after."""
+    """One edition as it stands. ``day`` is the local date that its mails bear."""
 
     id: int
     name: EditionName

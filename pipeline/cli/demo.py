@@ -1,5 +1,7 @@
 """``kennisportal demo``."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -29,13 +31,14 @@ def demo(output: Path) -> None:
     ):
         say(f"  {what:8}{where}")
     option = f"--config {story.directory / CONFIG_NAME}"
+    program = "kennisportal" if shutil.which("kennisportal") else sys.argv[0]
     say("\nTry next:")
     for command in (
-        f"kennisportal web {option}",
-        f"kennisportal digest preview weekly --themes gemeenten,security {option} --open",
-        f"kennisportal explain {story.example} {option}",
-        f"kennisportal themes list {option}",
-        f"kennisportal digest list {option}",
+        f"{program} web {option}",
+        f"{program} digest preview weekly --themes gemeenten,security {option} --open",
+        f"{program} explain {story.example} {option}",
+        f"{program} themes list {option}",
+        f"{program} digest list {option}",
     ):
         say(f"  {command}")
     say(f"\n'make serve' shows it in a browser: {story.base_url}/")

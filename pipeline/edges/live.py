@@ -73,6 +73,10 @@ class LiveDirectory:
             try:
                 for path, document in files.items():
                     changed |= self._put(build / path, document)
+                    if before != target:
+                        # An older build that is back must not look older than what it replaces.
+                        with _naming(build / path):
+                            os.utime(build / path)
                 # Links before the switch, so that nothing is left to fail once the documents are live.
                 for path in files:
                     changed |= self._link(self._directory / path, _target(slug, path))

@@ -9,7 +9,7 @@ from pipeline.ports import Clock, EnrolWork, Start
 from subscribers.frequency import PERIODS
 from subscribers.interest import UnknownTheme
 from subscribers.roster import BadRow, Enrolment, enrolment
-from subscribers.subscriber import AddressError, Consent, Reader, State, Subscriber, normal_address
+from subscribers.subscriber import LEFT, AddressError, Consent, Reader, State, Subscriber, normal_address
 
 _BATCH = 500
 
@@ -137,10 +137,9 @@ class Enroller:
         """Stop mailing a reader, at their own word; None for an id that is nobody's. Twice is once."""
         with self._start() as work:
             reader = work.subscribers.by_id(id)
-            if reader is not None and reader.subscriber.state not in (State.UNSUBSCRIBED, State.ERASED):
+            if reader is not None and reader.subscriber.state not in LEFT:
                 now = self._clock()
-                if reader.subscriber.state != State.SUPPRESSED:
-                    work.subscribers.leave(id, State.UNSUBSCRIBED, str(State.UNSUBSCRIBED), now)
+                work.subscribers.leave(id, State.UNSUBSCRIBED, str(State.UNSUBSCRIBED), now)
                 work.subscribers.consent(id, Consent(at=now, action="unsubscribe", source=source))
             return reader
 
@@ -176,7 +175,7 @@ class Enroller:
             report.added += 1
             report.pending += wish.consent is None
             return
-        if reader.subscriber.state in (State.UNSUBSCRIBED, State.SUPPRESSED, State.ERASED):
+        if reader.subscriber.state in LEFT:
             raise EnrolError(f"{wish.subscriber.email} has left; only they themselves can come back")
         changed = _with_choices(reader.subscriber, wish, wish.chosen)
         proven = reader.subscriber.state is State.PENDING and wish.consent is not None

@@ -162,12 +162,11 @@ class Planner:
 
 
 def slot_now(schedule: Schedule, now: datetime, zone: str) -> tuple[str, date]:
-    """The slot that planning by hand means now, and its local date."""
+    """The slot that planning by hand means now, and the local date, which its mails bear."""
+    day = now.astimezone(ZoneInfo(zone)).date()
     if schedule.frequency is Frequency.IMMEDIATE:
-        moment = now.astimezone(UTC)
-        return moment.strftime("%Y-%m-%dT%H%M%SZ"), now.astimezone(ZoneInfo(zone)).date()
-    day = schedule.slot(now, zone)
-    return day.isoformat(), day
+        return now.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ"), day
+    return schedule.slot(now, zone).isoformat(), day
 
 
 def report_of(work: EditionWork, edition: Edition) -> PlanReport:

@@ -6,10 +6,8 @@ from starlette.responses import Response
 from pipeline.ports import EnrolWork, Start
 from pipeline.steps.enrol import Enroller
 from pipeline.web.pages import WebPages
-from subscribers.subscriber import Reader, State
+from subscribers.subscriber import LEFT, Reader
 from subscribers.token import UNSUBSCRIBE, Tokens
-
-_GONE = (State.UNSUBSCRIBED, State.SUPPRESSED, State.ERASED)
 
 
 class Unsubscribe:
@@ -37,7 +35,7 @@ class Unsubscribe:
             reader = work.subscribers.by_id(id)
         if reader is None:
             return self._unknown()
-        return self._page("unsubscribed" if reader.subscriber.state in _GONE else "unsubscribe", reader)
+        return self._page("unsubscribed" if reader.subscriber.state in LEFT else "unsubscribe", reader)
 
     def _act(self, id: int) -> Response:
         reader = self._enroller.unsubscribe(id, "link in a mail")
