@@ -76,7 +76,9 @@ class Planner:
         now = self._clock()
         name = EditionName(schedule.frequency, day.isoformat())
         with self._start() as work:
-            if not work.register.tick(f"digest.{schedule.frequency}", due.isoformat(), now):
+            # The instant alone would not do: at UTC-11 and UTC+13 it is the same hour of different days.
+            slot = f"{day.isoformat()} {due.isoformat()}"
+            if not work.register.tick(f"digest.{schedule.frequency}", slot, now):
                 return None
             latest = work.editions.latest(schedule.frequency, name.slot)
             if latest is not None and latest.state is EditionState.CANCELLED:

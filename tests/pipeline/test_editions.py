@@ -279,6 +279,17 @@ def test_each_time_zone_has_its_own_hour_and_everybody_their_one_mail(portal) ->
     assert {row.edition_id for row in deliveries(portal)} == {1}
 
 
+def test_zones_a_day_apart_share_the_hour_and_not_the_slot(portal) -> None:
+    portal.now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+    collect(portal, "De cloud")
+    zones = ["Pacific/Auckland", "Pacific/Pago_Pago"]  # UTC+13 in summer, UTC-11
+    sign_up(portal, *[f"l{number}@voorbeeld.example,daily,cloud,{zone}" for number, zone in enumerate(zones)])
+    tick(portal)
+    portal.now = datetime(2026, 11, 25, 19, 0, tzinfo=UTC)
+    planned = {str(report.edition): report.planned for report in tick(portal)}
+    assert planned == {"daily/2026-11-25": 1, "daily/2026-11-26": 1}
+
+
 def test_ticking_twice_at_once_plans_once(portal) -> None:
     portal.now = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
     collect(portal, "De cloud")
