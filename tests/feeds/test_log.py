@@ -48,6 +48,8 @@ def test_an_earlier_entry_within_the_window_counts_for_whoever_was_served_past_i
 
 def test_an_update_is_due_as_such_to_whoever_has_the_article() -> None:
     assert due(entry(8, Kind.UPDATED), cursor=5, earlier=[entry(3)]) == [(1, Kind.UPDATED, "a")]
+    assert due(entry(8, Kind.UPDATED), cursor=7, earlier=[entry(3)]) == [(1, Kind.UPDATED, "a")]
+    assert due(entry(8, Kind.UPDATED), cursor=8, earlier=[entry(3)]) == []
 
 
 def test_an_update_of_what_is_new_in_the_same_digest_is_part_of_the_new() -> None:
