@@ -1,13 +1,16 @@
 """Who is who: under which names an article is known, and the permanent one it gets from us."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 from urllib.parse import urlsplit
 
 from url_normalize import url_normalize
 
-from feeds.article import Draft
+from feeds.article import Draft, Problem
+from feeds.markup import one_line, shorten
 
 _CAMPAIGNS = """
 fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid
@@ -61,6 +64,23 @@ def address_alias(url: str) -> str:
     """The name an article has by its address, as somebody may have copied it from anywhere."""
     canonical = canonical_url(url)
     return f"url:{_hash(canonical.partition('://')[2] or canonical)}"
+
+
+def distinct(drafts: Iterable[Draft], problems: list[Problem]) -> list[Draft]:
+    """Each key once. Where a source gives different pages one id, the page's address is the key."""
+    drafts = list(drafts)
+    pages: dict[str, set[str]] = {}
+    for draft in drafts:
+        pages.setdefault(draft.key, set()).add(draft.url)
+    shared = Counter(draft.key for draft in drafts if len(pages[draft.key]) > 1)
+    for key, times in shared.items():
+        why = f"{times} entries share this id; their links serve as ids"
+        problems.append(Problem(shorten(one_line(key), 200), why, lost=False))
+    found: dict[str, Draft] = {}
+    for draft in drafts:
+        key = draft.url or draft.key if draft.key in shared else draft.key
+        found.setdefault(key, replace(draft, key=key))
+    return list(found.values())
 
 
 def recognise(sightings: Sequence[Sequence[str]], known: Mapping[str, int]) -> list[int | None]:

@@ -53,6 +53,8 @@ class Memory:
     """What is remembered of a source between two looks at it."""
 
     validators: Validators = Validators()
+    validated: str = ""
+    """The address that the validators came from; to any other they mean nothing."""
     first_collected: datetime | None = None
     last_looked: datetime | None = None
     failures: int = 0

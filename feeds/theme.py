@@ -81,10 +81,6 @@ class ThemeTree:
         """Where a theme stands in tree order; one that is no longer in the config stands last."""
         return self._place.get(slug, len(self._place))
 
-    def with_ancestors(self, slugs: Iterable[str]) -> frozenset[str]:
-        """These themes and everything above them: what an article in them is news for."""
-        return frozenset(name for slug in slugs for name in (slug, *self._ancestors[slug]))
-
     def name(self, slug: str) -> str:
         """The theme's name; its slug where the config no longer has it."""
         return self._themes[slug].name if slug in self._themes else slug

@@ -170,6 +170,7 @@ class App:
 
     def previewer(self) -> Previewer:
         return Previewer(
+            read=self.store.read,
             write=self.store.write,
             planner=self.planner,
             tree=self.tree,

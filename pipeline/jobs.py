@@ -4,18 +4,21 @@ Each is idempotent: what is due stands in the database, so that running one twic
 does nothing twice.
 """
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from datetime import datetime
 
 from pipeline.app import App
 from pipeline.edges.pace import Pace
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.deliver import BATCH, Deliverer, DeliverReport
-from pipeline.steps.plan import PlanReport
+from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.steps.publish import PublishReport
 from subscribers.delivery import Outcome
 from subscribers.edition import Edition, EditionState
+from subscribers.frequency import Frequency
 
 
 def collect(app: App) -> CollectReport:
@@ -29,9 +32,26 @@ def publish(app: App) -> PublishReport:
     return app.publisher().publish()
 
 
+def recover(app: App) -> int:
+    """Settle what dead workers left behind, in whatever edition; gives how many are newly uncertain.
+
+    Before planning, since a delivery in a dead worker's hands keeps its reader out of every edition.
+    """
+    with app.deliverer() as deliverer:
+        return deliverer.recover()
+
+
 def plan(app: App) -> list[PlanReport]:
     """Plan whatever wave of whatever edition is due."""
+    recover(app)
     return app.ticker().tick()
+
+
+def plan_by_hand(app: App, frequency: Frequency, at: datetime | None = None) -> PlanReport:
+    """Plan the current slot of a frequency, or that of a moment, for everybody at once."""
+    recover(app)
+    schedule = app.settings.schedule(frequency)
+    return app.planner().by_hand(schedule, *slot_now(schedule, at or app.clock(), app.settings.site.timezone))
 
 
 def deliver(app: App, stopping: Callable[[], bool] = lambda: False) -> dict[str, DeliverReport]:
@@ -66,14 +86,26 @@ def send(
     workers = 1 if limit is not None else max(1, min(app.settings.mail.connections, batches))
     pace = Pace(app.settings.mail.rate)
 
+    broken = threading.Event()
+
     def work_through(deliverer: Deliverer) -> DeliverReport:
-        return deliverer.send(edition, limit=limit, progress=progress, stopping=stopping)
+        try:
+            return deliverer.send(
+                edition, limit=limit, progress=progress, stopping=lambda: broken.is_set() or stopping()
+            )
+        except BaseException:
+            broken.set()  # what stops one worker stops them all, after the batch they are at
+            raise
 
     total = DeliverReport()
     with ExitStack() as stack, ThreadPoolExecutor(workers) as pool:
         deliverers = [stack.enter_context(app.deliverer(pace.wait)) for _ in range(workers)]
-        for report in pool.map(work_through, deliverers):
-            total.add(report)
+        try:
+            for report in pool.map(work_through, deliverers):
+                total.add(report)
+        except BaseException:  # Ctrl-C among them: it reaches only this thread
+            broken.set()
+            raise
     return total
 
 

@@ -68,6 +68,7 @@ class Cancel(StrEnum):
     STALE = "stale"  # the reader has been served past its start meanwhile
     WITHDRAWN = "withdrawn"  # nothing is left in it
     CANCELLED = "cancelled"  # by an administrator, with the whole edition
+    CHANGED = "changed"  # the reader chose other themes or another language meanwhile
 
 
 class Verdict(StrEnum):
@@ -117,6 +118,21 @@ def decide(
     if len(due) < min_articles:
         return Verdict.TOO_THIN, ()
     return Verdict.PLAN, compose(due, group.following, tree, facts)
+
+
+def after_wave(state: EditionState, *, approval: bool, planned: int, open: int) -> EditionState:
+    """Where an edition stands when a wave of it has been planned: ``planned`` mails, ``open`` in all.
+
+    With ``approval``, what was planned waits for an administrator, whatever was approved before. What
+    is paused or waits is moved by nobody but an administrator.
+    """
+    if planned and approval:
+        return EditionState.AWAITING_APPROVAL
+    if state is EditionState.PAUSED or (state is EditionState.AWAITING_APPROVAL and open):
+        return state
+    if not open:
+        return EditionState.DONE
+    return EditionState.PLANNED if state is EditionState.DONE else state
 
 
 def balanced(candidates: int, nothing_due: int, deliveries: Mapping[str, int]) -> bool:

@@ -4,8 +4,7 @@ import html
 import io
 import re
 from calendar import timegm
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import urljoin
 import feedparser
 
 from feeds.article import Draft, Problem
+from feeds.identity import distinct
 from feeds.markup import clean_html, one_line, shorten
 from feeds.normalise import EARLIEST
 from feeds.source import HttpRequest, Payload, Reading, Source, SourceError, Validators
@@ -56,7 +56,7 @@ class FeedSource:
             reading = read_json_feed(source, document)
         else:
             reading = _read_xml(source, document, payload.content_type)
-        return replace(reading, drafts=_distinct(reading.drafts, reading.problems))
+        return replace(reading, drafts=distinct(reading.drafts, reading.problems))
 
 
 def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
@@ -226,20 +226,3 @@ def _published(entry: Any, what: str, problems: list[Problem]) -> datetime | Non
         why = f"its date {shorten(one_line(doubtful), 60)!r} can't be read or is before {EARLIEST.year}"
         problems.append(Problem(shorten(one_line(what), 200), why, lost=False))
     return None
-
-
-def _distinct(drafts: Iterable[Draft], problems: list[Problem]) -> list[Draft]:
-    """Each key once. Where a feed gives different pages one id, the page's address is the key."""
-    drafts = list(drafts)
-    pages: dict[str, set[str]] = {}
-    for draft in drafts:
-        pages.setdefault(draft.key, set()).add(draft.url)
-    shared = Counter(draft.key for draft in drafts if len(pages[draft.key]) > 1)
-    for key, times in shared.items():
-        why = f"{times} entries share this id; their links serve as ids"
-        problems.append(Problem(shorten(one_line(key), 200), why, lost=False))
-    found: dict[str, Draft] = {}
-    for draft in drafts:
-        key = draft.url or draft.key if draft.key in shared else draft.key
-        found.setdefault(key, replace(draft, key=key))
-    return list(found.values())

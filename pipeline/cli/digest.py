@@ -27,7 +27,7 @@ from pipeline.cli.console import (
 )
 from pipeline.cli.editions import say_open, status_document
 from pipeline.steps.deliver import DeliverReport
-from pipeline.steps.plan import PlanReport, slot_now
+from pipeline.steps.plan import PlanReport
 from pipeline.steps.preview import Choice, Specimen
 from subscribers.delivery import Accepted
 from subscribers.edition import Edition, EditionName
@@ -87,7 +87,7 @@ def _whose(command: Callable[..., Any]) -> Callable[..., Any]:
 @with_app
 def plan(app: App, frequency: str, at: str | None, who: str, as_json: bool) -> None:
     """Freeze an edition: who gets what. Planning a slot again gives the edition that is open."""
-    report = _plan(app, Frequency(frequency), at)
+    report = jobs.plan_by_hand(app, Frequency(frequency), _moment(app, at) if at else None)
     app.audit(who, "digest plan", str(report.edition))
     if as_json:
         say_json(_planned(report))
@@ -191,7 +191,7 @@ def send(
 ) -> None:
     """Send an edition now. A frequency is planned first; an edition that broke off is resumed."""
     confirm(_intention(app, target, limit), yes)
-    name = _plan(app, target, None).edition if isinstance(target, Frequency) else target
+    name = jobs.plan_by_hand(app, target).edition if isinstance(target, Frequency) else target
     edition = app.desk().ready(name)
     app.audit(who, "digest send", str(name))
     report = _send(app, edition, limit, quiet=as_json)
@@ -201,12 +201,6 @@ def send(
     else:
         say(f"{name}: {numbers(report.settled)} now; it is {account.state}.")
         say_open(account)
-
-
-def _plan(app: App, frequency: Frequency, at: str | None) -> PlanReport:
-    schedule = app.settings.schedule(frequency)
-    slot, day = slot_now(schedule, _moment(app, at) if at else app.clock(), app.settings.site.timezone)
-    return app.planner().by_hand(schedule, slot, day)
 
 
 def _moment(app: App, text: str) -> datetime:

@@ -48,6 +48,7 @@ class LiveDirectory:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._held = False
 
     def stands(self, slug: str) -> bool:
         """Whether a theme is live, and all its public paths lead to its documents."""
@@ -68,7 +69,7 @@ class LiveDirectory:
         build = self._directory / ".builds" / f"{slug}.{_hash(files)}"
         target = f"../.builds/{build.name}"
         changed = False
-        with self._alone():
+        with self.alone():
             before = self._read_link(live)
             try:
                 for path, document in files.items():
@@ -94,7 +95,7 @@ class LiveDirectory:
     def remove(self, slug: str) -> None:
         """Take a theme down: all its documents at once, then what is left of them."""
         live = self._live(slug)
-        with self._alone():
+        with self.alone():
             with _naming(live):
                 live.unlink(missing_ok=True)
             for build in self._builds(slug):
@@ -105,7 +106,7 @@ class LiveDirectory:
     def write(self, path: str, document: bytes) -> bool:
         """Put one document live by itself; False where it was already."""
         _checked(path)
-        with self._alone():
+        with self.alone():
             return self._put(self._directory / path, document)
 
     def _live(self, slug: str) -> Path:
@@ -168,8 +169,15 @@ class LiveDirectory:
         return str(place.readlink()) if place.is_symlink() else ""
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other processes out, by a lock that dies with this one, and clear away what one left."""
+    def alone(self) -> Iterator[None]:
+        """Keep other publishers out, by a lock that dies with this process, and clear away what one left.
+
+        For whoever must read and publish what was read with nobody in between; the other methods
+        take it themselves. Not for several threads at one object.
+        """
+        if self._held:
+            yield
+            return
         with _naming(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
             new = self._directory / _NEW
@@ -177,9 +185,11 @@ class LiveDirectory:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 new.unlink(missing_ok=True)
+                self._held = True
                 try:
                     yield
                 finally:
+                    self._held = False
                     new.unlink(missing_ok=True)
             finally:
                 os.close(handle)

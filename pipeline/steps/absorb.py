@@ -71,6 +71,10 @@ def absorb(
     absorber = _Absorber(work, house, source, now)
     seen: set[int] = set()
     for draft, own, id in zip(drafts, names, ids, strict=True):
+        if id is None and own[0] in known:
+            why = "another entry of this source is the same article; this one was left out"
+            reading.problems.append(Problem(draft.url, why))
+            continue
         try:
             article = absorber.take(draft, id, None if id is None else stored[id])
         except ValidationError as error:
@@ -262,11 +266,12 @@ class _Absorber:
             return
         moved = canonical_url(draft.url) != canonical_url(known.url)
         categories = list(draft.categories)
-        if not moved and categories == known.categories and draft.author == known.author:
+        signed = draft.author != known.author
+        if not moved and not signed and categories == known.categories:
             return
         kept = self._store(id, self._revised(known, draft))
-        if moved:
-            # The feeds must give the new address, and nobody needs a mail about it.
+        if moved or signed:
+            # The feeds must tell the new address or author, and nobody needs a mail about it.
             self._work.log.append(id, Kind.RETHEMED, kept, self._now)
 
     def _revised(self, known: Article, draft: Draft, **values: object) -> Article:

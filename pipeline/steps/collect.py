@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 import anyio
 import anyio.to_thread
+import structlog
 
 from feeds.article import Draft
+from feeds.identity import distinct
 from feeds.normalise import normalise
 from feeds.source import (
     NotModified,
@@ -31,6 +33,8 @@ from pipeline.steps.absorb import House, Outcome, absorb, release
 
 AT_ONCE = 32
 """Fetches under way at a time, and so the payloads in memory."""
+
+log = structlog.get_logger()
 
 Fetch = Callable[[Request], Awaitable[Payload | NotModified]]
 
@@ -105,7 +109,8 @@ class Collector:
         for source in sources:
             memory = memories[source.name]
             if force or is_due(source.every, memory.last_looked, memory.failures, now):
-                validators = Validators() if force else memory.validators
+                known = memory.validators if memory.validated == source.url else Validators()
+                validators = Validators() if force else known
                 due.append((source, validators, SourceReport(source.name)))
         report.sources = [part for _, _, part in due]
 
@@ -162,7 +167,7 @@ class Collector:
             reading.problems.extend(problems)
             if normal is not None:
                 fit.append(normal)
-        return reading, fit
+        return reading, distinct(fit, reading.problems)
 
     def _settle(
         self,
@@ -183,7 +188,7 @@ class Collector:
                         work.sources.succeeded(source.name, self._clock())
             else:
                 self._absorb(source, answer, part, force, dry_run)
-        except SourceError as error:
+        except Exception as error:  # a fault of one source, or of ours with it, is not the others'
             part.error = _named(source, error)
             if not dry_run:
                 with self._start() as work:
@@ -208,11 +213,14 @@ class Collector:
                 )
                 if dry_run:
                     raise _Undo
-                work.sources.succeeded(source.name, now, payload.validators, reading.title)
+                work.sources.succeeded(source.name, now, payload.validators, source.url, reading.title)
         except _Undo:
             pass
 
 
-def _named(source: Source, error: SourceError) -> str:
+def _named(source: Source, error: Exception) -> str:
     text = str(error)
+    if not isinstance(error, SourceError):
+        log.error("a source broke the collector", source=source.name, exc_info=error)
+        text = f"collecting it failed in a way nobody foresaw ({type(error).__name__}); please report this"
     return text if text.startswith("source ") else f"source {source.name}: {text}"

@@ -24,6 +24,10 @@ BATCH = 32
 """Deliveries claimed at a time, and so the most that a crash can leave uncertain."""
 
 
+LETTERS = 100
+"""Letters kept at a time. Deliveries are claimed by segment, so that few are needed twice."""
+
+
 @dataclass(slots=True)
 class DeliverReport:
     """What one run did, in numbers of deliveries by state."""
@@ -181,11 +185,15 @@ class Deliverer:
                 )
             with self._write() as work:
                 now = self._clock()
+                current = work.editions.get(edition.name)
+                dropped = current is not None and current.state is EditionState.CANCELLED
                 work.deliveries.settle(settlements, now)
                 for id, reason in cancelled.items():
                     work.deliveries.cancel([id], reason, now)
                 rest = [c.id for c in claims if c.id not in settlements and c.id not in cancelled]
                 work.deliveries.release(rest, now)
+                if dropped:  # by an administrator, while this batch was in hand
+                    work.deliveries.cancel_edition(edition.id, now)
             for settlement in settlements.values():
                 report.settled[settlement.state] = report.settled.get(settlement.state, 0) + 1
             report.cancelled += len(cancelled)
@@ -241,6 +249,8 @@ class _Letters:
                 self._renderer = self._make_renderer()
                 self._head = head
             if segment not in self._made:
+                if len(self._made) >= LETTERS:
+                    self._made.pop(next(iter(self._made)))
                 self._languages[segment] = work.deliveries.language(segment)
                 self._made[segment] = self._make(work, work.deliveries.digest(segment), segment)
         return self._made[segment]

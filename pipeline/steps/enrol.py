@@ -94,7 +94,7 @@ class Enroller:
             }
             wish = self._read(filled | dict(row), "")
             changed = _with_choices(current, wish, frozenset(filled))
-            work.subscribers.edit(reader.id, changed, wish.interests)
+            work.subscribers.edit(reader.id, changed, wish.interests, self._clock())
             return Reader(reader.id, changed, wish.interests)
 
     def confirm(self, email: str, note: str) -> Reader:
@@ -180,11 +180,11 @@ class Enroller:
         changed = _with_choices(reader.subscriber, wish, wish.chosen)
         proven = reader.subscriber.state is State.PENDING and wish.consent is not None
         if proven or changed != reader.subscriber or wish.interests != reader.interests:
-            work.subscribers.edit(reader.id, changed, wish.interests)
+            work.subscribers.edit(reader.id, changed, wish.interests, self._clock())
             if wish.consent is not None:
                 work.subscribers.consent(reader.id, wish.consent)
             if proven:
-                self._activate(work, reader, self._clock())
+                self._activate(work, Reader(reader.id, changed, wish.interests), self._clock())
             report.updated += 1
         else:
             report.unchanged += 1

@@ -100,7 +100,7 @@ class Explainer:
         ]
         due = next((one for one in self._due(work, reader) if one.article == id), None)
         reason = (
-            self._got(past, id)
+            self._got(past, id, story)
             or self._is_out_of_reach(reader, article)
             or self._comes(reader, past, due)
             or self._does_not_follow(reader, places)
@@ -137,9 +137,9 @@ class Explainer:
 
     # Each gives the reason if it is the one, and else nothing. The first that does answers.
 
-    def _got(self, past: Sequence[Past], id: int) -> str:
+    def _got(self, past: Sequence[Past], id: int, story: Sequence[tuple[Entry, datetime]]) -> str:
         for one in past:
-            if one.state is DeliveryState.ACCEPTED:
+            if one.state is DeliveryState.ACCEPTED and not _was_out(story, one.at):
                 item = next(item for item in one.digest if item.article == id)
                 how = "as an update" if item.kind is Kind.UPDATED else "as new"
                 where = self._tree.name(item.theme)
@@ -255,6 +255,13 @@ class Explainer:
 
     def _moment(self, moment: datetime) -> str:
         return moment.astimezone(self._zone).isoformat(timespec="seconds")
+
+
+def _was_out(story: Sequence[tuple[Entry, datetime]], at: datetime) -> bool:
+    """Whether the article was withdrawn at a moment, and so left out of what was sent then."""
+    kinds = [entry.kind for entry, moment in story if moment <= at]
+    last = [kind for kind in kinds if kind in (Kind.WITHDRAWN, Kind.RESTORED)]
+    return bool(last) and last[-1] is Kind.WITHDRAWN
 
 
 def _count(number: int) -> str:

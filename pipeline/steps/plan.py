@@ -25,6 +25,7 @@ from subscribers.edition import (
     Group,
     Skip,
     Verdict,
+    after_wave,
     decide,
 )
 from subscribers.frequency import Frequency, Schedule
@@ -58,14 +59,15 @@ class Planner:
         An edition of the slot that is not done yet is returned as it is; after one that is done
         comes the next.
         """
-        now = self._clock()
         with self._start() as work:
-            latest = work.editions.latest(schedule.frequency, slot)
-            if latest is not None and latest.state not in CLOSED:
-                return report_of(work, latest)
-            n = latest.name.n + 1 if latest else 1
-            edition = self._open(work, schedule, EditionName(schedule.frequency, slot, n), day, now)
-            return self._wave(work, edition, schedule, None, now, now)
+            return self._next(work, schedule, slot, day)
+
+    def immediate(self, schedule: Schedule, head: int, slot: str, day: date) -> PlanReport | None:
+        """Plan what the log holds up to ``head``, for all who want it at once; None if that was done."""
+        with self._start() as work:
+            if not work.register.tick(f"digest.{schedule.frequency}", str(head), self._clock()):
+                return None
+            return self._next(work, schedule, slot, day)
 
     def wave(self, schedule: Schedule, day: date, due: datetime, zones: Sequence[str]) -> PlanReport | None:
         """Plan the part of a slot that is due at one instant, once, for readers confirmed by then.
@@ -85,6 +87,16 @@ class Planner:
                 return None
             edition = latest or self._open(work, schedule, name, day, now)
             return self._wave(work, edition, schedule, zones, due, now)
+
+    def _next(self, work: EditionWork, schedule: Schedule, slot: str, day: date) -> PlanReport:
+        """The open edition of a slot, or else a new one, planned for everybody."""
+        now = self._clock()
+        latest = work.editions.latest(schedule.frequency, slot)
+        if latest is not None and latest.state not in CLOSED:
+            return report_of(work, latest)
+        n = latest.name.n + 1 if latest else 1
+        edition = self._open(work, schedule, EditionName(schedule.frequency, slot, n), day, now)
+        return self._wave(work, edition, schedule, None, now, now)
 
     def _open(
         self,
@@ -118,6 +130,7 @@ class Planner:
             cutoff=cutoff,
             now=now,
         )
+        candidates = plan.candidates()
         skipped = plan.skip_unmailable()
         verdicts = self._decide(work, plan, cutoff, schedule.min_articles)
         digests = list(dict.fromkeys((g.language, digest) for g, _, digest in verdicts if digest))
@@ -129,12 +142,18 @@ class Planner:
         nothing_due = plan.advance_idle()
         if thin:
             skipped[Skip.BELOW_MIN_ARTICLES] = thin
-        candidates = sum(skipped.values()) + planned + nothing_due
+        accounted = sum(skipped.values()) + planned + nothing_due
+        if accounted != candidates:
+            raise RuntimeError(f"{edition.name}: {candidates} candidates, but {accounted} accounted for")
         work.editions.count_wave(wave, candidates, nothing_due)
-        if planned and edition.state is EditionState.DONE:
-            work.editions.set_state(edition.id, EditionState.PLANNED)
-        elif not work.deliveries.open(edition.id):
-            work.editions.set_state(edition.id, EditionState.DONE)
+        state = after_wave(
+            edition.state,
+            approval=schedule.approval,
+            planned=planned,
+            open=work.deliveries.open(edition.id),
+        )
+        if state is not edition.state:
+            work.editions.set_state(edition.id, state)
         return PlanReport(
             edition.name,
             candidates,

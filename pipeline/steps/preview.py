@@ -77,6 +77,7 @@ class Previewer:
     def __init__(
         self,
         *,
+        read: Start[EditionWork],
         write: Start[EditionWork],
         planner: Callable[[Start[EditionWork]], Planner],
         tree: ThemeTree,
@@ -84,6 +85,7 @@ class Previewer:
         newsletter: Newsletter,
         clock: Clock,
     ) -> None:
+        self._read = read
         self._write = write
         self._planner = planner
         self._tree = tree
@@ -93,7 +95,7 @@ class Previewer:
 
     def of_edition(self, name: EditionName, choice: Choice) -> list[Specimen]:
         """Mails of an edition as it was planned. Raises PreviewError."""
-        with self._undone() as work:
+        with self._read() as work:
             edition = work.editions.get(name)
             if edition is None:
                 raise PreviewError(

@@ -82,7 +82,8 @@ class Publisher:
             installed = work.register.fact(_INSTALLED)
         if not installed:
             with self._write() as work:
-                work.register.set_fact(_INSTALLED, self._clock().isoformat())
+                if not work.register.fact(_INSTALLED):
+                    work.register.set_fact(_INSTALLED, self._clock().isoformat())
         report.unchanged = [slug for slug in slugs if slug not in late]
         for slug in late:
             self._bring_up(slug, report)
@@ -139,25 +140,30 @@ class Publisher:
 
     def _bring_up(self, slug: str, report: PublishReport) -> None:
         """Build, check and switch one theme. What fails is reported, and leaves what was live."""
+        try:
+            # Alone from reading on, or another publisher could put something older over something newer.
+            with self._live.alone():
+                self._build(slug, report)
+        except PublishError as error:
+            report.failed[slug] = [str(error)]
+
+    def _build(self, slug: str, report: PublishReport) -> None:
         with self._read() as work:
             position = work.log.head()
             feed = self._feed(work, slug)
             counts = work.articles.count() if slug == EVERYTHING else {}
-        try:
-            documents = {kind.extension: kind.write(feed) for kind in FORMATS.values()}
-            faults = [
-                f"{extension}: {fault}"
-                for extension, document in documents.items()
-                for fault in check(extension, document, feed)
-            ]
-            page = "index.html" if slug == EVERYTHING else f"themes/{slug}.html"
-            files = {f"feeds/{slug}.{extension}": document for extension, document in documents.items()}
-            changed = not faults and self._live.switch(slug, files | {page: self._page(feed, counts)})
-        except PublishError as error:
-            faults = [str(error)]
+        documents = {kind.extension: kind.write(feed) for kind in FORMATS.values()}
+        faults = [
+            f"{extension}: {fault}"
+            for extension, document in documents.items()
+            for fault in check(extension, document, feed)
+        ]
         if faults:
             report.failed[slug] = faults
             return
+        page = "index.html" if slug == EVERYTHING else f"themes/{slug}.html"
+        files = {f"feeds/{slug}.{extension}": document for extension, document in documents.items()}
+        changed = self._live.switch(slug, files | {page: self._page(feed, counts)})
         with self._write() as work:
             work.publication.advance(slug, position, self._imprint.made_from)
         (report.built if changed else report.unchanged).append(slug)

@@ -62,8 +62,6 @@ class Ticker:
         now = self._clock()
         with self._start() as work:
             head, at = work.log.last_change(None)
-            if at is None or now < at + schedule.quiet:
-                return None
-            if not work.register.tick("digest.immediate", str(head), now):
-                return None
-        return self._planner.by_hand(schedule, *slot_now(schedule, now, "UTC"))
+        if at is None or now < at + schedule.quiet:
+            return None
+        return self._planner.immediate(schedule, head, *slot_now(schedule, now, "UTC"))

@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, update
+from sqlalchemy import ColumnElement, and_, case, or_, update
 from sqlmodel import Session, col, func, select
 
 from feeds.log import Kind
 from pipeline.store.tables import (
+    IN_HAND,
+    UNCERTAIN,
     DeliveryRow,
     EditionRow,
     Segment,
@@ -16,7 +18,8 @@ from pipeline.store.tables import (
 )
 from subscribers.delivery import OPEN, Claim, DeliveryState, Past, Settlement
 from subscribers.digest import Digest, Item
-from subscribers.edition import Cancel
+from subscribers.edition import Cancel, EditionName
+from subscribers.frequency import Frequency
 from subscribers.subscriber import State
 
 
@@ -51,6 +54,8 @@ class Deliveries:
             .where(DeliveryRow.edition_id == edition, _ready(now))
             .order_by(col(DeliveryRow.id))
             .limit(limit)
+            # Where rows can be locked, another worker takes other ones; SQLite has one writer anyway.
+            .with_for_update(of=DeliveryRow, skip_locked=True)
         ).all()
         claims = []
         for row in rows:
@@ -132,9 +137,14 @@ class Deliveries:
                 col(DeliveryRow.state) == DeliveryState.IN_FLIGHT,
             )
             .values(
-                state=DeliveryState.PLANNED,
+                state=case(
+                    (col(DeliveryRow.retry_at).is_not(None), str(DeliveryState.DEFERRED)),
+                    else_=str(DeliveryState.PLANNED),
+                ),
                 worker="",
                 attempts=DeliveryRow.attempts - 1,
+                # The time in which nothing could be tried does not count against the reader.
+                first_attempt=case((col(DeliveryRow.attempts) > 1, DeliveryRow.first_attempt), else_=None),
                 changed_at=now,
             )
         )
@@ -152,10 +162,7 @@ class Deliveries:
 
     def workers_in_flight(self) -> set[str]:
         """The workers that have deliveries in hand, alive or dead."""
-        rows = self._session.exec(
-            select(DeliveryRow.worker).where(DeliveryRow.state == DeliveryState.IN_FLIGHT).distinct()
-        )
-        return set(rows)
+        return set(self._session.exec(select(DeliveryRow.worker).where(IN_HAND).distinct()))
 
     def abandon(self, worker: str, now: datetime) -> int:
         """Mark what a dead worker had in hand as uncertain: it may or may not have been handed over."""
@@ -190,10 +197,7 @@ class Deliveries:
     def uncertain_since(self, before: datetime) -> list[int]:
         """Uncertain deliveries that nobody settled by hand before a moment."""
         rows = self._session.exec(
-            select(DeliveryRow.id).where(
-                DeliveryRow.state == DeliveryState.UNCERTAIN,
-                col(DeliveryRow.changed_at) <= before,
-            )
+            select(DeliveryRow.id).where(UNCERTAIN, col(DeliveryRow.changed_at) <= before)
         )
         return [id for id in rows if id is not None]
 
@@ -211,7 +215,14 @@ class Deliveries:
         self._session.execute(
             update(DeliveryRow)
             .where(col(DeliveryRow.id).in_(list(ids)))
-            .values(state=DeliveryState.PLANNED, reply="", changed_at=now)
+            .values(
+                state=DeliveryState.PLANNED,
+                reply="",
+                attempts=0,
+                first_attempt=None,
+                retry_at=None,
+                changed_at=now,
+            )
         )
 
     def count(self, edition: int) -> dict[str, int]:
@@ -270,10 +281,9 @@ class Deliveries:
         )
         past = []
         for delivery, edition, items in rows:
-            n = f".{edition.n}" if edition.n > 1 else ""
             past.append(
                 Past(
-                    f"{edition.frequency}/{edition.slot}{n}",
+                    str(EditionName(Frequency(edition.frequency), edition.slot, edition.n)),
                     DeliveryState(delivery.state),
                     delivery.reason,
                     delivery.reply,

@@ -35,11 +35,9 @@ class Editions:
         ).first()
         return _edition(row) if row else None
 
-    def open(self, frequency: Frequency | None = None) -> list[Edition]:
+    def open(self) -> list[Edition]:
         """Editions that are not done or cancelled, the oldest first."""
         query = select(EditionRow).where(col(EditionRow.state).not_in(CLOSED)).order_by(col(EditionRow.id))
-        if frequency is not None:
-            query = query.where(EditionRow.frequency == frequency)
         return [_edition(row) for row in self._session.exec(query)]
 
     def recent(self, limit: int) -> list[Edition]:

@@ -102,6 +102,11 @@ class WavePlan:
             table.create(connection, checkfirst=True)
             connection.execute(delete(table))
 
+    def candidates(self) -> int:
+        """How many readers the wave must account for; asked before anything else is done."""
+        query = select(func.count()).where(self._in_wave, _subscriber.c.state.in_(CANDIDATES))
+        return int(self._session.execute(query).scalar_one())
+
     def skip_unmailable(self) -> dict[str, int]:
         """Skip everybody who may not be mailed, and everybody whose last mail is still unsettled.
 
@@ -258,6 +263,8 @@ class WavePlan:
             "edition_id", "wave_id", "segment_id", "subscriber_id", "state", "reason", "reply",
             "from_position", "cutoff", "attempts", "first_attempt", "retry_at", "worker", "changed_at",
         )  # fmt: skip
+        # Ids then follow the segments, and a worker needs few letters at a time.
+        chosen = chosen.order_by(_verdict.c.segment_id, _subscriber.c.id)
         return self._changed(insert(_delivery).from_select(list(columns), chosen))
 
     def advance_idle(self) -> int:
@@ -310,7 +317,8 @@ class WavePlan:
         return self._changed(insert(_delivery).from_select(list(columns), chosen))
 
     def _changed(self, statement: UpdateBase) -> int:
-        result = self._session.execute(statement)
+        # Without the option, PostgreSQL's driver counts nothing for INSERT … SELECT.
+        result = self._session.execute(statement.execution_options(preserve_rowcount=True))
         assert isinstance(result, CursorResult)
         return result.rowcount
 

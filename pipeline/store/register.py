@@ -41,6 +41,3 @@ class Register:
     def audit(self, at: datetime, who: str, action: str, what: str) -> None:
         """Write down who did what."""
         self._session.add(AuditRow(at=at, who=who, action=action, what=what))
-
-    def audited(self, limit: int) -> list[AuditRow]:
-        return list(self._session.exec(select(AuditRow).order_by(col(AuditRow.id).desc()).limit(limit)))

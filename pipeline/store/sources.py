@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from feeds.source import Memory, Validators
 from pipeline.store.tables import SourceState
@@ -18,13 +18,18 @@ class Sources:
         """What is remembered of a source; blank for one never looked at."""
         return _memory(self._row(name))
 
-    def all(self) -> dict[str, Memory]:
-        return {row.name: _memory(row) for row in self._session.exec(select(SourceState))}
-
     def succeeded(
-        self, name: str, at: datetime, validators: Validators | None = None, title: str = ""
+        self,
+        name: str,
+        at: datetime,
+        validators: Validators | None = None,
+        validated: str = "",
+        title: str = "",
     ) -> None:
-        """A look at a source went well; it keeps the validators and title it had where none are given."""
+        """A look at a source went well. ``validators`` are those of the address ``validated``.
+
+        It keeps the ones it had where none are given, and the first title it gave itself.
+        """
         state = self._row(name)
         state.first_collected = state.first_collected or at
         state.last_looked = at
@@ -33,7 +38,8 @@ class Sources:
         if validators is not None:
             state.etag = validators.etag
             state.last_modified = validators.last_modified
-        state.title = title or state.title
+            state.validated = validated
+        state.title = state.title or title
         self._session.add(state)
 
     def failed(self, name: str, at: datetime, error: str) -> None:
@@ -50,6 +56,7 @@ class Sources:
 def _memory(row: SourceState) -> Memory:
     return Memory(
         Validators(row.etag, row.last_modified),
+        row.validated,
         row.first_collected,
         row.last_looked,
         row.failures,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import exists, update
 from sqlmodel import Session, col, func, select
 
 from pipeline.store.tables import (
@@ -14,6 +14,7 @@ from pipeline.store.tables import (
     Suppression,
 )
 from subscribers.delivery import REPLACEABLE, DeliveryState
+from subscribers.edition import Cancel
 from subscribers.frequency import Frequency
 from subscribers.interest import set_key
 from subscribers.subscriber import Consent, Reader, State, Subscriber, address_key
@@ -39,10 +40,17 @@ class Subscribers:
         assert row.id is not None
         return row.id
 
-    def edit(self, id: int, subscriber: Subscriber, interests: Sequence[str]) -> None:
-        """Replace what a subscriber said about themselves; the address and the cursor stay."""
-        values = subscriber.model_dump(exclude={"email", "cursor", "created_at"})
+    def edit(self, id: int, subscriber: Subscriber, interests: Sequence[str], at: datetime) -> None:
+        """Replace a subscriber's choices: name, language, time zone, frequency and interests.
+
+        Mail already planned for other themes, or in another language, is cancelled: what it held is
+        still due, by the new choice.
+        """
+        values = subscriber.model_dump(include={"name", "language", "timezone", "frequency"})
         values["interest_set_id"] = self.interest_set(interests)
+        row = self._session.get_one(SubscriberRow, id)
+        if (row.interest_set_id, row.language) != (values["interest_set_id"], values["language"]):
+            self._cancel(id, Cancel.CHANGED, at)
         self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(**values))
 
     def interest_set(self, interests: Sequence[str]) -> int:
@@ -88,10 +96,12 @@ class Subscribers:
     def followed(self) -> set[str]:
         """Every theme that somebody follows who is not gone."""
         rows = self._session.exec(
-            select(InterestSet.themes)
-            .join(SubscriberRow, col(SubscriberRow.interest_set_id) == InterestSet.id)
-            .where(col(SubscriberRow.state).not_in([State.UNSUBSCRIBED, State.ERASED]))
-            .distinct()
+            select(InterestSet.themes).where(
+                exists().where(
+                    col(SubscriberRow.interest_set_id) == InterestSet.id,
+                    col(SubscriberRow.state).not_in([State.UNSUBSCRIBED, State.ERASED]),
+                )
+            )
         )
         return {theme for themes in rows for theme in themes}
 
@@ -139,15 +149,8 @@ class Subscribers:
 
     def leave(self, id: int, state: State, reason: str, at: datetime) -> None:
         """Stop mailing somebody at once: mail already planned for them is cancelled."""
-        self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(state=state))
-        self._session.execute(
-            update(DeliveryRow)
-            .where(
-                col(DeliveryRow.subscriber_id) == id,
-                col(DeliveryRow.state).in_(REPLACEABLE),
-            )
-            .values(state=DeliveryState.CANCELLED, reason=reason, changed_at=at)
-        )
+        self.set_state(id, state)
+        self._cancel(id, reason, at)
 
     def set_state(self, id: int, state: State) -> None:
         self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(state=state))
@@ -183,6 +186,17 @@ class Subscribers:
             select(Suppression.address_key).where(col(Suppression.address_key).in_(list(by_key)))
         )
         return {by_key[key] for key in found}
+
+    def _cancel(self, id: int, reason: str, at: datetime) -> None:
+        """Cancel what is planned for a reader and not yet under way."""
+        self._session.execute(
+            update(DeliveryRow)
+            .where(
+                col(DeliveryRow.subscriber_id) == id,
+                col(DeliveryRow.state).in_(REPLACEABLE),
+            )
+            .values(state=DeliveryState.CANCELLED, reason=str(reason), changed_at=at)
+        )
 
     def _hash(self, email: str) -> str:
         return address_key(email, self._key)

@@ -39,6 +39,7 @@ class SourceState(SQLModel, table=True):
     __tablename__ = "source"
 
     name: str = Field(primary_key=True, max_length=100)
+    validated: str = ""
     etag: str = ""
     last_modified: str = ""
     first_collected: datetime | None = Field(default=None, sa_type=Moment)
@@ -197,6 +198,9 @@ class Segment(SQLModel, table=True):
     items: list[Any] = Field(default_factory=list, sa_type=JSON)
 
 
+# Literal, so that SQLite sees that a query asks for no more than an index with this condition holds.
+IN_HAND = text("worker <> ''")
+UNCERTAIN = text(f"state = '{DeliveryState.UNCERTAIN}'")
 _OPEN = text("state IN ({})".format(", ".join(f"'{state}'" for state in OPEN)))
 
 
@@ -214,6 +218,8 @@ class DeliveryRow(SQLModel, table=True):
             postgresql_where=_OPEN,
         ),
         Index("ix_delivery_state", "edition_id", "state"),
+        Index("ix_delivery_in_hand", "worker", sqlite_where=IN_HAND, postgresql_where=IN_HAND),
+        Index("ix_delivery_uncertain", "changed_at", sqlite_where=UNCERTAIN, postgresql_where=UNCERTAIN),
         _one_of("state", DeliveryState),
         _NO_REUSE,
     )

@@ -19,6 +19,7 @@ from subscribers.subscriber import needs_smtputf8
 
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _TIMEOUT = 60
+_GOING_DOWN = 421
 _PATIENCE = 600
 """Seconds to wait for the answer to a whole message: a server may scan it first (RFC 5321 §4.5.3.2.6)."""
 _TOO_LARGE = 552
@@ -38,6 +39,7 @@ class SmtpTransport:
         self._password = password
         self._connection: smtplib.SMTP | None = None
         self._sent = 0
+        self._at_recipient = False
 
     @classmethod
     def at(cls, url: str, root: Path) -> "SmtpTransport":
@@ -56,11 +58,15 @@ class SmtpTransport:
         if self._connection is not None and self._sent >= _PER_CONNECTION:
             self.close()
         fresh = self._connection is None
+        self._at_recipient = False
         try:
             return self._attempt(sender, recipient, message)
         except smtplib.SMTPException as error:
             # Only while nothing of the message is out: an idle server may have hung up on us.
             self._drop()
+            if fresh and self._at_recipient:
+                # It may be this one recipient that the server breaks off at; the next may fare better.
+                return Deferred(f"the server broke off at this recipient: {_cause(error)}")
             if fresh:
                 raise TransportUnavailable(
                     f"the mail server {self._place} breaks off: {_cause(error)}; "
@@ -96,14 +102,16 @@ class SmtpTransport:
         if 500 <= code < 600 and code != _TOO_LARGE and not international:
             raise self._refuses_us(code, reply)
         if _is_done(code):
+            self._at_recipient = True
             code, reply = connection.rcpt(recipient)
+            self._at_recipient = not _is_done(code)
             if _is_done(code):
                 code, reply = connection.docmd("DATA")
                 if code == 354:
                     return self._hand_over(connection, message)
         if code == _LOG_IN_FIRST:
             raise self._refuses_us(code, reply)
-        if code == 421 or not 400 <= code < 600:
+        if code == _GOING_DOWN or not 400 <= code < 600:
             raise smtplib.SMTPServerDisconnected(_words(code, reply))
         with suppress(smtplib.SMTPException):
             connection.rset()
@@ -133,7 +141,7 @@ class SmtpTransport:
         if not 400 <= code < 600:
             self._drop()
             return Uncertain(f"the server's answer after DATA can't be read: {_words(code, reply)}")
-        if code == 421:
+        if code == _GOING_DOWN:
             self._drop()
         return _refused(code, reply)
 

@@ -446,7 +446,15 @@ def test_a_server_that_does_not_greet_us_is_unavailable(greeting: bytes) -> None
     assert server.messages == 0
 
 
-@pytest.mark.parametrize("verb", ["EHLO", "MAIL", "RCPT", "DATA"])
+def test_a_recipient_at_whom_the_server_breaks_off_does_not_keep_the_next_from_theirs() -> None:
+    for answer in (HANG_UP, b"421 4.7.0 try later"):
+        with scripted({"RCPT": answer}, {}) as (transport, server):
+            assert isinstance(transport.send(SENDER, READER, LETTER), Deferred)
+            assert isinstance(transport.send(SENDER, "ander@x.example", LETTER), Accepted)
+            assert (server.connections, server.messages) == (2, 1)
+
+
+@pytest.mark.parametrize("verb", ["EHLO", "MAIL", "DATA"])
 @pytest.mark.parametrize(
     "answer",
     [HANG_UP, b"421 4.3.2 shutting down", b"nonsense", b"250" + b"x" * 9000],

@@ -371,3 +371,140 @@ def test_explain_gives_the_reason_that_holds(portal) -> None:
         app.enroller().suppress("n@voorbeeld.example", "klacht")
     assert "they get no mail, being suppressed" in why("De-cloud", "n@voorbeeld.example")
     assert reader(portal, "n@voorbeeld.example").subscriber.state is State.SUPPRESSED
+
+
+def with_approval(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace('frequency = "weekly"', 'frequency = "weekly"\napproval = true'))
+
+
+def state(portal, name: EditionName) -> str:
+    with portal.open() as app:
+        return app.desk().account(name).state
+
+
+def test_nothing_goes_out_that_was_not_approved_whichever_wave_it_came_with(portal) -> None:
+    with_approval(portal)
+    portal.now = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
+    collect(portal, "De cloud")
+    zones = ["Pacific/Kiritimati", "Europe/Amsterdam", "Pacific/Pago_Pago"]
+    interests = ["gemeenten", "cloud", "cloud"]  # the first is due nothing
+    rows = [f"l{n}@voorbeeld.example,weekly,{interests[n]},{zone}" for n, zone in enumerate(zones)]
+    sign_up(portal, *rows)
+    tick(portal)
+    portal.now = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
+    name = tick(portal)[-1].edition
+    assert state(portal, name) == "awaiting_approval"
+    with portal.open() as app:
+        app.transport = lambda: mailer
+        mailer = Mailer()
+        assert jobs.deliver(app) == {}
+        app.desk().approve(name)
+        jobs.deliver(app)
+    assert mailer.sent == ["l1@voorbeeld.example"]
+    portal.now = datetime(2026, 11, 30, 20, 0, tzinfo=UTC)
+    assert [report.planned for report in tick(portal)] == [1]
+    assert state(portal, name) == "awaiting_approval"
+
+
+def test_what_is_paused_stays_so_when_the_next_wave_comes(portal) -> None:
+    portal.now = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
+    collect(portal, "De cloud")
+    sign_up(
+        portal,
+        "a@voorbeeld.example,weekly,cloud,Pacific/Kiritimati",
+        "b@voorbeeld.example,weekly,cloud,Europe/Amsterdam",
+    )
+    tick(portal)
+    portal.wait(hours=13)
+    (report,) = tick(portal)
+    with portal.open() as app:
+        app.desk().pause(report.edition)
+        app.enroller().unsubscribe(reader(portal, "a@voorbeeld.example").id, "link")
+    portal.wait(hours=13)
+    assert [one.planned for one in tick(portal)] == [1]
+    assert state(portal, report.edition) == "paused"
+
+
+def test_what_a_dead_worker_left_in_a_cancelled_edition_keeps_nobody_from_the_next(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,Europe/Amsterdam")
+    name = plan(portal).edition
+    with portal.open() as app, app.store.write() as work:
+        work.deliveries.claim(work.editions.get(name).id, "somebody who died", 10, portal.now)
+    with portal.open() as app:
+        app.desk().cancel(name)
+        jobs.plan(app)
+        assert app.desk().account(name).uncertain == ["c@voorbeeld.example"]
+        portal.wait(hours=13)
+        jobs.recover(app)
+    portal.wait(days=7)
+    collect(portal, "De cloud twee")
+    assert plan(portal).planned == 1
+
+
+def test_a_long_outage_of_the_mail_server_is_not_held_against_the_readers(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    name = plan(portal).edition
+
+    def down(recipient: str) -> Outcome:
+        raise TransportUnavailable("the mail server is down")
+
+    with pytest.raises(TransportUnavailable):
+        send(portal, name, Mailer(down))
+    portal.wait(hours=26)
+    assert send(portal, name, Mailer(lambda _: Deferred("451 greylisted"))) == {"deferred": 1}
+    portal.wait(hours=1)
+    assert send(portal, name, Mailer()) == {"accepted": 1}
+
+
+def test_who_chooses_other_themes_between_plan_and_send_gets_those_and_misses_none(portal) -> None:
+    collect(portal, "De cloud", "De gemeente")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    name = plan(portal).edition
+    with portal.open() as app:
+        app.enroller().edit("c@voorbeeld.example", {"interests": "gemeenten"})
+    mailer = Mailer()
+    assert send(portal, name, mailer) == {}
+    with portal.open() as app:
+        assert app.desk().account(name).cancelled == {"changed": 1}
+    again = plan(portal)
+    with portal.open() as app, app.store.read() as work:
+        ((segment, _, _),) = work.deliveries.segments(work.editions.get(again.edition).id)
+        (item,) = work.deliveries.digest(segment)
+        assert work.articles.get([item.article])[item.article].title == "De gemeente"
+
+
+def test_a_crash_between_tick_and_plan_costs_no_immediate_edition(portal, monkeypatch) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[digest]]\nfrequency = "immediate"\nquiet = "1m"\n')
+    sign_up(portal, "c@voorbeeld.example,immediate,cloud,")
+    collect(portal, "De cloud")
+    portal.wait(minutes=5)
+
+    def fall_over(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("pipeline.steps.plan.Planner._wave", fall_over)
+        with pytest.raises(MemoryError):
+            tick(portal)
+    assert [report.planned for report in tick(portal)] == [1]
+
+
+def test_a_mail_that_comes_back_for_now_is_dropped_with_its_cancelled_edition(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,", "d@voorbeeld.example,weekly,cloud,")
+    name = plan(portal).edition
+
+    def answer(recipient: str) -> Outcome:
+        with portal.open() as app:
+            if app.desk().account(name).state != "cancelled":
+                app.desk().cancel(name)
+        return Deferred("451 later")
+
+    send(portal, name, Mailer(answer))
+    with portal.open() as app:
+        account = app.desk().account(name)
+    assert (account.state, account.deliveries) == ("cancelled", {"cancelled": 2})

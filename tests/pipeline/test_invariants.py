@@ -243,12 +243,12 @@ class Portal(RuleBasedStateMachine):
         with self.store.write() as work:
             found = work.subscribers.by_id(id)
             assert found is not None
-            changed = found.subscriber.model_copy(
-                update={"frequency": frequency, "timezone": zone, "state": state}
-            )
+            changed = found.subscriber.model_copy(update={"frequency": frequency, "timezone": zone})
             if state is State.UNSUBSCRIBED:
                 work.subscribers.leave(id, state, str(state), self.now)
-            work.subscribers.edit(id, changed, sorted(themes))
+            else:
+                work.subscribers.set_state(id, state)
+            work.subscribers.edit(id, changed, sorted(themes), self.now)
 
     # -- editions -------------------------------------------------------------------------------
 
@@ -456,7 +456,7 @@ class Portal(RuleBasedStateMachine):
     # -- helpers --------------------------------------------------------------------------------
 
     def place(self, id: int, themes: set[str]) -> None:
-        placed = TREE.with_ancestors(themes)
+        placed = frozenset(name for slug in themes for name in (slug, *TREE.ancestors(slug)))
         with self.store.write() as work:
             work.articles.place(id, self.now, {slug: Placement(1, ()) for slug in placed})
         self.placed[id] = placed

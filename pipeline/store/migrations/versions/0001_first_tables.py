@@ -88,6 +88,7 @@ def upgrade() -> None:
     op.create_table(
         "source",
         sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("validated", sa.String(), nullable=False),
         sa.Column("etag", sa.String(), nullable=False),
         sa.Column("last_modified", sa.String(), nullable=False),
         sa.Column("first_collected", sa.DateTime(timezone=True), nullable=True),
@@ -266,6 +267,20 @@ def upgrade() -> None:
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_delivery_segment_id"), ["segment_id"], unique=False)
         batch_op.create_index("ix_delivery_state", ["edition_id", "state"], unique=False)
+        batch_op.create_index(
+            "ix_delivery_in_hand",
+            ["worker"],
+            unique=False,
+            sqlite_where=sa.text("worker <> ''"),
+            postgresql_where=sa.text("worker <> ''"),
+        )
+        batch_op.create_index(
+            "ix_delivery_uncertain",
+            ["changed_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'uncertain'"),
+            postgresql_where=sa.text("state = 'uncertain'"),
+        )
         batch_op.create_index(batch_op.f("ix_delivery_subscriber_id"), ["subscriber_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_superseded_by"), ["superseded_by"], unique=False)
         batch_op.create_index(
