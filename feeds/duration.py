@@ -17,10 +17,10 @@ _UNITS = {
 
 
 def parse_duration(value: Any) -> Any:
-    """``"15m"`` as a timedelta; anything but text goes through for pydantic to judge."""
-    if not isinstance(value, str):
+    """``"15m"`` as a timedelta. A bare number is refused, since nobody could tell its unit."""
+    if isinstance(value, timedelta):
         return value
-    match = re.fullmatch(r"\s*(\d+)\s*([smhdwy])\s*", value)
+    match = re.fullmatch(r"\s*(\d{1,6})\s*([smhdwy])\s*", value, re.ASCII) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is no duration; write a number and a unit, like '15m', '12h' or '7d'")
     return int(match[1]) * _UNITS[match[2]]

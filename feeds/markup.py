@@ -75,6 +75,8 @@ _FIT = re.compile(
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 _IMAGE = re.compile(r'<img((?:\s+[^\s=>"]+="[^"]*")*)\s*/?>')
+# A reader of HTML drops the line end that follows the tag, so each reading would take one more.
+_PRE = re.compile(r"(<pre(?:\s[^>]*)?>)\n+")
 _ATTRIBUTE = re.compile(r'([^\s=>"]+)="([^"]*)"')
 _TINY = re.compile(r"\s*0*[01](?:\.\d*)?\s*(?:px)?\s*")
 _HIDDEN = re.compile(r"display:\s*none|(?:width|height):\s*0*[01](?:px)?\s*(?:;|$)")
@@ -87,6 +89,8 @@ _UNNESTED = _names("area br col dd dt hr img input li link meta option p td th t
 
 MANY_TAGS = 5_000
 DEPTH = 500
+PASSES = 5
+"""What is nested wrongly is put right by reading it, now and then only by reading it twice."""
 
 
 def fit(text: str) -> str:
@@ -114,10 +118,14 @@ def clean_html(markup: str, base: str) -> str:
     """Only the tags, attributes and addresses above; relative addresses resolved against ``base``.
 
     Images of a pixel, hidden ones and those without an address are gone. Cleaning the result again
-    changes nothing.
+    changes nothing; markup so twisted that it never settles becomes its plain text.
     """
-    cleaned = fit(_cleaner(base).clean(_shallow(fit(markup))))
-    return _IMAGE.sub(_image, cleaned).strip()
+    for _ in range(PASSES):
+        cleaned = _clean_once(markup, base)
+        if _REREAD.clean(cleaned) == cleaned:
+            return cleaned
+        markup = cleaned
+    return _clean_once(html.escape(plain_text(markup)), base)
 
 
 def plain_text(markup: str) -> str:
@@ -172,6 +180,11 @@ def web_address(
     return whole if len(whole) <= URL_LENGTH else None
 
 
+def _clean_once(markup: str, base: str) -> str:
+    cleaned = _IMAGE.sub(_image, fit(_cleaner(base).clean(_shallow(fit(markup)))))
+    return _PRE.sub(r"\1", cleaned).strip()
+
+
 def _ascii_netloc(netloc: str, host: str) -> str:
     user, at, place = netloc.rpartition("@")
     port = place.rpartition(":")[2] if ":" in place else ""
@@ -221,6 +234,16 @@ def _cleaner(base: str) -> nh3.Cleaner:
         url_relative="pass_through",
         strip_comments=True,
     )
+
+
+_REREAD = nh3.Cleaner(
+    tags=set(TAGS),
+    attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
+    link_rel=None,
+    url_schemes=set(SCHEMES),
+    url_relative="pass_through",
+)
+"""Reads and writes what is clean already, three times as fast as a cleaner that looks at addresses."""
 
 
 def _image(match: re.Match[str]) -> str:

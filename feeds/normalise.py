@@ -5,6 +5,7 @@ mailto ones, and no character that XML or a mail could choke on.
 """
 
 import re
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -56,8 +57,8 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
         summary = ""
     summary = _summary(one_line(summary), content)
     title = shorten(one_line(plain_text(draft.title[:CONTENT_LENGTH])), TITLE_LENGTH)
-    if not title:
-        title = _first_sentence(summary)
+    if not any(unicodedata.category(character)[0] in "LNPS" for character in title):
+        title = _first_sentence(summary)  # nothing in it can be seen
         if not title:
             return None, [Problem(what, "it has no title and no text; it was left out")]
         problems.append(Problem(what, "it has no title; its first sentence serves as one", lost=False))
@@ -97,7 +98,10 @@ def _summary(summary: str, content: str) -> str:
     if summary:
         return shorten(summary, SUMMARY_LENGTH)
     # Markup outweighs text seldom more than tenfold, and a summary needs only the beginning.
-    start = one_line(plain_text(content[: EXCERPT_LENGTH * 20])) or one_line(plain_text(content))
+    start = content[: EXCERPT_LENGTH * 20]
+    if start.rfind("<") > start.rfind(">"):
+        start = start[: start.rfind("<")]  # the cut went through a tag
+    start = one_line(plain_text(start)) or one_line(plain_text(content))
     return shorten(start, EXCERPT_LENGTH)
 
 

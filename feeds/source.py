@@ -33,6 +33,13 @@ class Source(SQLModel):
     themes: list[str] = Field(default_factory=list)
     every: Duration = timedelta(minutes=15)
 
+    @property
+    def shown(self) -> str:
+        """Its url without the password that may be in it, for messages."""
+        before, at, host = self.url.rpartition("@")
+        scheme = before.partition("://")[0]
+        return f"{scheme}://…@{host}" if at and "/" not in before.partition("://")[2] else self.url
+
     @model_validator(mode="after")
     def _has_an_address(self) -> "Source":
         if not self.url and not self.path:

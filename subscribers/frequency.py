@@ -93,7 +93,7 @@ class Schedule(SQLModel):
         """
         day = now.astimezone(ZoneInfo(zone)).date()
         slot = self._on_or_before(day)
-        if self.due(slot, zone) > now:
+        while self.due(slot, zone) > now:
             slot = self._on_or_before(slot - timedelta(days=1))
         return slot
 

@@ -61,6 +61,7 @@ def read_rows(document: bytes) -> Iterator[tuple[int, dict[str, str]]]:
     first = text.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    start = 1
     try:
         columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
         if "email" not in columns:
@@ -78,7 +79,9 @@ def read_rows(document: bytes) -> Iterator[tuple[int, dict[str, str]]]:
             yield start, row
             start = reader.line_num + 1
     except csv.Error as error:
-        raise RosterError(f"line {reader.line_num}: this is no CSV ({error}); mend the quotes") from None
+        raise RosterError(
+            f"the row that begins on line {start} is no CSV ({error}); mend its quotes; nothing was imported"
+        ) from None
 
 
 def enrolment(

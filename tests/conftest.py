@@ -2,11 +2,12 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from click.testing import CliRunner, Result
 
 from pipeline.app import App
@@ -62,12 +63,12 @@ frequency = "daily"
 
 
 class Portal:
-    """``now`` is the portal's clock; it moves only when told to."""
+    """``now`` is the portal's clock, for commands too; it moves only when told to."""
 
     def __init__(self, root: Path, config: str) -> None:
         self.root = root
         self.config = root / "kennisportal.toml"
-        self.now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+        self._still: datetime | None = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
         self.config.write_text(config, encoding="utf-8")
         self.articles = root / "artikelen"
         self.articles.mkdir()
@@ -80,6 +81,18 @@ class Portal:
     def open(self) -> Iterator[App]:
         with App.open(self.config, lambda: self.now) as app:
             yield app
+
+    @property
+    def now(self) -> datetime:
+        return self._still or datetime.now(UTC)
+
+    @now.setter
+    def now(self, moment: datetime) -> None:
+        self._still = moment
+
+    def go_live(self) -> None:
+        """From here on go by the machine's clock, the only one that other processes know."""
+        self._still = None
 
     def wait(self, **time: float) -> None:
         self.now += timedelta(**time)
@@ -96,8 +109,9 @@ class Portal:
         (self.articles / f"{name}.md").unlink()
 
     def run(self, *words: str) -> Result:
-        """A command line, as a user would give it, by the machine's own clock."""
-        return CliRunner().invoke(cli, [*words, "--config", str(self.config)])
+        """A command line, as a user would give it, at the portal's time."""
+        with time_machine.travel(self._still, tick=False) if self._still else nullcontext():
+            return CliRunner().invoke(cli, [*words, "--config", str(self.config)])
 
     def mails(self) -> list[bytes]:
         return [path.read_bytes() for path in sorted((self.root / "mail" / "new").glob("*"))]

@@ -51,7 +51,9 @@ class FeedSource:
         """Its entries, in the feed's order. A broken feed gives what can be read, with a problem."""
         document = next(iter(payload.documents.values()), b"")
         if not document.strip(b"\x00 \t\r\n"):
-            raise SourceError(f"source {source.name}: the answer is empty; check that {source.url} is a feed")
+            raise SourceError(
+                f"source {source.name}: the answer is empty; check that {source.shown} is a feed"
+            )
         if document.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
             reading = read_json_feed(source, document)
         else:
@@ -65,14 +67,14 @@ def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
     if not version and not parsed.entries:
         found = "a web page" if _LOOKS_LIKE_A_PAGE.search(document[:5000]) else "no feed we can read"
         raise SourceError(
-            f"source {source.name}: {source.url} is {found}; "
+            f"source {source.name}: {source.shown} is {found}; "
             'give the address of its RSS, Atom or JSON feed (often in the page\'s source, as rel="alternate")'
         )
     problems: list[Problem] = []
     if parsed.bozo:
         fault = shorten(one_line(str(parsed.get("bozo_exception", ""))), 150)
         why = f"the feed is malformed ({fault}); what can be read of it was read"
-        problems.append(Problem(f"source {source.name}", why, lost=False))
+        problems.append(Problem(f"source {source.name}", why))
     if len(parsed.entries) > ENTRIES:
         why = f"it has {len(parsed.entries)} entries; only the first {ENTRIES} were read"
         problems.append(Problem(f"source {source.name}", why))
@@ -100,7 +102,7 @@ def _parse(source: Source, document: bytes, content_type: str) -> Any:
         )
     except Exception as error:  # what feedparser did not foresee in a hostile document can be anything
         raise SourceError(
-            f"source {source.name}: {source.url} can't be read as a feed ({type(error).__name__}); "
+            f"source {source.name}: {source.shown} can't be read as a feed ({type(error).__name__}); "
             "check it with a feed validator"
         ) from error
 

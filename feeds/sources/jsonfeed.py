@@ -63,12 +63,12 @@ def read_json_feed(source: Source, document: bytes) -> Reading:
         feed = JsonFeed.model_validate(json.loads(document.decode("utf-8-sig", "replace")))
     except (ValueError, RecursionError) as error:  # includes pydantic's ValidationError
         raise SourceError(
-            f"source {source.name}: {source.url} is JSON but no JSON Feed ({_fault(error)}); "
+            f"source {source.name}: {source.shown} is JSON but no JSON Feed ({_fault(error)}); "
             "give the address of an RSS, Atom or JSON feed"
         ) from error
     if "jsonfeed.org/version/" not in feed.version:
         raise SourceError(
-            f"source {source.name}: {source.url} is JSON but its version names no JSON Feed; "
+            f"source {source.name}: {source.shown} is JSON but its version names no JSON Feed; "
             "give the address of an RSS, Atom or JSON feed"
         )
     drafts, problems = [], []

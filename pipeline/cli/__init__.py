@@ -3,6 +3,8 @@
 Exit codes: 0 done, 1 failed (one line on stderr says what and what to do), 2 used wrongly.
 """
 
+import os
+import traceback
 from typing import Any
 
 import click
@@ -70,13 +72,29 @@ class _Kennisportal(click.Group):
             where = error.filename or error.name
             raise Failure(f"{where}:{error.lineno}: the template is wrong: {error.message}") from error
         except jinja2.TemplateError as error:
-            raise Failure(f"a template can't be used: {error.message}") from error
+            raise Failure(f"{_where(error)}: the template can't be used: {error.message}") from error
         except SQLAlchemyError as error:
             raise Failure(f"the database can't do this: {getattr(error, 'orig', None) or error}") from error
         except BrokenPipeError:
             raise  # whoever reads our output has seen enough; click ends quietly
         except OSError as error:
             raise Failure(f"{error.filename or 'the system'}: {error.strerror or error}") from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if os.environ.get("KENNISPORTAL_DEBUG"):
+                raise
+            raise Failure(
+                f"{_where(error)}: {type(error).__name__}: {error}; if this is no template of yours, please "
+                "report it, with what KENNISPORTAL_DEBUG=1 shows besides"
+            ) from error
+
+
+def _where(error: Exception) -> str:
+    """The file and line at which something went wrong; where a template was at work, in the template."""
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next((frame for frame in reversed(frames) if frame.filename.endswith(".j2")), frames[-1])
+    return f"{frame.filename}:{frame.lineno}"
 
 
 @click.group(cls=_Kennisportal, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,7 +12,11 @@ _NUMBERS = ("new", "updated", "unchanged", "withdrawn", "restored", "backfill", 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[SOURCE]...")
-@click.option("--force", is_flag=True, help="Look at all of them, due or not, as if for the first time.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Look at all, due or not, as if for the first time; an empty folder then withdraws its articles.",
+)
 @click.option("--dry-run", is_flag=True, help="Work everything out and keep nothing.")
 @json_option
 @with_app
@@ -28,6 +32,9 @@ def collect(app: App, names: tuple[str, ...], force: bool, dry_run: bool, as_jso
     if report.failed:
         failed = [part.name for part in report.sources if part.error]
         fail(f"{len(failed)} of {len(report.sources)} sources failed: {', '.join(failed)}")
+    lost = sum(problem.lost for part in report.sources for problem in part.outcome.problems)
+    if lost:
+        fail(f"what {lost} of the lines above name was left out, until it is mended; the rest was collected")
 
 
 def _sources(app: App, names: tuple[str, ...]) -> list[Source]:

@@ -29,7 +29,7 @@ from pipeline.cli.editions import say_open, status_document
 from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.plan import PlanReport
 from pipeline.steps.preview import Choice, Specimen
-from subscribers.delivery import Accepted
+from subscribers.delivery import Accepted, DeliveryState
 from subscribers.edition import Edition, EditionName
 from subscribers.frequency import Frequency
 from subscribers.roster import themes_in
@@ -190,7 +190,8 @@ def send(
     app: App, target: EditionName | Frequency, limit: int | None, yes: bool, who: str, as_json: bool
 ) -> None:
     """Send an edition now. A frequency is planned first; an edition that broke off is resumed."""
-    confirm(_intention(app, target, limit), yes)
+    if not yes:
+        confirm(_intention(app, target, limit), yes)
     name = jobs.plan_by_hand(app, target).edition if isinstance(target, Frequency) else target
     edition = app.desk().ready(name)
     app.audit(who, "digest send", str(name))
@@ -201,6 +202,8 @@ def send(
     else:
         say(f"{name}: {numbers(report.settled)} now; it is {account.state}.")
         say_open(account)
+    if report.settled and not report.settled.get(DeliveryState.ACCEPTED):
+        fail(f"no mail of {name} was accepted; 'kennisportal digest status {name}' tells more")
 
 
 def _moment(app: App, text: str) -> datetime:

@@ -8,7 +8,7 @@ import click
 from pipeline.app import App, now
 from pipeline.cli.console import Failure, say
 from pipeline.edges import secrets
-from pipeline.settings import CONFIG_NAME, load
+from pipeline.settings import CONFIG_NAME, Settings, load
 from pipeline.store import schema
 
 
@@ -20,7 +20,8 @@ def init(directory: Path) -> None:
     """Write a commented config, a secret key, a database and an example article into DIR."""
     config = directory / CONFIG_NAME
     if config.exists():
-        raise Failure(f"{config} is there already; edit it, or choose another directory")
+        _complete(config)
+        return
     starter = files("pipeline") / "starter"
     (directory / "artikelen").mkdir(parents=True, exist_ok=True)
     example = directory / "artikelen" / "welkom.md"
@@ -29,9 +30,7 @@ def init(directory: Path) -> None:
         example.write_text(text.replace("{today}", now().date().isoformat()), encoding="utf-8")
     config.write_text((starter / CONFIG_NAME).read_text(encoding="utf-8"), encoding="utf-8")
     settings = load(config)
-    secrets.create(settings.path(settings.mail.secret_key_file))
-    with App(settings) as app:
-        schema.upgrade(app.database)
+    _found(settings)
     here = "" if directory == Path() else f"cd {directory} && "
     say(
         f"A portal is in {directory.resolve()}.\n"
@@ -42,3 +41,19 @@ def init(directory: Path) -> None:
         "Then: kennisportal subscribers add you@example.com --interests gemeenten --confirmed "
         "--consent-note 'it is me' && kennisportal digest send weekly"
     )
+
+
+def _complete(config: Path) -> None:
+    """Make the key and the database that a config lacks; a portal that lacks nothing is left alone."""
+    settings = load(config)
+    key = settings.path(settings.mail.secret_key_file)
+    if key.exists():
+        raise Failure(f"{config} is there already; edit it, or choose another directory")
+    _found(settings)
+    say(f"A new secret key is in {key}. Links in mails sent before no longer work.")
+
+
+def _found(settings: Settings) -> None:
+    secrets.create(settings.path(settings.mail.secret_key_file))
+    with App(settings) as app:
+        schema.upgrade(app.database)

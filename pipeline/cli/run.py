@@ -46,6 +46,8 @@ def _serve(app: App, host: str, port: int | None, *, working: bool) -> None:
         _look_ahead(app)
     if port is None:
         port = urlsplit(app.settings.site.base_url).port or 8000
+    if not working and not (app.public / "index.html").exists():
+        say("Nothing is published yet: kennisportal feeds build")
     with _listening(host, port) as listener:
         # Bound before anything runs: a port that is taken is said at once.
         say(f"Serving on http://{host}:{listener.getsockname()[1]}/ – stop with Ctrl-C.")

@@ -83,7 +83,7 @@ def add(
 @as_option
 @with_app
 def confirm(app: App, email: str, consent_note: str, who: str) -> None:
-    """Record that a pending subscriber did agree; from then on they are mailed."""
+    """Record that somebody did agree, who is pending or left and is back; from then on they are mailed."""
     reader = app.enroller().confirm(email, consent_note)
     app.audit(who, "subscribers confirm", f"subscriber {reader.id}: {consent_note}")
     say(f"{reader.subscriber.email} is active.")
@@ -103,7 +103,10 @@ def import_(app: App, file: Path, confirmed: bool, consent_note: str, who: str, 
     consent_text; only email and interests must be there. A row that can't be used is named with its
     line and the reason, and the rest goes on.
     """
-    report = app.enroller().take(read_rows(file.read_bytes()), _note(confirmed, consent_note))
+    document, note = file.read_bytes(), _note(confirmed, consent_note)
+    for _ in read_rows(document):
+        pass  # a file that is no CSV further down is refused before any of it is taken
+    report = app.enroller().take(read_rows(document), note)
     counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
     app.audit(who, "subscribers import", f"{file.name}: {numbers(counts)}")
     for line, why in report.refused:

@@ -131,7 +131,11 @@ class Collector:
                     tasks.start_soon(one, source, validators, part)
 
         if due:
-            anyio.run(run)
+            try:
+                anyio.run(run)
+            except ExceptionGroup as group:
+                # What even the bookkeeping of a failure can't get past, such as a database that is gone.
+                raise _first(group) from group
         return report
 
     def test(self, source: Source) -> tuple[Reading, list[Draft]]:
@@ -216,6 +220,10 @@ class Collector:
                 work.sources.succeeded(source.name, now, payload.validators, source.url, reading.title)
         except _Undo:
             pass
+
+
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def _named(source: Source, error: Exception) -> str:

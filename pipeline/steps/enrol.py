@@ -52,11 +52,16 @@ class Enroller:
         with self._start() as work:
             reader = work.subscribers.by_email(wish.subscriber.email)
             if reader is not None:
-                email = reader.subscriber.email
-                raise EnrolError(
-                    f"{email} is a subscriber already ({reader.subscriber.state}); "
-                    f"change what they asked for with 'kennisportal subscribers edit {email}'"
-                )
+                email, state = reader.subscriber.email, reader.subscriber.state
+                ways = {
+                    State.PENDING: f"'kennisportal subscribers confirm {email}' makes them active",
+                    State.UNSUBSCRIBED: (
+                        f"if they ask to come back: 'kennisportal subscribers confirm {email}'"
+                    ),
+                    State.SUPPRESSED: f"only where that is wrong: 'subscribers unsuppress {email}'",
+                }
+                way = ways.get(state, f"'kennisportal subscribers edit {email}' changes what they asked for")
+                raise EnrolError(f"{email} is a subscriber already, and {state}; {way}")
             self._refuse_suppressed(work, wish)
             self._enter(work, wish)
             added = work.subscribers.by_email(wish.subscriber.email)
@@ -98,11 +103,11 @@ class Enroller:
             return Reader(reader.id, changed, wish.interests)
 
     def confirm(self, email: str, note: str) -> Reader:
-        """Record that a pending subscriber did consent, and mail them from now on."""
+        """Record that somebody did consent, who is pending or left; from now on they are mailed."""
         with self._start() as work:
             reader = self._reader(work, email)
-            if reader.subscriber.state is not State.PENDING:
-                raise EnrolError(f"{email} is {reader.subscriber.state}, not pending; there is nothing to do")
+            if reader.subscriber.state not in (State.PENDING, State.UNSUBSCRIBED):
+                raise EnrolError(f"{email} is {reader.subscriber.state}; there is nothing to confirm")
             now = self._clock()
             interests = ";".join(reader.interests)
             work.subscribers.consent(
@@ -207,7 +212,9 @@ class Enroller:
 
     def _activate(self, work: EnrolWork, reader: Reader, now: datetime) -> None:
         reader.subscriber.state = State.ACTIVE
-        work.subscribers.begin(reader.id, _start(work, reader.subscriber, now), now)
+        # Who comes back was served before, and is not served that again.
+        cursor = max(reader.subscriber.cursor, _start(work, reader.subscriber, now))
+        work.subscribers.begin(reader.id, cursor, now)
 
 
 def _start(work: EnrolWork, subscriber: Subscriber, now: datetime) -> int:

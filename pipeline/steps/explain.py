@@ -70,8 +70,12 @@ class Explainer:
             if last
             else "has had no digest yet"
         )
+        waiting = next((one for one in past if one.state in OPEN), None)
         if who.state is not State.ACTIVE:
             comes = f"gets none now, being {who.state}"
+        elif waiting is not None:
+            reply = f" ({waiting.reply})" if waiting.reply else ""
+            comes = f"has one in {waiting.edition} with {_count(len(waiting.digest))}, {waiting.state}{reply}"
         else:
             comes = f"is due {_count(len(due))}, in the {who.frequency} edition{self._next(reader)}"
         return Explanation(

@@ -144,12 +144,15 @@ class Previewer:
         if choice.language:
             segments = [segment for segment in segments if segment[1] == choice.language]
         renderer = self._renderer()
-        return [
-            self._specimen(
-                work, renderer, edition.name, edition.day, language, work.deliveries.digest(id), readers
-            )
-            for id, language, readers in (segments if choice.all else segments[:1])
-        ]
+        specimens = []
+        for id, language, readers in segments:
+            digest = work.deliveries.digest(id)
+            shown = self._specimen(work, renderer, edition.name, edition.day, language, digest, readers)
+            if shown is not None:
+                specimens.append(shown)
+                if not choice.all:
+                    break
+        return specimens
 
     def _readers_own(self, work: EditionWork, edition: Edition, email: str) -> Specimen:
         reader = work.subscribers.by_email(email)
@@ -160,7 +163,7 @@ class Previewer:
             raise PreviewError(
                 f"{email} gets no mail in {edition.name}; 'kennisportal explain {email}' says why"
             )
-        return self._specimen(
+        own = self._specimen(
             work,
             self._renderer(),
             edition.name,
@@ -170,6 +173,9 @@ class Previewer:
             1,
             reader,
         )
+        if own is None:
+            raise PreviewError(f"all that {email} would get in {edition.name} has been withdrawn")
+        return own
 
     def _made_up(
         self, work: EditionWork, schedule: Schedule, name: EditionName, day: date, choice: Choice
@@ -188,7 +194,9 @@ class Previewer:
             raise PreviewError(
                 f"nothing new in {', '.join(choice.themes)} since a {name.frequency} period ago"
             )
-        return self._specimen(work, self._renderer(), name, day, language, digest, 0)
+        made_up = self._specimen(work, self._renderer(), name, day, language, digest, 0)
+        assert made_up is not None, "what is due is visible"
+        return made_up
 
     def _specimen(
         self,
@@ -200,11 +208,12 @@ class Previewer:
         digest: Digest,
         readers: int,
         reader: Reader | None = None,
-    ) -> Specimen:
+    ) -> Specimen | None:
+        """A mail; None where every article in it has been withdrawn, so that it won't be sent."""
         articles = work.articles.get({item.article for item in digest})
         left = tuple(item for item in digest if articles[item.article].visibility == Visibility.VISIBLE)
         if not left:
-            raise PreviewError(f"every article of this mail of {name} has been withdrawn; it won't be sent")
+            return None
         letter = renderer.letter(left, articles, frequency=name.frequency, day=day, language=language)
         base = self._newsletter.base_url
         greeting = renderer.greeting_name(reader.subscriber.name if reader else "", language)

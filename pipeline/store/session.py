@@ -78,7 +78,13 @@ def _tune_sqlite(engine: Engine) -> None:
             "foreign_keys=ON",
             "busy_timeout=30000",
         ):
-            connection.execute(f"PRAGMA {pragma}")
+            try:
+                connection.execute(f"PRAGMA {pragma}")
+            except sqlite.OperationalError as error:
+                raise StoreError(
+                    f"the database {engine.url.database} can't be used ({error}); let the user that runs "
+                    "this write to it and to its folder"
+                ) from error
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -135,6 +135,7 @@ def test_the_second_digest_holds_what_is_new_and_changed_and_no_repeat(portal, i
 
 
 def test_the_link_in_a_mail_unsubscribes_when_posted_and_only_then(portal, inboxes: Inboxes) -> None:
+    portal.go_live()
     portal.write("a", "De cloud")
     collect(portal)
     sign_up(portal, "c@voorbeeld.example,nl,weekly,cloud")
@@ -160,6 +161,7 @@ def test_the_link_in_a_mail_unsubscribes_when_posted_and_only_then(portal, inbox
 
 
 def test_a_run_that_is_killed_is_resumed_without_a_repeat(portal, inboxes: Inboxes) -> None:
+    portal.go_live()
     readers = 300
     portal.write("a", "De cloud")
     collect(portal)
@@ -188,6 +190,7 @@ def test_a_run_that_is_killed_is_resumed_without_a_repeat(portal, inboxes: Inbox
 
 
 def test_one_process_collects_publishes_sends_and_serves(portal, inboxes: Inboxes) -> None:
+    portal.go_live()
     text = portal.config.read_text()
     portal.config.write_text(text + '[[digest]]\nfrequency = "immediate"\nquiet = "0s"\n')
     sign_up(portal, "c@voorbeeld.example,nl,immediate,cloud")

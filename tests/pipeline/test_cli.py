@@ -169,7 +169,7 @@ def test_a_malformed_source_fails_alone(portal) -> None:
     portal.write("goed", "De gemeente")
     (portal.articles / "slecht.md").write_bytes(b"\xff\xfe niet leesbaar")
     result = portal.run("collect", "--json")
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     report = json.loads(result.stdout)
     assert report["new"] == 1
     assert report["per_source"][0]["problems"][0]["what"] == "slecht.md"

@@ -93,7 +93,7 @@ def test_a_bad_row_is_named_and_the_rest_goes_on(portal, row: str, why: str) -> 
         (b"email,interests,phone\na@b.example,cloud,1\n", "column 'phone' is unknown"),
         (b"email,email\na@b.example,c@d.example\n", "stands twice"),
         ("email,name\na@b.example,José\n".encode("latin-1"), "line 2 is not UTF-8"),
-        (b'email,interests\n"a@b.example,cloud\n', "this is no CSV"),
+        (b'email,interests\n"a@b.example,cloud\n', "begins on line 2 is no CSV"),
     ],
 )
 def test_a_file_that_is_no_roster_is_refused_as_a_whole(document: bytes, why: str) -> None:
@@ -177,3 +177,21 @@ def test_a_first_digest_reaches_back_one_period_and_no_further(portal) -> None:
         row = f"l{number}@voorbeeld.example,,,,{frequency},cloud,2026-01-01,,"
         assert take(portal, row).added == 1
         assert reader(portal, f"l{number}@voorbeeld.example").subscriber.cursor == cursor
+
+
+def test_who_left_and_asks_to_come_back_is_served_nothing_twice(portal) -> None:
+    take(portal, ROW)
+    found = reader(portal, "lezer1@voorbeeld.example")
+    with portal.open() as app:
+        app.enroller().unsubscribe(found.id, "link")
+        with app.store.write() as work:
+            work.subscribers.begin(found.id, 7, portal.now)
+            work.subscribers.set_state(found.id, State.UNSUBSCRIBED)
+        app.enroller().confirm("lezer1@voorbeeld.example", "belde op")
+    back = reader(portal, "lezer1@voorbeeld.example").subscriber
+    assert (back.state, back.cursor) == (State.ACTIVE, 7)
+    assert [one.action for one in consents(portal, "lezer1@voorbeeld.example")] == [
+        "subscribe",
+        "unsubscribe",
+        "subscribe",
+    ]
