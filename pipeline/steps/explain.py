@@ -9,9 +9,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from feeds.article import Article, Visibility
-from feeds.log import Due, Entry, Kind, Window
+from feeds.log import Due, Entry, Kind
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, ExplainWork, Start
+from pipeline.steps.window import load_window
 from subscribers.delivery import OPEN, DeliveryState, Past
 from subscribers.frequency import Frequency, Schedule
 from subscribers.subscriber import Reader, State, normal_address
@@ -204,11 +205,8 @@ class Explainer:
 
     def _due(self, work: ExplainWork, reader: Reader) -> list[Due]:
         """What the reader would be due if their edition were planned now."""
-        cursor, head = reader.subscriber.cursor, work.log.head()
-        entries = work.log.between(cursor, head)
-        articles = {entry.article for entry in entries}
-        _, hidden = work.articles.facts(articles)
-        window = Window(entries, head, work.log.introductions(articles, cursor), hidden)
+        cursor = reader.subscriber.cursor
+        window, _ = load_window(work.log, work.articles, cursor, work.log.head())
         return window.due(frozenset(reader.interests), cursor)
 
     def _next(self, reader: Reader) -> str:

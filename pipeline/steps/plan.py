@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from feeds.log import Window
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EditionWork, Planning, Start
+from pipeline.steps.window import load_window
 from subscribers.delivery import DeliveryState
 from subscribers.digest import Digest
 from subscribers.edition import (
@@ -170,10 +170,7 @@ class Planner:
         lowest = plan.lowest_cursor()
         if lowest is None:
             return []
-        entries = work.log.between(lowest, cutoff)
-        articles = {entry.article for entry in entries}
-        facts, hidden = work.articles.facts(articles)
-        window = Window(entries, cutoff, work.log.introductions(articles, lowest), hidden)
+        window, facts = load_window(work.log, work.articles, lowest, cutoff)
         received: dict[int, set[int]] = {}
         for article, positions in window.announced().items():
             for reader in work.deliveries.recipients(article, min(positions)):

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from feeds.article import Visibility
-from feeds.log import Window
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EditionWork, Start
 from pipeline.steps.plan import Planner, PlanReport, slot_now
+from pipeline.steps.window import load_window
 from subscribers.digest import Digest
 from subscribers.edition import Edition, EditionName, Group, Verdict, decide
 from subscribers.frequency import PERIODS, Schedule
@@ -182,11 +182,7 @@ class Previewer:
     ) -> Specimen:
         """The mail of somebody who would have followed these themes for a period."""
         cursor = work.log.position_at(self._clock() - PERIODS[schedule.frequency])
-        head = work.log.head()
-        entries = work.log.between(cursor, head)
-        articles = {entry.article for entry in entries}
-        facts, hidden = work.articles.facts(articles)
-        window = Window(entries, head, work.log.introductions(articles, cursor), hidden)
+        window, facts = load_window(work.log, work.articles, cursor, work.log.head())
         language = choice.language or "nl"
         group = Group(0, frozenset(choice.themes), cursor, language)
         verdict, digest = decide(group, window, self._tree, facts, min_articles=1)
