@@ -90,7 +90,7 @@ _UNNESTED = _names("area br col dd dt hr img input li link meta option p td th t
 MANY_TAGS = 5_000
 DEPTH = 500
 PASSES = 5
-"""What is nested wrongly is put right by reading it, now and then only by reading it twice."""
+"""Reading puts right what is nested wrongly, now and then only a second reading does."""
 
 
 def fit(text: str) -> str:
@@ -122,7 +122,7 @@ def clean_html(markup: str, base: str) -> str:
     """
     for _ in range(PASSES):
         cleaned = _clean_once(markup, base)
-        if _REREAD.clean(cleaned) == cleaned:
+        if _shallow(cleaned) == cleaned == _REREAD.clean(cleaned):
             return cleaned
         markup = cleaned
     return _clean_once(html.escape(plain_text(markup)), base)

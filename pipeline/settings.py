@@ -1,18 +1,22 @@
 """The config: ``kennisportal.toml`` and the environment, checked before anything runs."""
 
+import json
 import os
 import tomllib
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     field_validator,
 )
@@ -20,7 +24,10 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from feeds.duration import Duration
 from feeds.markup import web_address
@@ -32,7 +39,10 @@ from subscribers.frequency import Frequency, Schedule
 from subscribers.subscriber import AddressError, normal_address, zone_name
 
 CONFIG_NAME = "kennisportal.toml"
+ENV_PREFIX = "KENNISPORTAL_"
 TRANSPORTS = ("smtp", "smtps", "smtp+starttls", "maildir", "console")
+"""The schemes of ``pipeline.transports``, which stands above this file; a test holds the two equal."""
+SQLITE = "sqlite:///var/kennisportal.db"
 
 
 class ConfigError(Exception):
@@ -77,6 +87,13 @@ def _one_line(value: str) -> str:
     return value
 
 
+def _not_yet(value: Any) -> Any:
+    """A key that has its name and place, but no effect so far: better refused than believed."""
+    if value:
+        raise ValueError("this version does not support it yet; leave it empty")
+    return value
+
+
 class SiteSettings(_Section):
     name: str = Field(min_length=1, max_length=100)
     base_url: str
@@ -98,7 +115,29 @@ class SiteSettings(_Section):
 
 
 class DatabaseSettings(_Section):
-    url: str = "sqlite:///var/kennisportal.db"
+    url: str = SQLITE
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        # What it was is not shown: it may hold a password.
+        try:
+            url = make_url(value)
+        except (ArgumentError, ValueError):
+            raise ValueError(f"this is no database address; write it like {SQLITE!r}") from None
+        if url.drivername == "postgresql+psycopg":
+            if find_spec("psycopg") is None:
+                raise ValueError(
+                    f"this installation has no psycopg and runs on SQLite; write it like {SQLITE!r}"
+                )
+        elif url.drivername != "sqlite":
+            raise ValueError(
+                f"this is no database we know; it must begin with sqlite:/// or postgresql+psycopg://, "
+                f"like {SQLITE!r}"
+            )
+        elif url.host or url.query or url.database in (None, "", ":memory:"):
+            raise ValueError(f"this names no file; write three slashes and its path, like {SQLITE!r}")
+        return value
 
 
 class CollectSettings(_Section):
@@ -106,20 +145,42 @@ class CollectSettings(_Section):
     host_pause: Duration = timedelta(seconds=1)
     allow_hosts: list[str] = []
 
+    @field_validator("contact")
+    @classmethod
+    def _fits_a_header(cls, value: str) -> str:
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError(
+                "it stands in the User-Agent header; write one line of plain ASCII, "
+                "like 'https://kennisportal.example/contact'"
+            )
+        return value
+
 
 class PublishSettings(_Section):
     directory: str = "var/public"
     entries: int = Field(default=50, ge=1, le=1000)
     hub: str = ""
 
+    @field_validator("hub")
+    @classmethod
+    def _is_a_web_address(cls, value: str) -> str:
+        if not value:
+            return value
+        address = web_address(value, "")
+        if address is None or "".join(value.split()) != value:
+            raise ValueError(
+                f"{value!r} is no web address; leave it empty, or write it like 'https://hub.example/'"
+            )
+        return address
+
 
 class WebSettings(_Section):
-    form_origins: list[str] = []
+    form_origins: Annotated[list[str], AfterValidator(_not_yet)] = []
 
 
 class MailSettings(_Section):
     sender: Mailbox = Field(alias="from", default="")
-    transactional_from: Mailbox = ""
+    transactional_from: Annotated[str, AfterValidator(_not_yet)] = ""
     reply_to: Mailbox = ""
     postal_address: str = ""
     transport: str = "smtp://localhost:25"
@@ -128,7 +189,7 @@ class MailSettings(_Section):
     retry_for: Duration = timedelta(hours=24)
     uncertain: Literal["accepted", "hold"] = "accepted"
     uncertain_after: Duration = timedelta(hours=12)
-    bounce_domain: str = ""
+    bounce_domain: Annotated[str, AfterValidator(_not_yet)] = ""
     secret_key_file: str = "var/secret.key"
 
     @field_validator("transport")
@@ -150,10 +211,10 @@ class MailSettings(_Section):
 
 
 class Settings(BaseSettings):
-    """Everything the config says, validated. ``root`` is the directory that relative paths start from."""
+    """Everything the config says, validated."""
 
     model_config = SettingsConfigDict(
-        env_prefix="KENNISPORTAL_",
+        env_prefix=ENV_PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -169,7 +230,7 @@ class Settings(BaseSettings):
     theme: list[Theme] = []
     source: list[Source] = []
     digest: list[Schedule] = []
-    root: Path = Field(default=Path(), exclude=True)
+    _root: Path = PrivateAttr(default=Path())
 
     @classmethod
     def settings_customise_sources(
@@ -184,11 +245,16 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
     @property
+    def root(self) -> Path:
+        """The directory that relative paths start from: the config file's own."""
+        return self._root
+
+    @property
     def tree(self) -> ThemeTree:
         return ThemeTree(self.theme)
 
     def path(self, value: str) -> Path:
-        """A path of the config, from the config file's own directory."""
+        """A path of the config, from ``root``."""
         return self.root / value
 
     def schedule(self, frequency: Frequency) -> Schedule:
@@ -213,9 +279,12 @@ def load(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: this is not valid TOML: {error}") from None
     try:
-        settings = Settings(**{**tables, "root": path.resolve().parent})
+        settings = Settings(**tables)
+    except SettingsError as error:
+        raise ConfigError(_explain_json(error)) from None
     except ValidationError as error:
         raise ConfigError(_explain(path, text, error)) from None
+    settings._root = path.resolve().parent
     _check_references(path, text, settings)
     return settings
 
@@ -224,19 +293,41 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
     """One line for the first of the errors: where it stands, what is wrong, and how many more there are."""
     errors = error.errors(include_url=False)
     first = errors[0]
-    location = [part for part in first["loc"] if part != "root"]
+    location = list(first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "this key is unknown; remove it or mend its name"
     elif first["type"] == "missing":
         message = "this key is missing; add it"
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    variable = "KENNISPORTAL_" + "__".join(str(part).upper() for part in location)
-    place = f"${variable}" if variable in os.environ else _place(path, text, location)
-    return f"{place}: {message}{more}"
+    return f"{_place(path, text, location)}: {message}{more}"
+
+
+def _explain_json(error: SettingsError) -> str:
+    """One line for a section or a list in the environment that is no JSON; the error names no variable."""
+    cause = error.__cause__
+    value = cause.doc if isinstance(cause, json.JSONDecodeError) else None
+    for name, given in os.environ.items():
+        section, _, key = name.upper().removeprefix(ENV_PREFIX).lower().partition("__")
+        if given != value or not name.upper().startswith(ENV_PREFIX) or section not in Settings.model_fields:
+            continue
+        kind = Settings.model_fields[section].annotation
+        if get_origin(kind) is list:
+            return f"${name}: this is no JSON; write [[{section}]] tables in the config instead"
+        if not key:
+            return f"${name}: this is no JSON; set its keys one by one, like {ENV_PREFIX}{section.upper()}__…"
+        field = kind.model_fields.get(key) if kind and issubclass(kind, _Section) else None
+        if field and get_origin(field.annotation) is list:
+            return f"${name}: this is no JSON list; write it like '[\"intranet.example\"]'"
+    return f"the environment can't be read: {error}"
 
 
 def _place(path: Path, text: str, location: list[Any]) -> str:
+    """Where a value was given: its variable, which wins over the file, or its line in the file."""
+    variable = ENV_PREFIX + "__".join(str(part).upper() for part in location)
+    for name in os.environ:
+        if name.upper() == variable:
+            return f"${name}"
     line = line_of(text, location)
     key = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in location)
     return f"{path}:{line}: {key.replace('.[', '[')}" if line else f"{path}: {key.replace('.[', '[')}"

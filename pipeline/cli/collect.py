@@ -34,7 +34,8 @@ def collect(app: App, names: tuple[str, ...], force: bool, dry_run: bool, as_jso
         fail(f"{len(failed)} of {len(report.sources)} sources failed: {', '.join(failed)}")
     lost = sum(problem.lost for part in report.sources for problem in part.outcome.problems)
     if lost:
-        fail(f"what {lost} of the lines above name was left out, until it is mended; the rest was collected")
+        problems = "one of the problems" if lost == 1 else f"{lost} of the problems"
+        fail(f"{problems} above left something out, until it is mended there; the rest was collected")
 
 
 def _sources(app: App, names: tuple[str, ...]) -> list[Source]:

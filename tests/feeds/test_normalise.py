@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import lxml.etree
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feeds.article import TITLE_LENGTH, URL_LENGTH, Draft
@@ -11,6 +11,10 @@ from feeds.normalise import normalise, plain_text
 
 BASE = "https://bron.example/map/feed.xml"
 DATE = datetime(2026, 11, 24, 8, tzinfo=UTC)
+
+
+def content(markup: str) -> Draft:
+    return Draft("k", "https://bron.example/a", "Titel", content=markup, published=DATE)
 
 
 def made(**fields: object) -> Draft:
@@ -50,6 +54,10 @@ DRAFTS = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(DRAFTS)
+@example(content('<a href="java&#1;script:alert(1)"><table><a>'))  # settles at the second reading
+@example(content("<h1><a><table><h2><a>"))  # at the third
+@example(content("<a>" + "<li><h2>" * 100 + "<li><h1><a>tekst"))  # and this one too late
+@example(content("<pre>" + "\n" * 20 + "een</pre>"))
 def test_whatever_goes_in_what_comes_out_can_be_published(draft: Draft) -> None:
     article, problems = normalise(draft, base=BASE, language="nl")
     if article is None:
@@ -189,6 +197,22 @@ def test_categories_are_plain_bounded_and_each_there_once() -> None:
 def test_a_page_of_opening_tags_becomes_its_text() -> None:
     assert clean_html("<div>" * 200_000 + "tekst", BASE) == "tekst"
     assert plain_text("<div></b>" * 100_000 + "tekst") == "tekst"
+
+
+def test_closing_what_was_left_open_counts_as_depth_too() -> None:
+    cleaned = clean_html("<div>" * 4_900 + "tekst", BASE)
+    assert clean_html(cleaned, BASE) == cleaned
+
+
+def test_markup_that_never_settles_becomes_its_text() -> None:
+    twisted = "<a>" + "<li><h2>" * 100 + "<li><h1><a>een &amp; <b>twee</b>"
+    assert clean_html(twisted, BASE) == "een &amp; twee"
+
+
+def test_preformatted_text_keeps_its_lines_but_the_empty_ones_it_begins_with() -> None:
+    assert clean_html('<pre lang="nl">\n\n\n  een\n\n  twee\n</pre>', BASE) == (
+        '<pre lang="nl">  een\n\n  twee\n</pre>'
+    )
 
 
 def test_endless_content_is_cut_and_reported() -> None:
