@@ -87,7 +87,16 @@ _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNNESTED = _names("area br col dd dt hr img input li link meta option p td th tr wbr")
 """Elements that are void or close each other, so that leaving them open nests nothing."""
 
+# Elements that HTML §13.2.4.3 keeps in its list of active formatting elements, when they have attributes;
+# but for links, which don't nest.
+_FORMATTING = re.compile(
+    r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/][^>]*>?", re.IGNORECASE
+)
+
+FEW_TAGS = 500
 MANY_TAGS = 5_000
+TOO_MANY_TAGS = 50_000
+REPEATED = 1_000_000
 DEPTH = 500
 PASSES = 5
 """Reading puts right what is nested wrongly, now and then only a second reading does."""
@@ -192,12 +201,22 @@ def _ascii_netloc(netloc: str, host: str) -> str:
 
 
 def _shallow(markup: str) -> str:
-    """The markup itself, or its bare text where it nests deeper than anybody writes.
+    """The markup itself, or its bare text where it nests deeper or is longer than anybody writes.
 
     Building the tree takes time quadratic in the depth, so a page of opening tags would hold us up.
+    And it repeats formatting that is left open in everything that follows, the same element three
+    times at most, so it is bounded by making elements the same: 30 kB could become 50 MB.
     """
-    if markup.count("<") <= MANY_TAGS:
+    tags = markup.count("<")
+    if tags <= FEW_TAGS:
         return markup
+    alike, differing = _FORMATTING.subn(r"<\1>", markup)
+    if differing * tags > REPEATED:
+        markup = alike
+    if tags <= MANY_TAGS:
+        return markup
+    if tags > TOO_MANY_TAGS:
+        return _bare(markup)
     open_tags: dict[str, int] = {}
     depth = 0
     for closing, name in _TAG.findall(markup):
@@ -211,8 +230,12 @@ def _shallow(markup: str) -> str:
             open_tags[tag] -= 1
             depth -= 1
         if depth > DEPTH:
-            return html.escape(re.sub(r"<[^<>]*>", " ", markup))
+            return _bare(markup)
     return markup
+
+
+def _bare(markup: str) -> str:
+    return html.escape(re.sub(r"<[^<>]*>", " ", markup))
 
 
 @lru_cache(maxsize=64)

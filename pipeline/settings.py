@@ -5,8 +5,9 @@ import os
 import tomllib
 from datetime import timedelta
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -307,26 +308,26 @@ def _explain_json(error: SettingsError) -> str:
     """One line for a section or a list in the environment that is no JSON; the error names no variable."""
     cause = error.__cause__
     value = cause.doc if isinstance(cause, json.JSONDecodeError) else None
-    for name, given in os.environ.items():
+    given = [name for name in os.environ if name.upper().startswith(ENV_PREFIX) and os.environ[name] == value]
+    for name in given:
         section, _, key = name.upper().removeprefix(ENV_PREFIX).lower().partition("__")
-        if given != value or not name.upper().startswith(ENV_PREFIX) or section not in Settings.model_fields:
-            continue
-        kind = Settings.model_fields[section].annotation
+        kind = Settings.model_fields[section].annotation if section in Settings.model_fields else None
         if get_origin(kind) is list:
             return f"${name}: this is no JSON; write [[{section}]] tables in the config instead"
-        if not key:
+        if kind and not key:
             return f"${name}: this is no JSON; set its keys one by one, like {ENV_PREFIX}{section.upper()}__…"
-        field = kind.model_fields.get(key) if kind and issubclass(kind, _Section) else None
-        if field and get_origin(field.annotation) is list:
+        if kind and get_origin(get_type_hints(kind).get(key)) is list:
             return f"${name}: this is no JSON list; write it like '[\"intranet.example\"]'"
     return f"the environment can't be read: {error}"
 
 
 def _place(path: Path, text: str, location: list[Any]) -> str:
     """Where a value was given: its variable, which wins over the file, or its line in the file."""
-    variable = ENV_PREFIX + "__".join(str(part).upper() for part in location)
+    # A list comes from one of the two as a whole; what is no list may be given part by part.
+    whole = list(takewhile(lambda part: not isinstance(part, int), location))
+    variable = ENV_PREFIX + "__".join(str(part).upper() for part in whole)
     for name in os.environ:
-        if name.upper() == variable:
+        if name.upper() == variable or name.upper().startswith(f"{variable}__"):
             return f"${name}"
     line = line_of(text, location)
     key = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in location)

@@ -199,6 +199,20 @@ def test_a_page_of_opening_tags_becomes_its_text() -> None:
     assert plain_text("<div></b>" * 100_000 + "tekst") == "tekst"
 
 
+def test_formatting_that_is_left_open_is_not_repeated_without_end() -> None:
+    opened = "".join(f"<B\ttitle={number}>" for number in range(400))
+    cleaned = clean_html(f"<p>{opened}" + "<p>een" * 6_000, BASE)
+    assert cleaned.count("een") == 6_000
+    assert len(cleaned) < 300_000
+
+
+def test_much_formatting_that_is_closed_is_kept() -> None:
+    written = '<p><b title="x">een</b> <i>twee</i></p>' * 200
+    assert clean_html(written, BASE) == written
+    written = written.replace("<b", '<b lang="nl"') * 5
+    assert clean_html(written, BASE) == written.replace('<b lang="nl" title="x">', "<b>")
+
+
 def test_closing_what_was_left_open_counts_as_depth_too() -> None:
     cleaned = clean_html("<div>" * 4_900 + "tekst", BASE)
     assert clean_html(cleaned, BASE) == cleaned

@@ -223,9 +223,9 @@ def serving(portal, command: str) -> Iterator[str]:
         [*KENNISPORTAL, *words], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
+        said = (re.search(r"Serving on (http://[\d.:]+)", line) for line in process.stdout)
         try:
-            yield re.search(r"http://[\d.:]+", line)[0]
+            yield next(address[1] for address in said if address)
         finally:
             process.terminate()
             assert process.wait(20) == 0
