@@ -21,6 +21,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/house tests/contracts
 
 # An installation is redone when its lock file is newer.
 $(VENV)/.installed: requirements.lock pyproject.toml

@@ -3,7 +3,6 @@
 import base64
 import json
 import mailbox
-import shutil
 import socket
 import subprocess
 import sys
@@ -581,24 +580,11 @@ def test_a_server_that_chokes_on_smtputf8_refuses_that_reader_alone() -> None:
 # -- smtp: who we talk to --------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+@pytest.fixture
+def certificate() -> list[str]:
     """A certificate for 127.0.0.1 that nobody but itself vouches for, as options of the server."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs openssl to make a certificate")
-    directory = tmp_path_factory.mktemp("tls")
-    made, key = directory / "certificate.pem", directory / "key.pem"
-    subprocess.run(
-        [
-            *[openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-            *["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
-            *["-out", str(made), "-keyout", str(key)],
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return ["--certificate", str(made), "--key", str(key)]
+    tls = Path(__file__).parents[1] / "data" / "tls"
+    return ["--certificate", str(tls / "certificate.pem"), "--key", str(tls / "key.pem")]
 
 
 def encrypted(scheme: str, certificate: list[str]) -> list[str]:
