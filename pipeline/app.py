@@ -41,6 +41,7 @@ from pipeline.steps.retheme import Rethemer
 from pipeline.steps.tick import Ticker
 from pipeline.store import schema
 from pipeline.store.session import Database
+from pipeline.store.subscribers import Subscribers
 from pipeline.store.work import Store
 from pipeline.transports import open_transport
 from subscribers.message import Newsletter
@@ -111,6 +112,11 @@ class App:
     @cached_property
     def tokens(self) -> Tokens:
         return Tokens(self.secrets.signing)
+
+    def knows_anybody(self) -> bool:
+        """Whether the database holds people, whom only the secret key it has recognises."""
+        with self.database.read() as session:
+            return Subscribers(session, b"").anybody()
 
     @property
     def public(self) -> Path:

@@ -123,8 +123,8 @@ def decide(
 def after_wave(state: EditionState, *, approval: bool, planned: int, open: int) -> EditionState:
     """Where an edition stands when a wave of it has been planned: ``planned`` mails, ``open`` in all.
 
-    With ``approval``, what was planned waits for an administrator, whatever was approved before. What
-    is paused or waits is moved by nobody but an administrator.
+    With ``approval``, what was planned waits for an administrator, whatever was approved or paused
+    before. Otherwise what is paused or waits is moved by nobody but an administrator.
     """
     if planned and approval:
         return EditionState.AWAITING_APPROVAL

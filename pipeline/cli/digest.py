@@ -1,5 +1,6 @@
 """``kennisportal digest``: editions, from plan to report."""
 
+import signal
 import sys
 from collections.abc import Callable
 from datetime import datetime, time
@@ -273,6 +274,8 @@ def _subject(specimens: list[Specimen]) -> str:
 
 
 def _send(app: App, edition: Edition, limit: int | None, quiet: bool) -> DeliverReport:
+    # A service manager's stop is like Ctrl-C: what is in hand is finished, and the rest given back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if quiet or not sys.stderr.isatty():
         return jobs.send(app, edition, limit)
     with app.store.read() as work:

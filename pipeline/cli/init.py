@@ -44,13 +44,24 @@ def init(directory: Path) -> None:
 
 
 def _complete(config: Path) -> None:
-    """Make the key and the database that a config lacks; a portal that lacks nothing is left alone."""
+    """Make the key or the database that a config lacks; a portal that lacks nothing is left alone.
+
+    A key is made only while nobody is known: with another one, who left would be mailed again.
+    """
     settings = load(config)
     key = settings.path(settings.mail.secret_key_file)
-    if key.exists():
+    with App(settings) as app:
+        empty = schema.is_empty(app.database)
+        known = not empty and app.knows_anybody()
+    if key.exists() and not empty:
         raise Failure(f"{config} is there already; edit it, or choose another directory")
+    if known:
+        raise Failure(
+            f"{key} is missing, and the database knows people by it: put the key back from a backup, for "
+            "with a new one those who left would be mailed again"
+        )
     _found(settings)
-    say(f"A new secret key is in {key}. Links in mails sent before no longer work.")
+    say(f"The portal of {config} is complete.")
 
 
 def _found(settings: Settings) -> None:

@@ -178,21 +178,23 @@ class LiveDirectory:
         if self._held:
             yield
             return
+        new = self._directory / _NEW
         with _naming(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
-            new = self._directory / _NEW
             handle = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
+        try:
+            with _naming(self._directory):
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 new.unlink(missing_ok=True)
-                self._held = True
-                try:
-                    yield
-                finally:
-                    self._held = False
-                    new.unlink(missing_ok=True)
+            self._held = True
+            try:
+                yield
             finally:
-                os.close(handle)
+                self._held = False
+                with _naming(self._directory):
+                    new.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
 
 
 @contextmanager

@@ -43,8 +43,8 @@ def load(path: Path) -> Secrets:
         lines = path.read_text(encoding="ascii").splitlines()
     except FileNotFoundError:
         raise SecretError(
-            f"{path}: the secret key file is missing; put back the one you had, for without it links in "
-            "mails stop working, or make a new one with 'kennisportal init'"
+            f"{path}: the secret key file is missing; put it back from a backup (a portal that has no "
+            "subscribers yet gets a new one from 'kennisportal init')"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SecretError(f"{path}: the secret key file can't be read: {error}") from None

@@ -127,7 +127,7 @@ class Deliverer:
             room = BATCH if limit is None else min(BATCH, limit - report.handed_over)
             claims, more = self._claim(edition, room)
             if claims:
-                self._hand_over(edition, claims, letters, report)
+                self._hand_over(edition, claims, letters, report, stopping)
                 progress(len(claims))
             elif not more:
                 break
@@ -154,13 +154,19 @@ class Deliverer:
         claims: list[Claim],
         letters: "_Letters",
         report: DeliverReport,
+        stopping: Callable[[], bool],
     ) -> None:
-        """Send a batch and settle all of it, whatever happens on the way."""
+        """Send a batch and settle all of it, whatever happens on the way.
+
+        Told to stop, it gives back what it has not handed over.
+        """
         settlements: dict[int, Settlement] = {}
         cancelled: dict[int, str] = {}
         in_hand: int | None = None
         try:
             for claim in claims:
+                if stopping():
+                    break
                 self._pace()
                 with self._read() as work:
                     objection = work.deliveries.objection(claim.id)

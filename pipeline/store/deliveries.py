@@ -169,6 +169,7 @@ class Deliveries:
         result = self._session.execute(
             update(DeliveryRow)
             .where(
+                IN_HAND,
                 col(DeliveryRow.worker) == worker,
                 col(DeliveryRow.state) == DeliveryState.IN_FLIGHT,
             )

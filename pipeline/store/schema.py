@@ -49,6 +49,12 @@ def head() -> str:
     return revision
 
 
+def is_empty(database: Database) -> bool:
+    """Whether there is no schema yet."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() is None
+
+
 def require(database: Database) -> None:
     """Refuse to work on any schema but this version's. Raises StoreError that says what to do."""
     with database.engine.connect() as connection:

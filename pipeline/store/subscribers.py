@@ -88,6 +88,11 @@ class Subscribers:
             if not theme or theme in themes:
                 yield _reader(row, themes)
 
+    def anybody(self) -> bool:
+        """Whether any subscriber or suppression is known."""
+        readers = self._session.exec(select(SubscriberRow.id).limit(1)).first()
+        return readers is not None or self._session.exec(select(Suppression).limit(1)).first() is not None
+
     def count(self) -> dict[str, int]:
         """How many subscribers are in which state."""
         rows = self._session.exec(select(SubscriberRow.state, func.count()).group_by(SubscriberRow.state))

@@ -20,6 +20,8 @@ from subscribers.subscriber import needs_smtputf8
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _TIMEOUT = 60
 _GOING_DOWN = 421
+_BREAK_OFFS = 3
+"""Recipients in a row at whom the server breaks off, before it must be the server."""
 _PATIENCE = 600
 """Seconds to wait for the answer to a whole message: a server may scan it first (RFC 5321 §4.5.3.2.6)."""
 _TOO_LARGE = 552
@@ -40,6 +42,7 @@ class SmtpTransport:
         self._connection: smtplib.SMTP | None = None
         self._sent = 0
         self._at_recipient = False
+        self._broken_off = 0
 
     @classmethod
     def at(cls, url: str, root: Path) -> "SmtpTransport":
@@ -60,11 +63,14 @@ class SmtpTransport:
         fresh = self._connection is None
         self._at_recipient = False
         try:
-            return self._attempt(sender, recipient, message)
+            outcome = self._attempt(sender, recipient, message)
+            self._broken_off = 0
+            return outcome
         except smtplib.SMTPException as error:
             # Only while nothing of the message is out: an idle server may have hung up on us.
             self._drop()
-            if fresh and self._at_recipient:
+            self._broken_off += self._at_recipient
+            if fresh and self._at_recipient and self._broken_off < _BREAK_OFFS:
                 # It may be this one recipient that the server breaks off at; the next may fare better.
                 return Deferred(f"the server broke off at this recipient: {_cause(error)}")
             if fresh:

@@ -453,6 +453,14 @@ def test_a_recipient_at_whom_the_server_breaks_off_does_not_keep_the_next_from_t
             assert (server.connections, server.messages) == (2, 1)
 
 
+def test_a_server_that_breaks_off_at_one_recipient_after_another_is_unavailable() -> None:
+    with scripted(*[{"RCPT": b"421 4.3.2 shutting down"}] * 3) as (transport, server):
+        for _ in range(2):
+            assert isinstance(transport.send(SENDER, READER, LETTER), Deferred)
+        unavailable(transport)
+    assert server.messages == 0
+
+
 @pytest.mark.parametrize("verb", ["EHLO", "MAIL", "DATA"])
 @pytest.mark.parametrize(
     "answer",

@@ -508,3 +508,14 @@ def test_a_mail_that_comes_back_for_now_is_dropped_with_its_cancelled_edition(po
     with portal.open() as app:
         account = app.desk().account(name)
     assert (account.state, account.deliveries) == ("cancelled", {"cancelled": 2})
+
+
+def test_a_stop_in_the_middle_of_a_batch_gives_the_rest_back(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, *[f"l{number}@voorbeeld.example,weekly,cloud," for number in range(5)])
+    name = plan(portal).edition
+    mailer = Mailer()
+    with portal.open() as app:
+        app.transport = lambda: mailer
+        jobs.send(app, app.desk().ready(name), stopping=lambda: len(mailer.sent) >= 2)
+        assert app.desk().account(name).deliveries == {"accepted": 2, "planned": 3}

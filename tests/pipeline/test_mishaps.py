@@ -2,7 +2,10 @@
 
 import json
 
+from click.testing import CliRunner
 from pytest_httpserver import HTTPServer
+
+from pipeline.cli import cli
 
 OPTIONS = ("--confirmed", "--consent-note", "op papier")
 
@@ -79,16 +82,27 @@ def test_a_template_that_breaks_is_one_line_with_its_place(portal) -> None:
     assert len(portal.run("digest", "preview", "weekly").stderr.strip().splitlines()) == 1
 
 
-def test_init_makes_the_key_that_is_missing(portal) -> None:
+def test_init_completes_a_portal_and_never_replaces_a_key_that_people_are_known_by(portal) -> None:
     key = portal.root / "var" / "secret.key"
     key.unlink()
-    from click.testing import CliRunner
-
-    from pipeline.cli import cli
-
     assert CliRunner().invoke(cli, ["init", str(portal.root)]).exit_code == 0
     assert key.stat().st_mode & 0o777 == 0o600
-    assert portal.run("subscribers", "list").exit_code == 0
+    (portal.root / "var" / "kennisportal.db").unlink()
+    assert CliRunner().invoke(cli, ["init", str(portal.root)]).exit_code == 0
+    assert portal.run("subscribers", "suppress", "weg@voorbeeld.example").exit_code == 0
+    key.unlink()
+    refused = CliRunner().invoke(cli, ["init", str(portal.root)])
+    assert (refused.exit_code, "from a backup" in refused.stderr) == (1, True)
+    assert not key.exists()
+
+
+def test_a_missing_page_template_is_named_as_such(portal) -> None:
+    own = portal.root / "templates" / "web"
+    own.mkdir(parents=True)
+    (own / "theme.html.j2").write_text("{% extends 'web/weg.html.j2' %}")
+    result = portal.run("feeds", "build")
+    assert (result.exit_code, "weg.html.j2" in result.stderr) == (1, True)
+    assert "disk" not in result.stderr
 
 
 def test_explain_knows_of_a_digest_that_waits(portal) -> None:
