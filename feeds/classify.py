@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -59,10 +59,6 @@ class Placement:
 
     score: int
     evidence: tuple[str, ...]
-
-
-Placements = Mapping[str, Placement]
-"""By theme slug, ancestors included."""
 
 
 class Classifier:

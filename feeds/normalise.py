@@ -13,8 +13,6 @@ from feeds.article import TITLE_LENGTH, Draft, Problem
 from feeds.markup import clean_html, one_line, plain_text, shorten, web_address
 from feeds.moment import aware
 
-__all__ = ["normalise", "plain_text"]
-
 SUMMARY_LENGTH = 600
 """A longer summary is cut; without content, it was the content."""
 EXCERPT_LENGTH = 300

@@ -85,7 +85,6 @@ def send(
         batches = -(-work.deliveries.left(edition.id, app.clock()) // BATCH)
     workers = 1 if limit is not None else max(1, min(app.settings.mail.connections, batches))
     pace = Pace(app.settings.mail.rate)
-
     broken = threading.Event()
 
     def work_through(deliverer: Deliverer) -> DeliverReport:
@@ -94,7 +93,7 @@ def send(
                 edition, limit=limit, progress=progress, stopping=lambda: broken.is_set() or stopping()
             )
         except BaseException:
-            broken.set()  # what stops one worker stops them all, after the batch they are at
+            broken.set()  # what stops one worker stops them all, after the mail they are at
             raise
 
     total = DeliverReport()

@@ -69,10 +69,11 @@ class SmtpTransport:
         except smtplib.SMTPException as error:
             # Only while nothing of the message is out: an idle server may have hung up on us.
             self._drop()
-            self._broken_off += self._at_recipient
-            if fresh and self._at_recipient and self._broken_off < _BREAK_OFFS:
+            if fresh and self._at_recipient:
                 # It may be this one recipient that the server breaks off at; the next may fare better.
-                return Deferred(f"the server broke off at this recipient: {_cause(error)}")
+                self._broken_off += 1
+                if self._broken_off < _BREAK_OFFS:
+                    return Deferred(f"the server broke off at this recipient: {_cause(error)}")
             if fresh:
                 raise TransportUnavailable(
                     f"the mail server {self._place} breaks off: {_cause(error)}; "

@@ -6,8 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feeds.article import TITLE_LENGTH, URL_LENGTH, Draft
-from feeds.markup import clean_html, shorten, web_address
-from feeds.normalise import normalise, plain_text
+from feeds.markup import clean_html, plain_text, shorten, web_address
+from feeds.normalise import normalise
 
 BASE = "https://bron.example/map/feed.xml"
 DATE = datetime(2026, 11, 24, 8, tzinfo=UTC)
