@@ -59,6 +59,7 @@ class Article(SQLModel):
 
     ``uri`` is a ``tag:`` URI (RFC 4151) that never changes. ``summary`` is plain text, ``content``
     clean HTML. ``updated`` moves only when what a reader reads changed; ``change`` then says how.
+    ``pinned`` is an editor's: it puts the article first in digests.
     """
 
     uri: str = Field(max_length=255, unique=True)
@@ -76,6 +77,7 @@ class Article(SQLModel):
     revision: int = 1
     change: str = ""
     visibility: Visibility = Field(default=Visibility.VISIBLE, sa_type=String(20))
+    pinned: bool = False
 
 
 class Sighting(StrEnum):

@@ -48,6 +48,7 @@ class Recipient:
     email: str
     greeting_name: str
     unsubscribe_url: str
+    preferences_url: str
     message_id: str
 
 
@@ -79,6 +80,7 @@ class Template:
             Slot.GREETING_NAME: recipient.greeting_name,
             Slot.EMAIL: recipient.email,
             Slot.UNSUBSCRIBE: recipient.unsubscribe_url,
+            Slot.PREFERENCES: recipient.preferences_url,
         }
         personal = (
             f"Date: {format_datetime(date)}\r\n"

@@ -110,6 +110,11 @@ def normal_address(value: str) -> str:
     return f"{found.local_part}@{found.ascii_domain}"
 
 
+def domain_of(address: str) -> str:
+    """The domain of an address, in lower case: the provider that takes its mail."""
+    return address.rpartition("@")[2].lower()
+
+
 def needs_smtputf8(address: str) -> bool:
     """Whether only a server that speaks SMTPUTF8 (RFC 6531) can take mail for this address."""
     return not address.isascii()

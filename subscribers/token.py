@@ -1,4 +1,4 @@
-"""Links that name a subscriber and cannot be guessed or changed.
+"""Links that name a subscriber, or an edition's segment, and cannot be guessed or changed.
 
 A token is ``ID.SIGNATURE``: short, without a date, so that leaving works from a mail of any age.
 The last key signs; all keys verify, so keys can rotate and old links keep working.
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from itsdangerous import BadSignature, Signer
 
 UNSUBSCRIBE = "unsubscribe"
+PREFERENCES = "preferences"
+EDITION = "edition"
 
 
 class Tokens:
@@ -18,12 +20,12 @@ class Tokens:
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = list(keys)
 
-    def sign(self, purpose: str, subscriber: int) -> str:
+    def sign(self, purpose: str, id: int) -> str:
         """A token for this purpose alone, at most 64 characters, safe in a URL."""
-        return self._signer(purpose).sign(str(subscriber)).decode()
+        return self._signer(purpose).sign(str(id)).decode()
 
     def read(self, purpose: str, token: str) -> int | None:
-        """The subscriber a token names, or None for a forged, truncated or foreign one."""
+        """The id a token names, or None for a forged, truncated or foreign one."""
         try:
             return int(self._signer(purpose).unsign(token.encode()))
         except (BadSignature, ValueError):

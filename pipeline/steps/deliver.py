@@ -18,7 +18,7 @@ from subscribers.digest import Digest
 from subscribers.edition import Cancel, Edition, EditionState
 from subscribers.message import Newsletter, Recipient, Template, message_id
 from subscribers.render import Renderer
-from subscribers.token import UNSUBSCRIBE, Tokens
+from subscribers.token import PREFERENCES, UNSUBSCRIBE, Tokens
 
 BATCH = 32
 """Deliveries claimed at a time, and so the most that a crash can leave uncertain."""
@@ -205,11 +205,12 @@ class Deliverer:
             report.cancelled += len(cancelled)
 
     def _recipient(self, edition: Edition, claim: Claim, letters: "_Letters") -> Recipient:
-        token = self._tokens.sign(UNSUBSCRIBE, claim.subscriber)
+        base = self._newsletter.base_url
         return Recipient(
             email=claim.email,
             greeting_name=letters.greeting_name(claim),
-            unsubscribe_url=f"{self._newsletter.base_url}/unsubscribe/{token}",
+            unsubscribe_url=f"{base}/unsubscribe/{self._tokens.sign(UNSUBSCRIBE, claim.subscriber)}",
+            preferences_url=f"{base}/preferences/{self._tokens.sign(PREFERENCES, claim.subscriber)}",
             message_id=message_id(self._rules.host, str(edition.name), claim.subscriber, self._secret),
         )
 

@@ -64,6 +64,7 @@ class Specimen:
             Slot.GREETING_NAME: self.recipient.greeting_name,
             Slot.EMAIL: self.recipient.email,
             Slot.UNSUBSCRIBE: self.recipient.unsubscribe_url,
+            Slot.PREFERENCES: self.recipient.preferences_url,
         }
 
 
@@ -217,6 +218,7 @@ class Previewer:
             email=reader.subscriber.email if reader else "reader@example.com",
             greeting_name=greeting,
             unsubscribe_url=f"{base}/unsubscribe/preview",
+            preferences_url=f"{base}/preferences/preview",
             message_id=f"preview.{uuid4().hex}@{urlsplit(base).hostname}",
         )
         return Specimen(name, language, readers, left, letter, recipient)

@@ -96,8 +96,8 @@ class Articles:
         return row.id
 
     def revise(self, id: int, article: Article) -> None:
-        """Replace everything but the article's identity."""
-        values = article.model_dump(exclude={"uri", "source"})
+        """Replace everything but the article's identity and what an editor decided about it."""
+        values = article.model_dump(exclude={"uri", "source", "pinned"})
         self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(**values))
 
     def show(self, id: int, visibility: Visibility) -> None:

@@ -240,6 +240,7 @@ class WavePlan:
                 literal(self._wave),
                 _verdict.c.segment_id,
                 _subscriber.c.id,
+                _subscriber.c.domain,
                 waiting,
                 literal(""),
                 literal(""),
@@ -260,7 +261,7 @@ class WavePlan:
             )
         )
         columns = (
-            "edition_id", "wave_id", "segment_id", "subscriber_id", "state", "reason", "reply",
+            "edition_id", "wave_id", "segment_id", "subscriber_id", "domain", "state", "reason", "reply",
             "from_position", "cutoff", "attempts", "first_attempt", "retry_at", "worker", "changed_at",
         )  # fmt: skip
         # Ids then follow the segments, and a worker needs few letters at a time.
@@ -305,13 +306,13 @@ class WavePlan:
         if condition is not None:
             who = who.where(condition)
         chosen = who.with_only_columns(
-            literal(self._edition), literal(self._wave), _subscriber.c.id,
+            literal(self._edition), literal(self._wave), _subscriber.c.id, _subscriber.c.domain,
             literal(str(DeliveryState.SKIPPED)), literal(str(reason)), literal(""), _subscriber.c.cursor,
             literal(self._cutoff), literal(0), literal(""),
             literal(self._now, _delivery.c.changed_at.type),
         )  # fmt: skip
         columns = (
-            "edition_id", "wave_id", "subscriber_id", "state", "reason", "reply", "from_position",
+            "edition_id", "wave_id", "subscriber_id", "domain", "state", "reason", "reply", "from_position",
             "cutoff", "attempts", "worker", "changed_at",
         )  # fmt: skip
         return self._changed(insert(_delivery).from_select(list(columns), chosen))

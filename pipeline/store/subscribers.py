@@ -17,7 +17,7 @@ from subscribers.delivery import REPLACEABLE, DeliveryState
 from subscribers.edition import Cancel
 from subscribers.frequency import Frequency
 from subscribers.interest import set_key
-from subscribers.subscriber import Consent, Reader, State, Subscriber, address_key
+from subscribers.subscriber import Consent, Reader, State, Subscriber, address_key, domain_of
 
 
 class Subscribers:
@@ -33,6 +33,7 @@ class Subscribers:
         row = SubscriberRow(
             **subscriber.model_dump(),
             address_key=self._hash(subscriber.email),
+            domain=domain_of(subscriber.email),
             interest_set_id=self.interest_set(interests),
         )
         self._session.add(row)

@@ -125,6 +125,8 @@ class InterestSet(SQLModel, table=True):
 
 
 class SubscriberRow(Subscriber, table=True):
+    """``domain`` repeats the address's, since providers are dealt with one by one."""
+
     __tablename__ = "subscriber"
     __table_args__ = (
         Index("ix_subscriber_plan", "frequency", "timezone", "state"),
@@ -133,6 +135,7 @@ class SubscriberRow(Subscriber, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     address_key: str = Field(max_length=64, unique=True)
+    domain: str = Field(max_length=255)
     interest_set_id: int = Field(foreign_key="interest_set.id", index=True)
 
 
@@ -217,7 +220,7 @@ class DeliveryRow(SQLModel, table=True):
             sqlite_where=_OPEN,
             postgresql_where=_OPEN,
         ),
-        Index("ix_delivery_state", "edition_id", "state"),
+        Index("ix_delivery_state", "edition_id", "state", "id"),
         Index("ix_delivery_in_hand", "worker", sqlite_where=IN_HAND, postgresql_where=IN_HAND),
         Index("ix_delivery_uncertain", "changed_at", sqlite_where=UNCERTAIN, postgresql_where=UNCERTAIN),
         _one_of("state", DeliveryState),
@@ -229,6 +232,7 @@ class DeliveryRow(SQLModel, table=True):
     wave_id: int = Field(foreign_key="wave.id")
     segment_id: int | None = Field(default=None, foreign_key="segment.id", index=True)
     subscriber_id: int = Field(foreign_key="subscriber.id", index=True)
+    domain: str = Field(default="", max_length=255)
     state: DeliveryState = Field(sa_type=String(20))
     reason: str = Field(default="", max_length=30)
     reply: str = Field(default="", sa_type=Text)
@@ -240,6 +244,52 @@ class DeliveryRow(SQLModel, table=True):
     worker: str = Field(default="", max_length=40)
     superseded_by: int | None = Field(default=None, index=True)
     changed_at: datetime = Field(sa_type=Moment)
+
+
+class DomainRow(SQLModel, table=True):
+    """What is known of a mail provider, by the domain of its addresses.
+
+    ``hold_until`` is set by us while a provider defers; ``paused`` lasts until an administrator ends it.
+    ``strikes`` counts deferrals since the last acceptance, ``refusals`` rejections for policy.
+    """
+
+    __tablename__ = "mail_domain"
+
+    name: str = Field(primary_key=True, max_length=255)
+    paused: bool = False
+    reason: str = Field(default="", sa_type=Text)
+    hold_until: datetime | None = Field(default=None, sa_type=Moment)
+    strikes: int = 0
+    refusals: int = 0
+    last_accepted: datetime | None = Field(default=None, sa_type=Moment)
+    last_reply: str = Field(default="", sa_type=Text)
+    last_reply_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class PaceRow(SQLModel, table=True):
+    """A token bucket that all senders share, by the name of what it limits."""
+
+    __tablename__ = "pace"
+
+    name: str = Field(primary_key=True, max_length=255)
+    tokens: float
+    at: datetime = Field(sa_type=Moment)
+
+
+class FeedbackRow(SQLModel, table=True):
+    """What came back about a mail, as it came. ``key`` is the message's hash: the same one counts once."""
+
+    __tablename__ = "feedback"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(max_length=64, unique=True)
+    at: datetime = Field(sa_type=Moment)
+    kind: str = Field(max_length=20)
+    status: str = Field(default="", max_length=20)
+    delivery_id: int | None = Field(default=None, foreign_key="delivery.id", index=True)
+    subscriber_id: int | None = Field(default=None, foreign_key="subscriber.id", index=True)
+    reply: str = Field(default="", sa_type=Text)
+    original: bytes
 
 
 class Tick(SQLModel, table=True):

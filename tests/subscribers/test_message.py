@@ -35,7 +35,13 @@ LETTER = Letter(
     f"Beste {Slot.GREETING_NAME},\n\nÉén artikel.\n.\nAfmelden: {Slot.UNSUBSCRIBE}\n",
     f'<p title="{Slot.EMAIL}">Beste {Slot.GREETING_NAME},</p>\n<a href="{Slot.UNSUBSCRIBE}">Afmelden</a>\n',
 )
-RECIPIENT = Recipient("anna@x.example", "Anna", f"{BASE}/unsubscribe/7.c2ln", "0a1b@kennisportal.example")
+RECIPIENT = Recipient(
+    "anna@x.example",
+    "Anna",
+    f"{BASE}/unsubscribe/7.c2ln",
+    f"{BASE}/preferences/7.a2V1",
+    "0a1b@kennisportal.example",
+)
 HEADERS = [
     *["date", "message-id", "to", "list-unsubscribe", "from", "subject", "reply-to", "list-id", "list-help"],
     *["list-archive", "list-unsubscribe-post", "auto-submitted", "content-language", "mime-version"],
@@ -119,6 +125,7 @@ def make(letter: Letter = LETTER, newsletter: Newsletter = NEWSLETTER, **persona
             "email": RECIPIENT.email,
             "greeting_name": RECIPIENT.greeting_name,
             "unsubscribe_url": RECIPIENT.unsubscribe_url,
+            "preferences_url": RECIPIENT.preferences_url,
             "message_id": RECIPIENT.message_id,
         }
         | personal
@@ -230,7 +237,13 @@ def test_a_message_is_seven_bit_whatever_its_letter_says() -> None:
 
 def test_one_template_makes_messages_that_differ_only_in_what_is_personal() -> None:
     template = Template(LETTER, NEWSLETTER, "nl")
-    other = Recipient("bob@x.example", "Bob", f"{BASE}/unsubscribe/8.eHh4", "ff@kennisportal.example")
+    other = Recipient(
+        "bob@x.example",
+        "Bob",
+        f"{BASE}/unsubscribe/8.eHh4",
+        f"{BASE}/preferences/8.eHh5",
+        "ff@kennisportal.example",
+    )
     first, second, again = (template.message(to, MOMENT) for to in (RECIPIENT, other, RECIPIENT))
     assert first == again
     assert b"anna" not in second
