@@ -6,7 +6,7 @@ what they need.
 
 import hashlib
 import importlib.metadata
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,6 +34,7 @@ from pipeline.steps.deliver import Deliverer, MailRules
 from pipeline.steps.desk import Desk
 from pipeline.steps.enrol import Enroller
 from pipeline.steps.explain import Explainer
+from pipeline.steps.letters import Stationery
 from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
 from pipeline.steps.publish import Imprint, Publisher
@@ -44,7 +45,9 @@ from pipeline.store.session import Database
 from pipeline.store.subscribers import Subscribers
 from pipeline.store.work import Store
 from pipeline.transports import open_transport
+from subscribers.dkim import DkimKeyError, Signer
 from subscribers.message import Newsletter
+from subscribers.pace import Limit, Limits
 from subscribers.render import Renderer, Sender
 from subscribers.token import Tokens
 
@@ -205,38 +208,69 @@ class App:
             base_url=site.base_url,
         )
 
-    def transport(self) -> Transport:
+    def transport(self, connections: int = 1) -> Transport:
         """The config's transport; it connects when it is first used."""
-        return open_transport(self.settings.mail.transport, self.settings.root)
+        return open_transport(self.settings.mail.transports, self.settings.root, connections)
 
     @property
     def envelope_sender(self) -> str:
         """The address of [mail] from, by itself."""
         return self.settings.mail.sender.rpartition("<")[2].removesuffix(">")
 
+    @cached_property
+    def signer(self) -> Signer | None:
+        """What signs our mail, where the config has [mail.dkim]. Raises ConfigError for a bad key."""
+        dkim = self.settings.mail.dkim
+        if dkim is None:
+            return None
+        path = self.settings.path(dkim.key_file)
+        try:
+            return Signer(dkim.domain, dkim.selector, path.read_bytes())
+        except (OSError, DkimKeyError) as error:
+            raise ConfigError(
+                f"[mail.dkim] key_file {path} can't be used: {getattr(error, 'strerror', None) or error}"
+            ) from None
+
     @contextmanager
-    def deliverer(self, pace: Callable[[], None] = lambda: None) -> Iterator[Deliverer]:
+    def deliverer(self) -> Iterator[Deliverer]:
         """A worker with a transport of its own, for as long as the block lasts."""
         mail = self.settings.mail
-        with closing(self.transport()) as transport, FileClaims(self._claims) as claims:
+        with (
+            closing(self.transport(mail.connections)) as transport,
+            FileClaims(self._claims) as claims,
+            self.store.line() as line,
+        ):
             yield Deliverer(
                 read=self.store.read,
-                write=self.store.write,
+                write=line.write,
+                changed=line.changed,
                 clock=self.clock,
                 claims=claims,
                 transport=transport,
-                renderer=self.renderer,
-                newsletter=self.newsletter,
-                tokens=self.tokens,
-                secret=self.secrets.signing[0],
+                stationery=self._stationery,
                 rules=MailRules(
-                    envelope_sender=self.envelope_sender,
-                    host=self.settings.site.host,
-                    retry_for=mail.retry_for,
-                    settle_uncertain_after=mail.uncertain_after if mail.uncertain == "accepted" else None,
+                    mail.retry_for,
+                    mail.uncertain_after if mail.uncertain == "accepted" else None,
+                    Limits(
+                        mail.rate,
+                        mail.domain_connections,
+                        {one.name: Limit(one.connections, one.rate) for one in mail.domain},
+                    ),
                 ),
-                pace=pace,
             )
+
+    @property
+    def _stationery(self) -> Stationery:
+        return Stationery(
+            renderer=self.renderer,
+            newsletter=self.newsletter,
+            signer=self.signer,
+            tokens=self.tokens,
+            secret=self.secrets.signing[0],
+            host=self.settings.site.host,
+            envelope_sender=self.envelope_sender,
+            bounce_domain=self.settings.mail.bounce_domain,
+        )
 
     def desk(self) -> Desk:
         return Desk(self.store.read, self.store.write, self.clock)

@@ -4,19 +4,17 @@ Each is idempotent: what is due stands in the database, so that running one twic
 does nothing twice.
 """
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from datetime import datetime
 
 from pipeline.app import App
-from pipeline.edges.pace import Pace
 from pipeline.steps.collect import CollectReport
-from pipeline.steps.deliver import BATCH, Deliverer, DeliverReport
+from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.steps.publish import PublishReport
-from subscribers.delivery import Outcome
+from pipeline.transports import hand_over
+from subscribers.delivery import Outcome, Parcel
 from subscribers.edition import Edition, EditionState
 from subscribers.frequency import Frequency
 
@@ -55,7 +53,7 @@ def plan_by_hand(app: App, frequency: Frequency, at: datetime | None = None) -> 
 
 
 def deliver(app: App, stopping: Callable[[], bool] = lambda: False) -> dict[str, DeliverReport]:
-    """Send what is ready of every edition that may go out, the oldest first; gives what was done."""
+    """Send what is due of every edition that may go out, the oldest first; gives what was done."""
     with app.store.read() as work:
         editions = [
             edition
@@ -64,8 +62,8 @@ def deliver(app: App, stopping: Callable[[], bool] = lambda: False) -> dict[str,
         ]
     reports = {}
     for edition in editions:
-        report = send(app, edition, stopping=stopping)
-        if report.handed_over or report.cancelled:
+        report = send(app, edition, due_only=True, stopping=stopping)
+        if report.handed_over or report.cancelled or report.broken:
             reports[str(edition.name)] = report
     return reports
 
@@ -74,41 +72,20 @@ def send(
     app: App,
     edition: Edition,
     limit: int | None = None,
-    progress: Callable[[int], None] = lambda done: None,
+    due_only: bool = False,
+    progress: Callable[[DeliverReport], None] = lambda report: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> DeliverReport:
     """Send what is ready of an edition, over as many connections as the config allows and it needs.
 
-    ``limit`` is the most to send. Raises TransportUnavailable when nothing can be handed over.
+    ``limit`` is the most to send; ``due_only`` leaves out waves whose instant has not come. Raises
+    TransportUnavailable when nothing can be handed over.
     """
-    with app.store.read() as work:
-        batches = -(-work.deliveries.left(edition.id, app.clock()) // BATCH)
-    workers = 1 if limit is not None else max(1, min(app.settings.mail.connections, batches))
-    pace = Pace(app.settings.mail.rate)
-    broken = threading.Event()
-
-    def work_through(deliverer: Deliverer) -> DeliverReport:
-        try:
-            return deliverer.send(
-                edition, limit=limit, progress=progress, stopping=lambda: broken.is_set() or stopping()
-            )
-        except BaseException:
-            broken.set()  # what stops one worker stops them all, after the mail they are at
-            raise
-
-    total = DeliverReport()
-    with ExitStack() as stack, ThreadPoolExecutor(workers) as pool:
-        deliverers = [stack.enter_context(app.deliverer(pace.wait)) for _ in range(workers)]
-        try:
-            for report in pool.map(work_through, deliverers):
-                total.add(report)
-        except BaseException:  # Ctrl-C among them: it reaches only this thread
-            broken.set()
-            raise
-    return total
+    with app.deliverer() as deliverer:
+        return deliverer.send(edition, limit=limit, due_only=due_only, progress=progress, stopping=stopping)
 
 
 def send_alone(app: App, to: str, message: bytes) -> Outcome:
     """Hand over one message that belongs to no edition. Raises TransportUnavailable."""
     with closing(app.transport()) as transport:
-        return transport.send(app.envelope_sender, to, message)
+        return hand_over(transport, Parcel(0, app.envelope_sender, to, message))

@@ -12,10 +12,12 @@ from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.log import Entry, Kind
 from feeds.source import Memory, Validators
-from subscribers.delivery import Claim, DeliveryState, Outcome, Past, Settlement
+from subscribers.delivery import Claim, DeliveryState, Outcome, Parcel, Past, Settlement, Wanted
 from subscribers.digest import Digest, Facts
-from subscribers.edition import Edition, EditionName, EditionState, Group, Verdict
+from subscribers.edition import Edition, EditionName, EditionState, Group, Situation, Verdict
 from subscribers.frequency import Frequency
+from subscribers.pace import Bucket
+from subscribers.provider import Provider
 from subscribers.subscriber import Consent, Reader, State, Subscriber
 
 Clock = Callable[[], datetime]
@@ -114,15 +116,19 @@ class EditionStore(Protocol):
     def totals(self, edition: int) -> tuple[int, int]: ...
 
 
-class DeliveryStore(Protocol):
-    def claim(self, edition: int, worker: str, limit: int, now: datetime) -> list[Claim]: ...
-    def left(self, edition: int, now: datetime) -> int: ...
-    def objection(self, delivery: int) -> str: ...
-    def settle(self, settlements: Mapping[int, Settlement], now: datetime) -> None: ...
+class Outbox(Protocol):
+    """The deliveries that leave."""
+
+    def claim(self, wanted: Wanted, worker: str, limit: int, now: datetime) -> tuple[list[Claim], int]: ...
+    def look(self, edition: int, worker: str) -> Situation: ...
+    def settle(self, settled: Sequence[tuple[Claim, Settlement]], now: datetime) -> None: ...
     def release(self, ids: Collection[int], now: datetime) -> None: ...
-    def cancel(self, ids: Collection[int], reason: str, now: datetime) -> None: ...
+    def cancel(self, reasons: Mapping[int, str], now: datetime) -> None: ...
     def workers_in_flight(self) -> set[str]: ...
     def abandon(self, worker: str, now: datetime) -> int: ...
+
+
+class DeliveryStore(Protocol):
     def uncertain_since(self, before: datetime) -> list[int]: ...
     def accept(self, ids: Collection[int], now: datetime) -> None: ...
     def count(self, edition: int) -> dict[str, int]: ...
@@ -134,6 +140,13 @@ class DeliveryStore(Protocol):
     def segments(self, edition: int) -> list[tuple[int, str, int]]: ...
     def segment_of(self, edition: int, subscriber: int) -> int | None: ...
     def recipients(self, article: int, since: int) -> Iterable[int]: ...
+
+
+class ProviderStore(Protocol):
+    def of(self, domains: Collection[str]) -> dict[str, Provider]: ...
+    def put(self, providers: Iterable[Provider]) -> None: ...
+    def bucket(self, name: str) -> Bucket | None: ...
+    def put_bucket(self, name: str, bucket: Bucket) -> None: ...
 
 
 class Planning(Protocol):
@@ -264,6 +277,10 @@ class EditionWork(Protocol):
     @property
     def deliveries(self) -> DeliveryStore: ...
     @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def providers(self) -> ProviderStore: ...
+    @property
     def register(self) -> RegisterStore: ...
     def plan(
         self,
@@ -279,13 +296,28 @@ class EditionWork(Protocol):
 
 
 class Transport(Protocol):
-    """How a message leaves. One object serves one worker."""
+    """How messages leave. One object serves one worker, from one thread."""
 
-    def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
-        """Hand one message over. Raises TransportUnavailable when nothing was and nothing can be."""
+    @property
+    def smtputf8(self) -> bool | None:
+        """Whether it takes addresses beyond ASCII; None while that is unknown."""
+
+    def pump(
+        self, take: Callable[[], Parcel | None], waiting: int, wait: float
+    ) -> list[tuple[Parcel, Outcome]]:
+        """Send, until something is settled or ``wait`` seconds are over; gives what was settled.
+
+        ``take`` gives the next message at the very moment at which it can be offered, or None if there is
+        none just then; ``waiting`` tells how many it might give. Every message taken is settled once, in
+        this call or a later one. Raises TransportUnavailable when nothing is under way and nothing can
+        be handed over.
+        """
+
+    def abort(self) -> list[tuple[Parcel, Outcome]]:
+        """Break off what is under way; gives what became of it."""
 
     def close(self) -> None:
-        """End the connection, if there is one."""
+        """End all connections. Sending opens new ones."""
 
 
 class Live(Protocol):

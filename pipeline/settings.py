@@ -179,36 +179,82 @@ class WebSettings(_Section):
     form_origins: Annotated[list[str], AfterValidator(_not_yet)] = []
 
 
+def _transport_scheme(url: str) -> str:
+    """A transport's scheme, once the rest of it is known to make sense."""
+    parts = urlsplit(url)
+    if parts.scheme not in TRANSPORTS:
+        schemes = ", ".join(f"{scheme}://" for scheme in TRANSPORTS)
+        # What it was is not shown: it may hold a password.
+        raise ValueError(f"this is no transport; it must begin with one of {schemes}")
+    if "smtp" in parts.scheme:
+        try:
+            port = parts.port
+        except ValueError:
+            port = 0
+        if port == 0 or not parts.hostname:
+            raise ValueError(f"this is no mail server; write it like '{parts.scheme}://mail.example:25'")
+    return parts.scheme
+
+
+def _domain(value: str) -> str:
+    """A mail domain as addresses have it: lower case, A-labels."""
+    try:
+        return normal_address(f"a@{value}").partition("@")[2].lower()
+    except AddressError:
+        raise ValueError(f"{value!r} is no mail domain; write it like 'outlook.example'") from None
+
+
+class DomainSettings(_Section):
+    """One ``[[mail.domain]]``: how much a provider takes of us."""
+
+    name: Annotated[str, AfterValidator(_domain)]
+    connections: int = Field(default=0, ge=0)
+    rate: float = Field(default=0, ge=0)
+
+
+class DkimSettings(_Section):
+    domain: Annotated[str, AfterValidator(_domain)]
+    selector: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=63)
+    key_file: str
+
+
 class MailSettings(_Section):
     sender: Mailbox = Field(alias="from", default="")
     transactional_from: Annotated[str, AfterValidator(_not_yet)] = ""
     reply_to: Mailbox = ""
     postal_address: str = ""
-    transport: str = "smtp://localhost:25"
+    transport: str | list[str] = "smtp://localhost:25"
     connections: int = Field(default=4, ge=1, le=64)
     rate: float = Field(default=0, ge=0)
+    domain_connections: int = Field(default=0, ge=0)
+    domain: list[DomainSettings] = []
+    dkim: DkimSettings | None = None
     retry_for: Duration = timedelta(hours=24)
     uncertain: Literal["accepted", "hold"] = "accepted"
     uncertain_after: Duration = timedelta(hours=12)
-    bounce_domain: Annotated[str, AfterValidator(_not_yet)] = ""
+    bounce_domain: str = ""
     secret_key_file: str = "var/secret.key"
 
     @field_validator("transport")
     @classmethod
-    def _is_known(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in TRANSPORTS:
-            schemes = ", ".join(f"{scheme}://" for scheme in TRANSPORTS)
-            # What it was is not shown: it may hold a password.
-            raise ValueError(f"this is no transport; it must begin with one of {schemes}")
-        if "smtp" in parts.scheme:
-            try:
-                port = parts.port
-            except ValueError:
-                port = 0
-            if port == 0 or not parts.hostname:
-                raise ValueError(f"this is no mail server; write it like '{parts.scheme}://mail.example:25'")
+    def _is_known(cls, value: str | list[str]) -> str | list[str]:
+        urls = [value] if isinstance(value, str) else value
+        schemes = {_transport_scheme(url) for url in urls}
+        if not urls:
+            raise ValueError("this is an empty list; name at least one mail server")
+        if len(urls) > 1 and not all("smtp" in scheme for scheme in schemes):
+            raise ValueError("only mail servers can stand in for one another; give one transport")
         return value
+
+    @field_validator("bounce_domain")
+    @classmethod
+    def _is_a_domain(cls, value: str) -> str:
+        return _domain(value) if value else value
+
+    @property
+    def transports(self) -> list[str]:
+        """The transports to try, in this order."""
+        return [self.transport] if isinstance(self.transport, str) else self.transport
 
 
 class Settings(BaseSettings):

@@ -5,16 +5,18 @@
     planned ──claim──▶ in_flight ──250──▶ accepted
        ▲                  │  ├──5xx──▶ rejected
        │                  │  ├──4xx──▶ deferred ──claim──▶ in_flight
+       │                  │  ├──no SMTPUTF8──▶ skipped
        └──not handed over─┘  └──no answer──▶ uncertain ──settle──▶ accepted, or planned again
 
 A planned or deferred one can be cancelled; a candidate that gets none is skipped.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from subscribers.digest import Digest
+from subscribers.reply import Reply
 
 
 class DeliveryState(StrEnum):
@@ -39,7 +41,13 @@ OPEN = (
 REPLACEABLE = (DeliveryState.PLANNED, DeliveryState.DEFERRED)
 """What a newer plan may take the place of: nothing of it can be under way."""
 
+REJECTED = "rejected"
+POLICY = "policy"
+"""Rejected for what we are or sent, not for who the reader is: nothing is held against them."""
 EXPIRED = "expired"
+SMTPUTF8 = "smtputf8"
+"""Skipped, since no mail server of ours takes an address beyond ASCII (RFC 6531)."""
+
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=4)
 
@@ -84,7 +92,37 @@ class Uncertain:
     reply: str
 
 
-Outcome = Accepted | Deferred | Rejected | Uncertain
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Nothing was handed over, through no fault of this message: it may be tried again at once."""
+
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """The transport lacks what this address needs (SMTPUTF8), now and until somebody changes that."""
+
+    reply: str
+
+
+Outcome = Accepted | Deferred | Rejected | Uncertain | Unsent | Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message ready to be handed over. ``id`` is its delivery's, or 0 for one that belongs to none.
+
+    ``sender`` and ``recipient`` are the envelope's; ``envelope_id`` names it in a bounce (RFC 3461).
+    ``dotless`` vouches that no line begins with a dot, which SMTP would have to look for.
+    """
+
+    id: int
+    sender: str
+    recipient: str
+    message: bytes
+    envelope_id: str = ""
+    dotless: bool = False
 
 
 class TransportUnavailable(Exception):
@@ -98,10 +136,39 @@ class Claim:
     id: int
     subscriber: int
     email: str
+    domain: str
     name: str
     segment: int
+    cutoff: int
     attempts: int
     first_attempt: datetime
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What a worker would take in hand of an edition now.
+
+    ``after`` is the id to begin past; ``full`` are domains, and ``broken`` segments, to leave alone;
+    ``room`` says how many more of a domain may be taken, where that is limited, and ``each`` how many
+    of any other, 0 for no limit. ``due_only`` leaves out the waves whose instant has not come.
+    """
+
+    edition: int
+    after: int = 0
+    full: frozenset[str] = frozenset()
+    broken: frozenset[int] = frozenset()
+    room: dict[str, int] = field(default_factory=dict)
+    each: int = 0
+    due_only: bool = False
+
+    def admits(self, domain: str) -> bool:
+        """Whether one more of this domain may be taken; that one is then counted."""
+        if domain not in self.room:
+            if not self.each:
+                return True
+            self.room[domain] = self.each
+        self.room[domain] -= 1
+        return self.room[domain] >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +193,10 @@ def settle(
         case Accepted(reply):
             return Settlement(DeliveryState.ACCEPTED, reply)
         case Rejected(reply):
-            return Settlement(DeliveryState.REJECTED, reply, "rejected")
+            policy = Reply.read(reply).is_policy
+            return Settlement(DeliveryState.REJECTED, reply, POLICY if policy else REJECTED)
+        case Unsupported(reply):
+            return Settlement(DeliveryState.SKIPPED, reply, SMTPUTF8)
         case Uncertain(reply):
             return Settlement(DeliveryState.UNCERTAIN, reply)
         case Deferred(reply):
@@ -134,3 +204,5 @@ def settle(
             if retry_at - first_attempt > retry_for:
                 return Settlement(DeliveryState.REJECTED, reply, EXPIRED)
             return Settlement(DeliveryState.DEFERRED, reply, retry_at=retry_at)
+        case Unsent(reply):
+            return Settlement(DeliveryState.PLANNED, reply)

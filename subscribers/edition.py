@@ -90,6 +90,16 @@ class Edition:
 
 
 @dataclass(frozen=True, slots=True)
+class Situation:
+    """How things stand while an edition is sent: the end of the log, the edition's state, and deliveries
+    in hand that must not be made any more, each with the reason."""
+
+    head: int
+    state: EditionState
+    objections: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Readers who are alike in all that decides their digest, and how many they are.
 

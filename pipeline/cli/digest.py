@@ -1,18 +1,15 @@
 """``kennisportal digest``: editions, from plan to report."""
 
-import signal
-import sys
 from collections.abc import Callable
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import Progress
 
 from pipeline import jobs
 from pipeline.app import App
-from pipeline.cli import editions
+from pipeline.cli import editions, sending
 from pipeline.cli.console import (
     Failure,
     as_option,
@@ -23,6 +20,7 @@ from pipeline.cli.console import (
     say,
     say_json,
     table,
+    warn,
     with_app,
     yes_option,
 )
@@ -31,7 +29,7 @@ from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.plan import PlanReport
 from pipeline.steps.preview import Choice, Specimen
 from subscribers.delivery import Accepted, DeliveryState
-from subscribers.edition import Edition, EditionName
+from subscribers.edition import EditionName
 from subscribers.frequency import Frequency
 from subscribers.roster import themes_in
 from subscribers.subscriber import AddressError, normal_address
@@ -196,13 +194,30 @@ def send(
     name = jobs.plan_by_hand(app, target).edition if isinstance(target, Frequency) else target
     edition = app.desk().ready(name)
     app.audit(who, "digest send", str(name))
-    report = _send(app, edition, limit, quiet=as_json)
+    report, stopped = sending.send(app, edition, limit, quiet=as_json)
     account = app.desk().account(name)
     if as_json:
         say_json(status_document(account) | {"sent": report.settled, "cancelled_now": report.cancelled})
     else:
         say(f"{name}: {numbers(report.settled)} now; it is {account.state}.")
         say_open(account)
+    for domain, reason in report.paused.items():
+        warn(f"{domain} is paused ({reason}); mend that, then: kennisportal domains resume {domain}")
+    _complain(name, report, stopped)
+
+
+def _complain(name: EditionName, report: DeliverReport, stopped: bool) -> None:
+    """Fail where something stands in the way that an administrator must know of."""
+    if report.broken and not report.handed_over:
+        raise next(iter(report.broken.values()))
+    if report.broken:
+        fault = next(iter(report.broken.values()))
+        fail(
+            f"{len(report.broken)} letters of {name} could not be made ({type(fault).__name__}: {fault}); "
+            f"mend the template, and 'kennisportal digest send {name}' sends them; the others went"
+        )
+    if stopped:
+        fail(f"told to stop; 'kennisportal digest send {name}' goes on with {name}")
     if report.settled and not report.settled.get(DeliveryState.ACCEPTED):
         fail(f"no mail of {name} was accepted; 'kennisportal digest status {name}' tells more")
 
@@ -271,18 +286,6 @@ def _intention(app: App, target: EditionName | Frequency, limit: int | None) -> 
 
 def _subject(specimens: list[Specimen]) -> str:
     return f", most of them under the subject “{specimens[0].letter.subject}”" if specimens else ""
-
-
-def _send(app: App, edition: Edition, limit: int | None, quiet: bool) -> DeliverReport:
-    # A service manager's stop is like Ctrl-C: what is in hand is finished, and the rest given back.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if quiet or not sys.stderr.isatty():
-        return jobs.send(app, edition, limit)
-    with app.store.read() as work:
-        ready = work.deliveries.left(edition.id, app.clock())
-    with Progress(transient=True) as bar:
-        task = bar.add_task(str(edition.name), total=min(limit or ready, ready))
-        return jobs.send(app, edition, limit, lambda done: bar.advance(task, done))
 
 
 def _planned(report: PlanReport) -> dict[str, object]:

@@ -1,107 +1,98 @@
 """Delivering an edition::
 
     dead workers' claims ─▶ uncertain ─(after a while, by rule)─▶ accepted
-    claim a few ─▶ in_flight, committed ─▶ letter of the segment ─▶ message ─▶ transport ─▶ settle, committed
+    ┌▶ settle what is finished, claim a few more: one transaction ─▶ in flight, committed
+    │  letter of the segment ─▶ may it still go? ─▶ message ─▶ transport ─▶ outcome ┐
+    └───────────────────────────────────────────────────────────────────────────────┘
 
-A claim is committed before its hand-off and settled after it, so a crash leaves at most one batch of
-which nobody can know, and never one that is sent twice or forgotten.
+A claim is committed before its hand-off and settled after it, so a crash leaves at most one hand full
+of which nobody can know, and never one that is sent twice or forgotten.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from feeds.article import Visibility
 from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
-from subscribers.delivery import Claim, DeliveryState, Settlement, TransportUnavailable, settle
-from subscribers.digest import Digest
-from subscribers.edition import Cancel, Edition, EditionState
-from subscribers.message import Newsletter, Recipient, Template, message_id
-from subscribers.render import Renderer
-from subscribers.token import PREFERENCES, UNSUBSCRIBE, Tokens
+from pipeline.steps.hand import GROUP, SIZE, Hand
+from pipeline.steps.letters import LetterFailed, Letters, Stationery
+from pipeline.steps.traffic import Traffic
+from subscribers.delivery import Claim, Outcome, Parcel, Unsent, Wanted, settle
+from subscribers.edition import Cancel, Edition, EditionState, Situation
+from subscribers.pace import Limits
 
-BATCH = 32
-"""Deliveries claimed at a time, and so the most that a crash can leave uncertain."""
+SMTPUTF8_FACT = "smtp.smtputf8"
+"""The fact in which a sender leaves for planning whether addresses beyond ASCII can be mailed."""
 
-
-LETTERS = 100
-"""Letters kept at a time. Deliveries are claimed by segment, so that few are needed twice."""
+_SENDABLE = (EditionState.PLANNED, EditionState.SENDING)
+_LOOK_UP = 0.2
+"""Seconds after which we look up from the network, to see whether to stop or to claim."""
+_LAST_WAIT = 7.0
+"""Seconds that what is under way may take once we are told to stop."""
 
 
 @dataclass(slots=True)
 class DeliverReport:
-    """What one run did, in numbers of deliveries by state."""
+    """What one run did, in numbers of deliveries by state.
+
+    ``paused`` are the providers that it paused, with the reason; ``broken`` the segments whose letter
+    could not be made, with what their template ran into.
+    """
 
     settled: dict[str, int] = field(default_factory=dict)
     cancelled: int = 0
+    paused: dict[str, str] = field(default_factory=dict)
+    broken: dict[int, Exception] = field(default_factory=dict)
 
     @property
     def handed_over(self) -> int:
         return sum(self.settled.values())
 
-    def add(self, other: "DeliverReport") -> None:
-        """Count another worker's deliveries with these."""
-        for state, number in other.settled.items():
-            self.settled[state] = self.settled.get(state, 0) + number
-        self.cancelled += other.cancelled
-
 
 @dataclass(frozen=True, slots=True)
 class MailRules:
-    """What the config says about mail, as far as delivering asks."""
+    """What the config says of sending.
 
-    envelope_sender: str
-    host: str
+    ``settle_uncertain_after`` None leaves the uncertain to be settled by hand.
+    """
+
     retry_for: timedelta
     settle_uncertain_after: timedelta | None
-    """None leaves the uncertain to be settled by hand."""
+    limits: Limits
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Deliverer:
-    """Sends what is planned. One object is one worker's."""
+    """Sends what is planned. One object is one worker's.
 
-    def __init__(
-        self,
-        *,
-        read: Start[EditionWork],
-        write: Start[EditionWork],
-        clock: Clock,
-        claims: Claims,
-        transport: Transport,
-        renderer: Callable[[], Renderer],
-        newsletter: Newsletter,
-        tokens: Tokens,
-        secret: bytes,
-        rules: MailRules,
-        pace: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._read = read
-        self._write = write
-        self._clock = clock
-        self._claims = claims
-        self._transport = transport
-        self._renderer = renderer
-        self._newsletter = newsletter
-        self._tokens = tokens
-        self._secret = secret
-        self._rules = rules
-        self._pace = pace
+    ``changed`` tells whether anything may have been written since it was asked last.
+    """
+
+    read: Start[EditionWork]
+    write: Start[EditionWork]
+    changed: Callable[[], bool]
+    clock: Clock
+    claims: Claims
+    transport: Transport
+    stationery: Stationery
+    rules: MailRules
 
     def recover(self) -> int:
         """Mark what dead workers had in hand as uncertain, and settle what has been uncertain for long.
 
         Gives the number newly uncertain.
         """
-        with self._write() as work:
-            now = self._clock()
+        with self.write() as work:
+            now = self.clock()
             found = sum(
-                work.deliveries.abandon(worker, now)
-                for worker in work.deliveries.workers_in_flight()
-                if self._claims.is_dead(worker)
+                work.outbox.abandon(worker, now)
+                for worker in work.outbox.workers_in_flight()
+                if self.claims.is_dead(worker)
             )
-            if self._rules.settle_uncertain_after is not None:
+            if self.rules.settle_uncertain_after is not None:
                 work.deliveries.accept(
-                    work.deliveries.uncertain_since(now - self._rules.settle_uncertain_after),
+                    work.deliveries.uncertain_since(now - self.rules.settle_uncertain_after),
                     now,
                 )
         return found
@@ -111,171 +102,211 @@ class Deliverer:
         edition: Edition,
         *,
         limit: int | None = None,
-        progress: Callable[[int], None] = lambda done: None,
+        due_only: bool = False,
+        progress: Callable[[DeliverReport], None] = lambda report: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> DeliverReport:
         """Send what is ready of an edition, up to ``limit``. Resumes whatever was interrupted.
 
-        ``progress`` hears how many were dealt with each time.
+        ``due_only`` leaves out waves whose instant has not come. ``progress`` hears from time to time
+        where it stands. Told to stop, it finishes what is under way and gives back the rest.
 
         Raises TransportUnavailable when nothing can be handed over; what was claimed is given back.
         """
         self.recover()
-        report = DeliverReport()
-        letters = _Letters(self._read, edition, self._renderer, self._newsletter)
-        while not stopping() and (limit is None or report.handed_over < limit):
-            room = BATCH if limit is None else min(BATCH, limit - report.handed_over)
-            claims, more = self._claim(edition, room)
-            if claims:
-                self._hand_over(edition, claims, letters, report, stopping)
-                progress(len(claims))
-            elif not more:
-                break
-        self._finish(edition)
-        return report
-
-    def _claim(self, edition: Edition, room: int) -> tuple[list[Claim], bool]:
-        with self._write() as work:
-            current = work.editions.get(edition.name)
-            if current is None or current.state not in (
-                EditionState.PLANNED,
-                EditionState.SENDING,
-            ):
-                return [], False
-            now = self._clock()
-            claims = work.deliveries.claim(edition.id, self._claims.worker, room, now)
-            if claims and current.state is EditionState.PLANNED:
-                work.editions.set_state(edition.id, EditionState.SENDING)
-            return claims, bool(claims) or work.deliveries.left(edition.id, now) > 0
-
-    def _hand_over(
-        self,
-        edition: Edition,
-        claims: list[Claim],
-        letters: "_Letters",
-        report: DeliverReport,
-        stopping: Callable[[], bool],
-    ) -> None:
-        """Send a batch and settle all of it, whatever happens on the way.
-
-        Told to stop, it gives back what it has not handed over.
-        """
-        settlements: dict[int, Settlement] = {}
-        cancelled: dict[int, str] = {}
-        in_hand: int | None = None
+        run = _Run(self, edition, limit, due_only)
         try:
-            for claim in claims:
-                if stopping():
-                    break
-                self._pace()
-                with self._read() as work:
-                    objection = work.deliveries.objection(claim.id)
-                template = None if objection else letters.template(claim.segment)
-                if template is None:
-                    cancelled[claim.id] = objection or Cancel.WITHDRAWN
-                    continue
-                message = template.message(self._recipient(edition, claim, letters), self._clock())
-                in_hand = claim.id
-                outcome = self._transport.send(self._rules.envelope_sender, claim.email, message)
-                in_hand = None
-                settlements[claim.id] = settle(
-                    outcome, claim.attempts, claim.first_attempt, self._clock(), self._rules.retry_for
-                )
-        except TransportUnavailable:
-            in_hand = None  # the transport vouches that nothing was handed over
-            raise
+            while run.go_on(stopping()):
+                progress(run.report)
         finally:
-            if in_hand is not None:
-                settlements[in_hand] = Settlement(
-                    DeliveryState.UNCERTAIN, "the run broke off during the hand-off"
-                )
-            with self._write() as work:
-                now = self._clock()
-                current = work.editions.get(edition.name)
-                dropped = current is not None and current.state is EditionState.CANCELLED
-                work.deliveries.settle(settlements, now)
-                for id, reason in cancelled.items():
-                    work.deliveries.cancel([id], reason, now)
-                rest = [c.id for c in claims if c.id not in settlements and c.id not in cancelled]
-                work.deliveries.release(rest, now)
-                if dropped:  # by an administrator, while this batch was in hand
-                    work.deliveries.cancel_edition(edition.id, now)
-            for settlement in settlements.values():
-                report.settled[settlement.state] = report.settled.get(settlement.state, 0) + 1
-            report.cancelled += len(cancelled)
-
-    def _recipient(self, edition: Edition, claim: Claim, letters: "_Letters") -> Recipient:
-        base = self._newsletter.base_url
-        return Recipient(
-            email=claim.email,
-            greeting_name=letters.greeting_name(claim),
-            unsubscribe_url=f"{base}/unsubscribe/{self._tokens.sign(UNSUBSCRIBE, claim.subscriber)}",
-            preferences_url=f"{base}/preferences/{self._tokens.sign(PREFERENCES, claim.subscriber)}",
-            message_id=message_id(self._rules.host, str(edition.name), claim.subscriber, self._secret),
-        )
+            run.end()
+        progress(run.report)
+        self._finish(edition)
+        return run.report
 
     def _finish(self, edition: Edition) -> None:
-        with self._write() as work:
+        with self.write() as work:
+            if self.transport.smtputf8 is not None:
+                work.register.set_fact(SMTPUTF8_FACT, "yes" if self.transport.smtputf8 else "no")
             current = work.editions.get(edition.name)
-            if (
-                current is not None
-                and current.state in (EditionState.PLANNED, EditionState.SENDING)
-                and not work.deliveries.open(edition.id)
-            ):
+            if current is not None and current.state in _SENDABLE and not work.deliveries.open(edition.id):
                 work.editions.set_state(edition.id, EditionState.DONE)
 
 
-class _Letters:
-    """The letters of one edition, each made when its segment first comes up.
+class _Run:
+    """One run through an edition: what it has in hand, and how far it is."""
 
-    An article withdrawn since planning is left out; so whenever the log has moved, they are made anew.
-    """
-
-    def __init__(
-        self,
-        read: Start[EditionWork],
-        edition: Edition,
-        renderer: Callable[[], Renderer],
-        newsletter: Newsletter,
-    ) -> None:
-        self._read = read
+    def __init__(self, deliverer: Deliverer, edition: Edition, limit: int | None, due_only: bool) -> None:
+        self._deliverer = deliverer
         self._edition = edition
-        self._make_renderer = renderer
-        self._newsletter = newsletter
-        self._renderer = renderer()
-        self._made: dict[int, Template | None] = {}
-        self._languages: dict[int, str] = {}
-        self._head = -1
+        self._limit = limit
+        self._letters = Letters(deliverer.read, edition, deliverer.stationery)
+        self._traffic = Traffic(deliverer.rules.limits)
+        self._hand = Hand(deliverer.rules.limits)
+        self._wanted = Wanted(edition.id, due_only=due_only)
+        self._situation = Situation(0, edition.state, {})
+        self._exhausted = False
+        self._may_claim_at = 0.0
+        self.report = DeliverReport(broken=self._letters.broken)
 
-    def template(self, segment: int) -> Template | None:
-        """The segment's letter, ready to be personalised; None when nothing is left in it."""
-        with self._read() as work:
-            head = work.log.head()
-            if head != self._head:
-                self._made.clear()
-                self._renderer = self._make_renderer()
-                self._head = head
-            if segment not in self._made:
-                if len(self._made) >= LETTERS:
-                    self._made.pop(next(iter(self._made)))
-                self._languages[segment] = work.deliveries.language(segment)
-                self._made[segment] = self._make(work, work.deliveries.digest(segment), segment)
-        return self._made[segment]
+    @property
+    def _sendable(self) -> bool:
+        return self._situation.state in _SENDABLE
 
-    def greeting_name(self, claim: Claim) -> str:
-        return self._renderer.greeting_name(claim.name, self._languages[claim.segment])
+    def go_on(self, stopping: bool) -> bool:
+        """One turn of the loop; False when there is nothing more to do."""
+        if stopping:
+            self._let_finish()
+            return False
+        wants = self._wants_more()
+        if self._hand.is_due or wants:
+            self._write_down(claim=wants)
+        if not self._sendable:
+            self._give_back(self._hand.give_up())
+        if not self._hand.held and (self._exhausted or not self._sendable or not self._left()):
+            return False
+        self._exchange(self._take, self._hand.waiting, _LOOK_UP)
+        return True
 
-    def _make(self, work: EditionWork, digest: Digest, segment: int) -> Template | None:
-        articles = work.articles.get({item.article for item in digest})
-        left = tuple(item for item in digest if articles[item.article].visibility == Visibility.VISIBLE)
-        if not left:
-            return None
-        language = self._languages[segment]
-        letter = self._renderer.letter(
-            left,
-            articles,
-            frequency=self._edition.name.frequency,
-            day=self._edition.day,
-            language=language,
-        )
-        return Template(letter, self._newsletter, language)
+    def end(self) -> None:
+        """Settle what is finished and give back what is not, whatever happened."""
+        if self._hand.under_way:
+            self._hear(self._deliverer.transport.abort())
+            self._hand.lose("the run broke off during the hand-off")
+        if self._hand.finished or self._hand.cancelled:
+            self._write_down(claim=False)
+        self._give_back(self._hand.give_up())
+
+    # The messages.
+
+    def _exchange(self, take: Callable[[], Parcel | None], waiting: int, wait: float) -> None:
+        self._hear(self._deliverer.transport.pump(take, waiting, wait))
+
+    def _hear(self, settled: list[tuple[Parcel, Outcome]]) -> None:
+        for parcel, outcome in settled:
+            if isinstance(outcome, Unsent):
+                self._hand.put_back(parcel.id)
+            else:
+                self._hand.finish(parcel.id, outcome)
+
+    def _take(self) -> Parcel | None:
+        """The next message, checked at the last moment: whatever was committed before this is heeded."""
+        while (claim := self._hand.next()) is not None:
+            try:
+                template = self._letters.template(claim.segment)
+                if self._deliverer.changed():
+                    self._look()
+                    template = self._letters.template(claim.segment)
+            except LetterFailed:
+                self._hand.put_back(claim.id)
+                self._give_back(self._hand.give_up(self._letters.broken))
+                continue
+            if not self._sendable:
+                self._hand.put_back(claim.id)
+                return None
+            if claim.id in self._situation.objections:
+                self._hand.cancel(claim.id, self._situation.objections[claim.id])
+            elif template is None:
+                self._hand.cancel(claim.id, Cancel.WITHDRAWN)
+            else:
+                return self._letters.parcel(template, claim, self._deliverer.clock())
+        return None
+
+    def _look(self) -> None:
+        """See what was written meanwhile: who left, what was withdrawn, whether the edition was stopped."""
+        with self._deliverer.read() as work:
+            self._heed(work.outbox.look(self._edition.id, self._deliverer.claims.worker))
+
+    def _heed(self, situation: Situation) -> None:
+        self._situation = situation
+        self._letters.follow(situation.head)
+
+    def _let_finish(self) -> None:
+        """Give back what waits, and let the server answer to the rest for a while."""
+        self._give_back(self._hand.give_up())
+        until = time.monotonic() + _LAST_WAIT
+        while self._hand.under_way and (left := until - time.monotonic()) > 0:
+            self._exchange(lambda: None, 0, left)
+
+    # The database.
+
+    def _left(self) -> int:
+        """How many more this run may claim, once what is finished is written down."""
+        room = SIZE - self._hand.open
+        if self._limit is None:
+            return room
+        done = self.report.handed_over + len(self._hand.finished)
+        return min(room, self._limit - done - self._hand.open)
+
+    def _wants_more(self) -> bool:
+        if self._exhausted or not self._sendable or time.monotonic() < self._may_claim_at:
+            return False
+        return self._left() > 0 and (self._hand.open <= SIZE - GROUP or not self._hand.waiting)
+
+    def _write_down(self, *, claim: bool) -> None:
+        """Settle what is finished and, in the same transaction, claim more."""
+        edition, worker = self._edition.id, self._deliverer.claims.worker
+        with self._deliverer.write() as work:
+            now = self._deliverer.clock()
+            record = self._record(work, now)
+            situation = work.outbox.look(edition, worker)
+            claims: list[Claim] = []
+            if situation.state is EditionState.CANCELLED:
+                work.deliveries.cancel_edition(edition, now)
+            elif claim and situation.state in _SENDABLE:
+                claims = self._claim(work, now)
+                if claims and situation.state is EditionState.PLANNED:
+                    work.editions.set_state(edition, EditionState.SENDING)
+        record()
+        self._hand.take(claims)
+        self._heed(situation)
+
+    def _record(self, work: EditionWork, now: datetime) -> Callable[[], None]:
+        """Write down what is finished; gives what is left to do once that is committed."""
+        hand, retry_for = self._hand, self._deliverer.rules.retry_for
+        settled = [
+            (claim, settle(outcome, claim.attempts, claim.first_attempt, now, retry_for))
+            for claim, outcome in hand.finished
+        ]
+        work.outbox.settle(settled, now)
+        work.outbox.cancel(hand.cancelled, now)
+        paused = self._traffic.learn(work.providers, hand.finished, now)
+
+        def committed() -> None:
+            for _, settlement in settled:
+                self.report.settled[settlement.state] = self.report.settled.get(settlement.state, 0) + 1
+            self.report.cancelled += len(hand.cancelled)
+            self.report.paused |= paused
+            hand.forget_finished()
+
+        return committed
+
+    def _claim(self, work: EditionWork, now: datetime) -> list[Claim]:
+        wanted, traffic, providers = self._wanted, self._traffic, work.providers
+        most = traffic.allowed(providers, self._left(), now)
+        if most <= 0:
+            self._may_claim_at = time.monotonic() + min(1.0, 1 / traffic.limits.rate)
+            return []
+        wanted.room = traffic.room(providers, self._hand.domains(), most, now)
+        wanted.each = traffic.room_for_any
+        wanted.full = frozenset(domain for domain, free in wanted.room.items() if free <= 0)
+        wanted.broken = frozenset(self._letters.broken)
+        began = wanted.after
+        claims, wanted.after = work.outbox.claim(wanted, self._deliverer.claims.worker, most, now)
+        traffic.pay(providers, claims, now)
+        if not claims:
+            # There is no more once everything was looked at, and nobody left out who will have room again.
+            waits = any(free <= 0 for free in wanted.room.values())
+            self._exhausted = not (began or wanted.after or waits)
+            self._may_claim_at = time.monotonic() + (_LOOK_UP if waits else 0)
+        return claims
+
+    def _give_back(self, claims: list[Claim]) -> None:
+        """Let go of claims of which nothing was handed over."""
+        if claims:
+            with self._deliverer.write() as work:
+                now = self._deliverer.clock()
+                work.outbox.release([claim.id for claim in claims], now)
+                # An administrator may have cancelled the edition while these were in hand.
+                if work.outbox.look(self._edition.id, "").state is EditionState.CANCELLED:
+                    work.deliveries.cancel_edition(self._edition.id, now)

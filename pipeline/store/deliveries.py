@@ -1,26 +1,17 @@
-"""Deliveries: claimed before the hand-off, settled after it, counted at any moment."""
+"""Deliveries, as administrators ask about them and decide about them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, or_, update
+from sqlalchemy import ColumnElement, and_, or_, update
 from sqlmodel import Session, col, func, select
 
 from feeds.log import Kind
-from pipeline.store.tables import (
-    IN_HAND,
-    UNCERTAIN,
-    DeliveryRow,
-    EditionRow,
-    Segment,
-    SubscriberRow,
-    Suppression,
-)
-from subscribers.delivery import OPEN, Claim, DeliveryState, Past, Settlement
+from pipeline.store.tables import UNCERTAIN, DeliveryRow, EditionRow, Segment, SubscriberRow
+from subscribers.delivery import OPEN, DeliveryState, Past
 from subscribers.digest import Digest, Item
 from subscribers.edition import Cancel, EditionName
 from subscribers.frequency import Frequency
-from subscribers.subscriber import State
 
 
 class Deliveries:
@@ -29,125 +20,10 @@ class Deliveries:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def claim(self, edition: int, worker: str, limit: int, now: datetime) -> list[Claim]:
-        """Take up to ``limit`` deliveries in hand, and cancel those that must not be made any more.
-
-        Rule by rule: the reader must still be active and not suppressed, and must not have been
-        served past the delivery's start meanwhile. May return fewer than there are left.
-        """
-        rows = self._session.execute(
-            select(  # type: ignore[call-overload]
-                DeliveryRow.id,
-                DeliveryRow.subscriber_id,
-                DeliveryRow.segment_id,
-                DeliveryRow.attempts,
-                DeliveryRow.first_attempt,
-                DeliveryRow.from_position,
-                SubscriberRow.email,
-                SubscriberRow.name,
-                SubscriberRow.state,
-                SubscriberRow.cursor,
-                Suppression.address_key,
-            )
-            .join(SubscriberRow, col(SubscriberRow.id) == DeliveryRow.subscriber_id)
-            .outerjoin(Suppression, col(Suppression.address_key) == SubscriberRow.address_key)
-            .where(DeliveryRow.edition_id == edition, _ready(now))
-            .order_by(col(DeliveryRow.id))
-            .limit(limit)
-            # Where rows can be locked, another worker takes other ones; SQLite has one writer anyway.
-            .with_for_update(of=DeliveryRow, skip_locked=True)
-        ).all()
-        claims = []
-        for row in rows:
-            if row.address_key is not None:
-                self.cancel([row.id], State.SUPPRESSED, now)
-            elif row.state != State.ACTIVE:
-                self.cancel([row.id], row.state, now)
-            elif row.cursor != row.from_position:
-                self.cancel([row.id], Cancel.STALE, now)
-            else:
-                claims.append(
-                    Claim(
-                        row.id,
-                        row.subscriber_id,
-                        row.email,
-                        row.name,
-                        row.segment_id,
-                        row.attempts + 1,
-                        row.first_attempt or now,
-                    )
-                )
-        if claims:
-            self._session.execute(
-                update(DeliveryRow)
-                .where(col(DeliveryRow.id).in_([claim.id for claim in claims]))
-                .values(
-                    state=DeliveryState.IN_FLIGHT,
-                    worker=worker,
-                    attempts=DeliveryRow.attempts + 1,
-                    first_attempt=func.coalesce(DeliveryRow.first_attempt, now),
-                    changed_at=now,
-                )
-            )
-        return claims
-
     def left(self, edition: int, now: datetime) -> int:
         """How many deliveries of an edition could be claimed now."""
         query = select(func.count()).where(DeliveryRow.edition_id == edition, _ready(now))
         return self._session.exec(query).one()
-
-    def objection(self, delivery: int) -> str:
-        """Why the reader must not be mailed at this very moment; empty when they may be."""
-        row = self._session.execute(
-            select(SubscriberRow.state, Suppression.address_key)
-            .join(DeliveryRow, col(DeliveryRow.subscriber_id) == SubscriberRow.id)
-            .outerjoin(Suppression, col(Suppression.address_key) == SubscriberRow.address_key)
-            .where(DeliveryRow.id == delivery)
-        ).one()
-        if row.address_key is not None:
-            return str(State.SUPPRESSED)
-        return "" if row.state == State.ACTIVE else str(row.state)
-
-    def settle(self, settlements: Mapping[int, Settlement], now: datetime) -> None:
-        """Record what became of claimed deliveries; acceptance moves the readers' cursors."""
-        accepted = []
-        for id, settlement in settlements.items():
-            self._session.execute(
-                update(DeliveryRow)
-                .where(col(DeliveryRow.id) == id)
-                .values(
-                    state=settlement.state,
-                    reply=settlement.reply,
-                    reason=settlement.reason,
-                    retry_at=settlement.retry_at,
-                    worker="",
-                    changed_at=now,
-                )
-            )
-            if settlement.state is DeliveryState.ACCEPTED:
-                accepted.append(id)
-        self._advance(accepted)
-
-    def release(self, ids: Collection[int], now: datetime) -> None:
-        """Give back claims of which nothing was handed over; the attempt does not count."""
-        self._session.execute(
-            update(DeliveryRow)
-            .where(
-                col(DeliveryRow.id).in_(list(ids)),
-                col(DeliveryRow.state) == DeliveryState.IN_FLIGHT,
-            )
-            .values(
-                state=case(
-                    (col(DeliveryRow.retry_at).is_not(None), str(DeliveryState.DEFERRED)),
-                    else_=str(DeliveryState.PLANNED),
-                ),
-                worker="",
-                attempts=DeliveryRow.attempts - 1,
-                # The time in which nothing could be tried does not count against the reader.
-                first_attempt=case((col(DeliveryRow.attempts) > 1, DeliveryRow.first_attempt), else_=None),
-                changed_at=now,
-            )
-        )
 
     def cancel_edition(self, edition: int, now: datetime) -> int:
         """Cancel whatever of an edition has not been handed over."""
@@ -159,28 +35,6 @@ class Deliveries:
         ).all()
         self.cancel([id for id in ids if id is not None], Cancel.CANCELLED, now)
         return len(ids)
-
-    def workers_in_flight(self) -> set[str]:
-        """The workers that have deliveries in hand, alive or dead."""
-        return set(self._session.exec(select(DeliveryRow.worker).where(IN_HAND).distinct()))
-
-    def abandon(self, worker: str, now: datetime) -> int:
-        """Mark what a dead worker had in hand as uncertain: it may or may not have been handed over."""
-        result = self._session.execute(
-            update(DeliveryRow)
-            .where(
-                IN_HAND,
-                col(DeliveryRow.worker) == worker,
-                col(DeliveryRow.state) == DeliveryState.IN_FLIGHT,
-            )
-            .values(
-                state=DeliveryState.UNCERTAIN,
-                reply="the process stopped between hand-off and record",
-                worker="",
-                changed_at=now,
-            )
-        )
-        return int(result.rowcount)  # type: ignore[attr-defined]
 
     def uncertain(self, edition: int) -> list[tuple[int, str, datetime]]:
         """The uncertain deliveries of an edition: id, address, since when."""

@@ -52,10 +52,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits when the block ends, and rolls back when it raises."""
-        with (
-            self.engine.connect().execution_options(writes=True) as connection,
-            Session(connection, expire_on_commit=False) as session,
-        ):
+        with self.engine.connect() as connection, self._transaction(connection) as session:
+            yield session
+
+    @contextmanager
+    def _transaction(self, connection: Connection) -> Iterator[Session]:
+        connection.execution_options(writes=True)
+        with Session(connection, expire_on_commit=False) as session:
             try:
                 with session.begin():
                     yield session
@@ -64,8 +67,46 @@ class Database:
                     f"the database {self.url.render_as_string()} refuses: {error.orig}"
                 ) from error
 
+    @contextmanager
+    def line(self) -> Iterator["Line"]:
+        """A connection of one's own, for who writes all the time and must know when others do."""
+        with self.engine.connect() as connection:
+            yield Line(self, connection)
+
     def close(self) -> None:
         self.engine.dispose()
+
+
+class Line:
+    """One connection, for one thread: transactions on it, and a cheap question about others' writes."""
+
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self._database = database
+        self._connection = connection
+        self._seen: object = None
+        self._cursor: Any = None
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """As ``Database.write``."""
+        with self._database._transaction(self._connection) as session:
+            yield session
+
+    def changed(self) -> bool:
+        """Whether anybody else may have written since this was asked last.
+
+        SQLite knows (its ``data_version`` moves with the commits of other connections alone). Elsewhere
+        the answer is always yes.
+        """
+        if self._connection.dialect.name != "sqlite":
+            return True
+        if self._cursor is None:
+            self._cursor = self._connection.connection.cursor()
+        version = self._cursor.execute("PRAGMA data_version").fetchone()
+        if version == self._seen:
+            return False
+        self._seen = version
+        return True
 
 
 def _tune_sqlite(engine: Engine) -> None:

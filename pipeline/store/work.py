@@ -11,10 +11,12 @@ from pipeline.store.articles import Articles
 from pipeline.store.deliveries import Deliveries
 from pipeline.store.editions import Editions
 from pipeline.store.log import Log
+from pipeline.store.outbox import Outbox
 from pipeline.store.planning import WavePlan
+from pipeline.store.providers import Providers
 from pipeline.store.publication import Publication
 from pipeline.store.register import Register
-from pipeline.store.session import Database
+from pipeline.store.session import Database, Line
 from pipeline.store.sources import Sources
 from pipeline.store.subscribers import Subscribers
 
@@ -53,6 +55,14 @@ class Work:
     @cached_property
     def deliveries(self) -> Deliveries:
         return Deliveries(self.session)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.session)
+
+    @cached_property
+    def providers(self) -> Providers:
+        return Providers(self.session)
 
     @cached_property
     def register(self) -> Register:
@@ -99,4 +109,25 @@ class Store:
     def write(self) -> Iterator[Work]:
         """One transaction: all of it is kept when the block ends, nothing when it raises."""
         with self._database.write() as session:
+            yield Work(session, self._suppression_key)
+
+    @contextmanager
+    def line(self) -> Iterator["StoreLine"]:
+        """A connection of one's own, for a worker that writes all the time."""
+        with self._database.line() as line:
+            yield StoreLine(line, self._suppression_key)
+
+
+class StoreLine:
+    """Work on one connection, and whether anybody else has written meanwhile."""
+
+    def __init__(self, line: Line, suppression_key: bytes) -> None:
+        self._line = line
+        self._suppression_key = suppression_key
+        self.changed = line.changed
+
+    @contextmanager
+    def write(self) -> Iterator[Work]:
+        """As ``Store.write``."""
+        with self._line.write() as session:
             yield Work(session, self._suppression_key)

@@ -1,13 +1,15 @@
 """Messages as files in a Maildir, as any mail program can read them."""
 
 import mailbox
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from subscribers.delivery import Accepted, Outcome, TransportUnavailable
+from pipeline.transports.immediate import Immediate
+from subscribers.delivery import Accepted, Outcome, Parcel, TransportUnavailable
 
 
-class MaildirTransport:
+class MaildirTransport(Immediate):
     """A Maildir at ``path``, made when it isn't there."""
 
     def __init__(self, path: Path) -> None:
@@ -15,12 +17,12 @@ class MaildirTransport:
         self._maildir: mailbox.Maildir | None = None
 
     @classmethod
-    def at(cls, url: str, root: Path) -> "MaildirTransport":
+    def at(cls, urls: Sequence[str], root: Path, connections: int) -> "MaildirTransport":
         """``maildir:///absolute`` or ``maildir://relative/to/the/config``."""
-        parts = urlsplit(url)
+        parts = urlsplit(urls[0])
         return cls(root / unquote(f"{parts.netloc}{parts.path}"))
 
-    def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
+    def send(self, parcel: Parcel) -> Outcome:
         try:
             if self._maildir is None:
                 self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -28,7 +30,7 @@ class MaildirTransport:
                     (self._path / name).mkdir(mode=0o700, exist_ok=True)
                 self._maildir = mailbox.Maildir(self._path, create=False)
             # Written to tmp, synced, then linked into new: a file in new is whole.
-            key = self._maildir.add(_unix(message))
+            key = self._maildir.add(_unix(parcel.message))
         except OSError as error:
             raise TransportUnavailable(
                 f"the Maildir {self._path} can't be written: {error.strerror}; mend that and send again"

@@ -18,9 +18,19 @@ import pytest
 
 from pipeline.ports import Transport
 from pipeline.settings import TRANSPORTS as KNOWN
-from pipeline.transports import TRANSPORTS, open_transport
+from pipeline.transports import TRANSPORTS, hand_over
+from pipeline.transports import open_transport as open_any
 from pipeline.transports import smtp as smtp_module
-from subscribers.delivery import Accepted, Deferred, Outcome, Rejected, TransportUnavailable, Uncertain
+from subscribers.delivery import (
+    Accepted,
+    Deferred,
+    Outcome,
+    Parcel,
+    Rejected,
+    TransportUnavailable,
+    Uncertain,
+    Unsupported,
+)
 
 SERVER = Path(__file__).parents[1] / "support" / "smtp_server.py"
 SENDER = "portaal@kennisportal.example"
@@ -46,6 +56,26 @@ AWKWARD = {
     "accents": "één café, ’t Zand\r\n".encode(),
     "large": b"0123456789" * 7 + b"\r\n" + b"." * 70 + b"\r\n" * 40_000,
 }
+
+
+# -- one message at a time ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """A transport that is given a message and asked for its outcome."""
+
+    transport: Transport
+
+    def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
+        return hand_over(self.transport, Parcel(0, sender, recipient, message))
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+def open_transport(url: str, root: Path) -> OneByOne:
+    return OneByOne(open_any([url], root))
 
 
 # -- servers ---------------------------------------------------------------------------------------
@@ -156,7 +186,7 @@ class Scripted:
 
 
 @contextmanager
-def scripted(*scripts: Script) -> Iterator[tuple[Transport, Scripted]]:
+def scripted(*scripts: Script) -> Iterator[tuple[OneByOne, Scripted]]:
     """A transport to a server that follows these scripts, one per connection."""
     server = Scripted(scripts or ({},))
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -178,7 +208,7 @@ def scripted(*scripts: Script) -> Iterator[tuple[Transport, Scripted]]:
 class Setup:
     """A transport, and the messages that came out at its other end."""
 
-    transport: Transport
+    transport: OneByOne
     arrived: Callable[[], list[bytes]]
 
 
@@ -337,7 +367,7 @@ def server(tmp_path: Path) -> Iterator[MailServer]:
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Transport]:
+def connected(url: str) -> Iterator[OneByOne]:
     transport = open_transport(url, Path())
     try:
         yield transport
@@ -392,7 +422,7 @@ def test_a_unicode_address_needs_smtputf8(tmp_path: Path, server: MailServer) ->
     to = "To: josé@x.example\r\n".encode() + LETTER
     with connected(f"smtp://127.0.0.1:{server.port}") as transport:
         refused = transport.send(SENDER, "josé@x.example", to)
-        assert isinstance(refused, Rejected)
+        assert isinstance(refused, Unsupported)
         assert f"127.0.0.1:{server.port} does not offer SMTPUTF8" in refused.reply
         assert isinstance(transport.send(SENDER, READER, LETTER), Accepted)
     assert len(server.inbox) == 1
@@ -413,7 +443,7 @@ def test_a_unicode_address_needs_smtputf8(tmp_path: Path, server: MailServer) ->
 # -- smtp: what we make of bad servers -------------------------------------------------------------
 
 
-def unavailable(transport: Transport, recipient: str = READER) -> str:
+def unavailable(transport: OneByOne, recipient: str = READER) -> str:
     with pytest.raises(TransportUnavailable) as caught:
         transport.send(SENDER, recipient, LETTER)
     said = str(caught.value)
@@ -522,11 +552,11 @@ def test_no_answer_after_the_message_leaves_it_uncertain_and_it_is_not_sent_agai
 
 
 def test_silence_after_the_message_leaves_it_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_module, "_PATIENCE", 0.2)
+    monkeypatch.setattr(smtp_module, "PATIENCE", 0.2)
     with scripted({".": b"250-still thinking"}) as (transport, server):
         outcome = transport.send(SENDER, READER, LETTER)
         assert isinstance(outcome, Uncertain)
-        assert "timed out" in outcome.reply
+        assert "it does not answer" in outcome.reply
     assert server.messages == 1
 
 

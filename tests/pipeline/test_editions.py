@@ -9,24 +9,34 @@ from sqlmodel import select
 from pipeline import jobs
 from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.store.tables import DeliveryRow
-from subscribers.delivery import Accepted, Deferred, Outcome, Rejected, TransportUnavailable, Uncertain
+from pipeline.transports.immediate import Immediate
+from subscribers.delivery import (
+    Accepted,
+    Deferred,
+    Outcome,
+    Parcel,
+    Rejected,
+    TransportUnavailable,
+    Uncertain,
+    Wanted,
+)
 from subscribers.edition import EditionName
 from subscribers.frequency import Frequency
 from subscribers.roster import read_rows
 from subscribers.subscriber import State
 
 
-class Mailer:
+class Mailer(Immediate):
     """A transport that answers as a test wants, and remembers who got what."""
 
     def __init__(self, answer=lambda recipient: Accepted()) -> None:
         self.answer = answer
         self.sent: list[str] = []
 
-    def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
-        outcome = self.answer(recipient)
+    def send(self, parcel: Parcel) -> Outcome:
+        outcome = self.answer(parcel.recipient)
         if isinstance(outcome, Accepted):
-            self.sent.append(recipient)
+            self.sent.append(parcel.recipient)
         return outcome
 
     def close(self) -> None:
@@ -55,7 +65,7 @@ def plan(portal, frequency: Frequency = Frequency.WEEKLY) -> PlanReport:
 
 def send(portal, name: EditionName, mailer: Mailer) -> dict[str, int]:
     with portal.open() as app:
-        app.transport = lambda: mailer
+        app.transport = lambda connections: mailer
         return jobs.send(app, app.desk().ready(name)).settled
 
 
@@ -396,7 +406,7 @@ def test_nothing_goes_out_that_was_not_approved_whichever_wave_it_came_with(port
     name = tick(portal)[-1].edition
     assert state(portal, name) == "awaiting_approval"
     with portal.open() as app:
-        app.transport = lambda: mailer
+        app.transport = lambda connections: mailer
         mailer = Mailer()
         assert jobs.deliver(app) == {}
         app.desk().approve(name)
@@ -431,7 +441,8 @@ def test_what_a_dead_worker_left_in_a_cancelled_edition_keeps_nobody_from_the_ne
     sign_up(portal, "c@voorbeeld.example,weekly,cloud,Europe/Amsterdam")
     name = plan(portal).edition
     with portal.open() as app, app.store.write() as work:
-        work.deliveries.claim(work.editions.get(name).id, "somebody who died", 10, portal.now)
+        wanted = Wanted(work.editions.get(name).id)
+        work.outbox.claim(wanted, "somebody who died", 10, portal.now)
     with portal.open() as app:
         app.desk().cancel(name)
         jobs.plan(app)
@@ -516,6 +527,6 @@ def test_a_stop_in_the_middle_of_a_batch_gives_the_rest_back(portal) -> None:
     name = plan(portal).edition
     mailer = Mailer()
     with portal.open() as app:
-        app.transport = lambda: mailer
+        app.transport = lambda connections: mailer
         jobs.send(app, app.desk().ready(name), stopping=lambda: len(mailer.sent) >= 2)
         assert app.desk().account(name).deliveries == {"accepted": 2, "planned": 3}

@@ -32,15 +32,18 @@ from feeds.classify import Placement
 from feeds.log import Kind
 from feeds.theme import Theme, ThemeTree
 from pipeline.steps.deliver import Deliverer, MailRules
+from pipeline.steps.letters import Stationery
 from pipeline.steps.plan import Planner, slot_now
 from pipeline.steps.tick import Ticker
 from pipeline.store.session import Database
 from pipeline.store.work import Store
+from pipeline.transports.immediate import Immediate
 from subscribers.delivery import (
     Accepted,
     Deferred,
     DeliveryState,
     Outcome,
+    Parcel,
     Rejected,
     TransportUnavailable,
     Uncertain,
@@ -48,6 +51,7 @@ from subscribers.delivery import (
 from subscribers.edition import CLOSED, Edition, balanced
 from subscribers.frequency import Frequency, Schedule
 from subscribers.message import Newsletter, message_id
+from subscribers.pace import Limits
 from subscribers.render import Letter
 from subscribers.subscriber import CANDIDATES, State, Subscriber
 from subscribers.token import Tokens
@@ -473,14 +477,20 @@ class Portal(RuleBasedStateMachine):
         return Deliverer(
             read=self.alive(self.store.read),
             write=self.alive(self.store.write),
+            changed=lambda: True,
             clock=lambda: self.now,
             claims=self.claims,
             transport=transport,
-            renderer=Renderer,  # type: ignore[arg-type]
-            newsletter=Newsletter("a@x.example", "", "X", "x.example", "https://x.example"),
-            tokens=Tokens([b"secret"]),
-            secret=b"secret",
-            rules=MailRules("a@x.example", "x.example", timedelta(hours=24), None),
+            stationery=Stationery(
+                renderer=Renderer,  # type: ignore[arg-type]
+                newsletter=Newsletter("a@x.example", "", "X", "x.example", "https://x.example"),
+                signer=None,
+                tokens=Tokens([b"secret"]),
+                secret=b"secret",
+                host="x.example",
+                envelope_sender="a@x.example",
+            ),
+            rules=MailRules(timedelta(hours=24), None, Limits()),
         )
 
     def alive(self, start):
@@ -563,7 +573,7 @@ class _Row:
     items: list[tuple[int, Kind]]
 
 
-class _Transport:
+class _Transport(Immediate):
     """A mail server of which each answer was drawn beforehand."""
 
     def __init__(self, portal: Portal, edition: Edition, outcomes: list[str]) -> None:
@@ -571,14 +581,14 @@ class _Transport:
         self._edition = str(edition.name)
         self._outcomes = iter(outcomes + ["accepted"] * 100)
 
-    def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
+    def send(self, parcel: Parcel) -> Outcome:
         with self._portal.store.read() as work:
-            reader = work.subscribers.by_email(recipient)
+            reader = work.subscribers.by_email(parcel.recipient)
         assert reader is not None
         model = self._portal.readers[reader.id]
         assert model.state is State.ACTIVE, "mailed without consent"
         assert model.cursor == self._portal.starts[self._edition, reader.id], "served past its start before"
-        parsed = message_from_bytes(message, policy=policy.default)
+        parsed = message_from_bytes(parcel.message, policy=policy.default)
         text = parsed.get_body(("plain",)).get_content().split()
         items = [(int(a), Kind(k)) for a, k in (item.split(":") for item in text)]
         planned = self._portal.plans[self._edition, reader.id]

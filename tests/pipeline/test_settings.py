@@ -80,7 +80,7 @@ WRONG = [
     ("collect", "contact", '"één@portaal.example"', r"write one line of plain ASCII, like 'https://"),
     ("collect", "contact", '"a\\r\\nX-Evil: 1"', r"write one line of plain ASCII, like 'https://"),
     ("mail", "transactional_from", '"Portaal <post@portaal.example>"', NOT_YET),
-    ("mail", "bounce_domain", '"bounces.portaal.example"', NOT_YET),
+    ("mail", "bounce_domain", '"geen domein"', r"no mail domain; write it like 'outlook\.example'"),
     ("web", "form_origins", '["https://www.portaal.example"]', NOT_YET),
 ]
 
@@ -141,7 +141,7 @@ def test_a_postgresql_is_taken_only_where_there_is_something_to_speak_to_it(
         ("SOURCE", '[{"name": "a"}]', r"this key is missing; add it"),
         ("SOURCE__0__NAME", "a", r"valid list"),
         ("DATABASE__URL", "foo", r"no database address"),
-        ("MAIL__BOUNCE_DOMAIN", "bounces.portaal.example", NOT_YET),
+        ("MAIL__BOUNCE_DOMAIN", "geen domein", r"no mail domain; write it like"),
         ("SITE__NAAM", "x", r"unknown; remove it or mend its name"),
     ],
 )

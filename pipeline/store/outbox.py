@@ -1,0 +1,319 @@
+"""The outbox: deliveries as a sender sees them, claimed before the hand-off and settled after it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from pipeline.store.prepared import Prepared, reading
+from pipeline.store.tables import (
+    IN_HAND,
+    DeliveryRow,
+    DomainRow,
+    EditionRow,
+    LogRow,
+    SubscriberRow,
+    Suppression,
+    Wave,
+)
+from subscribers.delivery import LONGEST_RETRY, Claim, DeliveryState, Settlement, Wanted
+from subscribers.edition import Cancel, EditionState, Situation
+from subscribers.provider import LONGEST_HOLD
+from subscribers.subscriber import State
+
+# Made once: an edition runs each of these thousands of times.
+
+_delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+_subscriber = SubscriberRow.__table__  # type: ignore[attr-defined]
+_suppression = Suppression.__table__  # type: ignore[attr-defined]
+_wave = Wave.__table__  # type: ignore[attr-defined]
+_edition = EditionRow.__table__  # type: ignore[attr-defined]
+_provider = DomainRow.__table__  # type: ignore[attr-defined]
+_log = LogRow.__table__  # type: ignore[attr-defined]
+
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _moment(name: str) -> Any:
+    return sa.bindparam(name, type_=_delivery.c.changed_at.type)
+
+
+_closed = sa.select(_provider.c.name).where(
+    sa.or_(
+        _provider.c.paused,
+        # As Provider.closed has it: a hold further off than any of ours counts for nothing.
+        sa.and_(_provider.c.hold_until > _moment("now"), _provider.c.hold_until <= _moment("held")),
+    )
+)
+
+
+def _claimable(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return (
+        sa.select(
+            _delivery.c.id,
+            _delivery.c.subscriber_id,
+            _delivery.c.segment_id,
+            _delivery.c.domain,
+            _delivery.c.cutoff,
+            _delivery.c.attempts,
+            _delivery.c.first_attempt,
+            _delivery.c.from_position,
+            _subscriber.c.email,
+            _subscriber.c.name,
+            _subscriber.c.state,
+            _subscriber.c.cursor,
+            _suppression.c.address_key.label("suppressed"),
+        )
+        .join(_subscriber, _subscriber.c.id == _delivery.c.subscriber_id)
+        .outerjoin(_suppression, _suppression.c.address_key == _subscriber.c.address_key)
+        .where(
+            _delivery.c.edition_id == sa.bindparam("edition"),
+            condition,
+            _delivery.c.domain.not_in(_closed),
+            _delivery.c.wave_id.in_(
+                sa.select(_wave.c.id).where(
+                    _wave.c.edition_id == sa.bindparam("edition"), _wave.c.due <= _moment("due")
+                )
+            ),
+        )
+        .order_by(_delivery.c.id)
+        .limit(sa.bindparam("most"))
+        # Where rows can be locked, another worker takes other ones; SQLite has one writer anyway.
+        .with_for_update(of=_delivery, skip_locked=True)
+    )
+
+
+_PLANNED = _claimable(
+    sa.and_(
+        _delivery.c.state == str(DeliveryState.PLANNED),
+        _delivery.c.id > sa.bindparam("after"),
+    )
+)
+_WAITED = _claimable(
+    sa.and_(
+        _delivery.c.state == str(DeliveryState.DEFERRED),
+        # A retry further off than any of ours was set by a clock that has jumped.
+        sa.or_(_delivery.c.retry_at <= _moment("now"), _delivery.c.retry_at > _moment("far")),
+    )
+)
+_QUICK = {_PLANNED: Prepared(_PLANNED), _WAITED: Prepared(_WAITED)}
+_CLAIM = Prepared(
+    sa.update(_delivery)
+    .where(_delivery.c.id == sa.bindparam("this"))
+    .values(
+        state=str(DeliveryState.IN_FLIGHT),
+        worker=sa.bindparam("by"),
+        attempts=_delivery.c.attempts + 1,
+        first_attempt=_moment("began"),
+        changed_at=_moment("now"),
+    )
+)
+_objections = (
+    sa.select(
+        _delivery.c.id,
+        sa.case(
+            (_suppression.c.address_key.is_not(None), str(State.SUPPRESSED)),
+            else_=_subscriber.c.state,
+        ).label("reason"),
+    )
+    .join(_subscriber, _subscriber.c.id == _delivery.c.subscriber_id)
+    .outerjoin(_suppression, _suppression.c.address_key == _subscriber.c.address_key)
+    .where(
+        IN_HAND,
+        _delivery.c.worker == sa.bindparam("by"),
+        sa.or_(
+            _subscriber.c.state != str(State.ACTIVE),
+            _suppression.c.address_key.is_not(None),
+        ),
+    )
+    .subquery()
+)
+_now = sa.select(
+    sa.select(sa.func.max(_log.c.position)).scalar_subquery().label("head"),
+    sa.select(_edition.c.state)
+    .where(_edition.c.id == sa.bindparam("edition"))
+    .scalar_subquery()
+    .label("state"),
+).subquery()
+_LOOK = Prepared(
+    sa.select(_now.c.head, _now.c.state, _objections.c.id, _objections.c.reason).select_from(
+        _now.outerjoin(_objections, sa.true())
+    )
+)
+_SETTLE = Prepared(
+    sa.update(_delivery)
+    .where(_delivery.c.id == sa.bindparam("this"))
+    .values(
+        state=sa.bindparam("to"),
+        reply=sa.bindparam("said"),
+        reason=sa.bindparam("because"),
+        retry_at=_moment("again"),
+        worker="",
+        changed_at=_moment("now"),
+    )
+)
+_SERVE = Prepared(
+    sa.update(_subscriber)
+    .where(_subscriber.c.id == sa.bindparam("reader"), _subscriber.c.cursor < sa.bindparam("to"))
+    .values(cursor=sa.bindparam("to"))
+)
+
+
+_CANCEL = Prepared(
+    sa.update(_delivery)
+    .where(_delivery.c.id == sa.bindparam("this"))
+    .values(
+        state=str(DeliveryState.CANCELLED),
+        reason=sa.bindparam("because"),
+        worker="",
+        changed_at=_moment("now"),
+    )
+)
+
+
+class Outbox:
+    """The outbox in one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def claim(self, wanted: Wanted, worker: str, limit: int, now: datetime) -> tuple[list[Claim], int]:
+        """Take up to ``limit`` deliveries in hand, and cancel those that must not be made any more.
+
+        Rule by rule: the reader must still be active and not suppressed, and must not have been
+        served past the delivery's start meanwhile. Gives the claims and the last id looked at, from
+        which the next call may go on; 0 once everything was looked at.
+        """
+        rows = self._candidates(_PLANNED, wanted, limit, now)
+        last = rows[-1].id if len(rows) == limit else 0
+        if len(rows) < limit:
+            rows = [*rows, *self._candidates(_WAITED, wanted, limit - len(rows), now)]
+        moment = reading(self._session.connection().dialect)
+        claims: list[Claim] = []
+        refused: dict[int, str] = {}
+        for row in rows:
+            if row.suppressed is not None:
+                refused[row.id] = State.SUPPRESSED
+            elif row.state != State.ACTIVE:
+                refused[row.id] = row.state
+            elif row.cursor != row.from_position:
+                refused[row.id] = Cancel.STALE
+            elif wanted.admits(row.domain):
+                claims.append(
+                    Claim(
+                        row.id,
+                        row.subscriber_id,
+                        row.email,
+                        row.domain,
+                        row.name,
+                        row.segment_id,
+                        row.cutoff,
+                        row.attempts + 1,
+                        moment(row.first_attempt) or now,
+                    )
+                )
+        self.cancel(refused, now)
+        if claims:
+            shared = {"by": worker, "now": now}
+            taken = [{"this": claim.id, "began": claim.first_attempt} for claim in claims]
+            _CLAIM.run(self._session, shared, taken)
+        return claims, last
+
+    def _candidates(
+        self, which: sa.Select[Any], wanted: Wanted, limit: int, now: datetime
+    ) -> Sequence[sa.Row[Any]]:
+        values = {
+            "edition": wanted.edition,
+            "after": wanted.after,
+            "due": now if wanted.due_only else _EVER,
+            "now": now,
+            "held": now + LONGEST_HOLD,
+            "far": now + LONGEST_RETRY,
+            "most": limit,
+        }
+        if not (wanted.full or wanted.broken):
+            return _QUICK[which].run(self._session, values).all()
+        narrower = which.where(
+            _delivery.c.domain.not_in(wanted.full), _delivery.c.segment_id.not_in(wanted.broken)
+        )
+        return self._session.execute(narrower, values).all()
+
+    def look(self, edition: int, worker: str) -> Situation:
+        """How things stand at this very moment for what a worker has in hand of an edition."""
+        rows = _LOOK.run(self._session, {"edition": edition, "by": worker}).all()
+        objections = {row.id: str(row.reason) for row in rows if row.id is not None}
+        return Situation(rows[0].head or 0, EditionState(rows[0].state), objections)
+
+    def settle(self, settled: Sequence[tuple[Claim, Settlement]], now: datetime) -> None:
+        """Record what became of claimed deliveries; acceptance moves the readers' cursors."""
+        if not settled:
+            return
+        _SETTLE.run(
+            self._session,
+            {"now": now},
+            [
+                {
+                    "this": claim.id,
+                    "to": str(settlement.state),
+                    "said": settlement.reply,
+                    "because": settlement.reason,
+                    "again": settlement.retry_at,
+                }
+                for claim, settlement in settled
+            ],
+        )
+        served = [
+            {"reader": claim.subscriber, "to": claim.cutoff}
+            for claim, settlement in settled
+            if settlement.state is DeliveryState.ACCEPTED
+        ]
+        if served:
+            _SERVE.run(self._session, {}, served)
+
+    def release(self, ids: Collection[int], now: datetime) -> None:
+        """Give back claims of which nothing was handed over; the attempt does not count."""
+        self._session.execute(
+            sa.update(_delivery)
+            .where(_delivery.c.id.in_(list(ids)), _delivery.c.state == str(DeliveryState.IN_FLIGHT))
+            .values(
+                state=sa.case(
+                    (_delivery.c.retry_at.is_not(None), str(DeliveryState.DEFERRED)),
+                    else_=str(DeliveryState.PLANNED),
+                ),
+                worker="",
+                attempts=_delivery.c.attempts - 1,
+                # The time in which nothing could be tried does not count against the reader.
+                first_attempt=sa.case((_delivery.c.attempts > 1, _delivery.c.first_attempt), else_=None),
+                changed_at=now,
+            )
+        )
+
+    def workers_in_flight(self) -> set[str]:
+        """The workers that have deliveries in hand, alive or dead."""
+        return set(self._session.execute(sa.select(_delivery.c.worker).where(IN_HAND).distinct()).scalars())
+
+    def abandon(self, worker: str, now: datetime) -> int:
+        """Mark what a dead worker had in hand as uncertain: it may or may not have been handed over."""
+        result = self._session.execute(
+            sa.update(_delivery)
+            .where(
+                IN_HAND,
+                _delivery.c.worker == worker,
+                _delivery.c.state == str(DeliveryState.IN_FLIGHT),
+            )
+            .values(
+                state=str(DeliveryState.UNCERTAIN),
+                reply="the process stopped between hand-off and record",
+                worker="",
+                changed_at=now,
+            )
+        )
+        return int(result.rowcount)  # type: ignore[attr-defined]
+
+    def cancel(self, reasons: Mapping[int, str], now: datetime) -> None:
+        """These are not made after all, each for its reason."""
+        if reasons:
+            rows = [{"this": id, "because": str(reason)} for id, reason in reasons.items()]
+            _CANCEL.run(self._session, {"now": now}, rows)

@@ -1,0 +1,119 @@
+"""A relay: one mail server of ours, how to open a connection to it, and whether it is up."""
+
+import smtplib
+import socket
+import ssl
+import time
+from functools import cache
+from urllib.parse import unquote, urlsplit
+
+from feeds.markup import one_line
+from pipeline.transports.smtp.dialogue import Offers
+
+PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+TIMEOUT = 60.0
+REST = 60.0
+"""Seconds for which a relay that failed is left alone, while there are others or until it is asked again."""
+
+
+class Unreachable(Exception):
+    """No connection could be opened; the text says why."""
+
+
+class Relay:
+    """``smtps://user:password@host:465``; the port is the scheme's own where none is given."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._scheme = parts.scheme
+        self._host = parts.hostname or "localhost"
+        self._port = parts.port or PORTS[parts.scheme]
+        self._user = unquote(parts.username or "")
+        self._password = unquote(parts.password or "")
+        self.pipelines = True
+        """Until it proves not to, whatever it offers."""
+        self.smtputf8: bool | None = None
+        self.fault = ""
+        self.break_offs = 0
+        """Connections in a row on which not one message got an answer."""
+        self.doubts = 0
+        """Connections lost over a message of which nobody can know."""
+        self._down_until = 0.0
+
+    @property
+    def place(self) -> str:
+        return f"{self._host}:{self._port}"
+
+    @property
+    def up(self) -> bool:
+        return not self.fault or time.monotonic() >= self._down_until
+
+    def fail(self, fault: str) -> None:
+        """Leave it alone for a while. ``fault`` is a sentence that names the server and says what to do."""
+        self.fault = fault
+        self._down_until = time.monotonic() + REST
+
+    def recover(self) -> None:
+        """Forget what went wrong."""
+        self.fault = ""
+        self.break_offs = self.doubts = 0
+
+    def connect(self) -> tuple[socket.socket, Offers]:
+        """A connection that is greeted, encrypted and logged in as the URL says. Raises Unreachable.
+
+        It blocks, for at most a minute a step.
+        """
+        connection: smtplib.SMTP | None = None
+        try:
+            name = _own_name()
+            if self._scheme == "smtps":
+                context = ssl.create_default_context()
+                connection = smtplib.SMTP_SSL(self._host, self._port, name, timeout=TIMEOUT, context=context)
+            else:
+                connection = smtplib.SMTP(self._host, self._port, name, timeout=TIMEOUT)
+            connection.ehlo_or_helo_if_needed()
+            if self._scheme == "smtp+starttls":
+                connection.starttls(context=ssl.create_default_context())
+                connection.ehlo()
+            if self._user:
+                connection.login(self._user, self._password)
+            offers = self._offers(connection)
+            open = connection.sock
+            assert open is not None
+            # From here on the connection is the dialogue's; the library lets go of it without closing it.
+            connection.sock = connection.file = None
+            open.setblocking(False)
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
+            if connection is not None:
+                connection.close()
+            raise Unreachable(_cause(error)) from error
+        self.smtputf8 = offers.smtputf8
+        return open, offers
+
+    def _offers(self, connection: smtplib.SMTP) -> Offers:
+        size = connection.esmtp_features.get("size", "").strip()
+        return Offers(
+            pipelining=self.pipelines and connection.has_extn("pipelining"),
+            size_declared=connection.has_extn("size"),
+            size=int(size) if size.isascii() and size.isdigit() else 0,
+            smtputf8=connection.has_extn("smtputf8"),
+            dsn=connection.has_extn("dsn"),
+            eightbit=connection.has_extn("8bitmime"),
+        )
+
+
+@cache
+def _own_name() -> str:
+    """Our name for EHLO, asked of the system once: without a resolver that takes seconds."""
+    name = socket.getfqdn()
+    return name if "." in name and name.isascii() else "[127.0.0.1]"
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        raw = error.smtp_error
+        words = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+        return one_line(f"{error.smtp_code} {words}")
+    if isinstance(error, UnicodeError):
+        return "its name, the user or the password has a character that SMTP can't carry"
+    return one_line(str(error.strerror or error) if isinstance(error, OSError) else str(error))

@@ -1,0 +1,69 @@
+"""Quoted-printable text with slots in it (RFC 2045 §6.7), encoded once for all its readers.
+
+A slot stands on a line of its own between soft line breaks, which a mail program takes out again. So
+what stands around it needs no encoding anew when the slot is filled.
+"""
+
+import re
+from binascii import b2a_qp
+
+from subscribers.slot import CLOSE, OPEN, Slot
+
+_LINE = 76
+_SOFT = b"=\r\n"
+_SLOT = re.compile(f"({OPEN}[A-Z_]+{CLOSE})")
+_KNOWN = set(Slot)
+_PLAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9 .,:/@+_-]{0,70})?[A-Za-z0-9]")
+"""What stands for itself, as most names and addresses do."""
+_DOT_FIRST = re.compile(rb"^\.", re.MULTILINE)
+
+Chunk = bytes | Slot
+
+
+def chunks(text: str) -> list[Chunk]:
+    """The text, with CRLF line ends, as encoded bytes with its slots between them."""
+    found: list[Chunk] = []
+    for part in _SLOT.split(text):
+        if part in _KNOWN:
+            if found and isinstance(found[-1], bytes):
+                found[-1] = _open_ended(found[-1])
+            found.append(Slot(part))
+        elif part:
+            found.append(encoded(part))
+    return found
+
+
+def encoded(text: str) -> bytes:
+    """Text as quoted-printable, lines of at most 76 characters; every line end becomes CRLF."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+    data = lines.encode("utf-8", "replace")
+    # The encoder takes the kind of line end from the first one it meets, and knows nothing of SMTP, where a
+    # line that begins with a dot must be changed again (RFC 5321 §4.5.2): better there is none.
+    return _without_leading_dots(b2a_qp(b"\r\n" + data)[2:])
+
+
+def filling(value: str) -> bytes:
+    """What goes in the place of a slot: the value, and a soft line break."""
+    if _PLAIN.fullmatch(value):
+        return value.encode() + _SOFT
+    return _open_ended(encoded(value))
+
+
+def _without_leading_dots(data: bytes) -> bytes:
+    if not _DOT_FIRST.search(data):
+        return data
+    lines = [_DOT_FIRST.sub(b"=2E", line) for line in data.split(b"\r\n")]
+    return b"\r\n".join(line if len(line) <= _LINE else line[:60] + _SOFT + line[60:] for line in lines)
+
+
+def _open_ended(data: bytes) -> bytes:
+    """The encoded text, ready for something else to follow it on a new line that does not count as one."""
+    last = len(data) - data.rfind(b"\n") - 1
+    if not last:
+        return data
+    if last < _LINE:
+        return data + _SOFT
+    cut = len(data) - 4
+    while b"=" in data[cut - 2 : cut]:  # not within an encoded byte
+        cut -= 1
+    return data[:cut] + _SOFT + data[cut:] + _SOFT

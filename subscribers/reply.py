@@ -1,0 +1,31 @@
+"""An SMTP reply: its code, its enhanced status where it has one, and what the two mean for us (RFC 3463)."""
+
+import re
+from dataclasses import dataclass
+
+_SHAPE = re.compile(r"(?P<code>[2-5]\d\d)\b[ -]?(?P<status>[245]\.\d{1,3}\.\d{1,3})?")
+_GOING_AWAY = 421
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """``code`` is 0 where the text is no reply at all; ``status`` is like ``5.1.1``, or empty."""
+
+    code: int
+    status: str
+
+    @classmethod
+    def read(cls, text: str) -> "Reply":
+        """The reply at the beginning of a line like ``550 5.1.1 no such user``."""
+        found = _SHAPE.match(text)
+        return cls(int(found["code"]), found["status"] or "") if found else cls(0, "")
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether mail was refused for what or who we are: not the reader's fault (RFC 3463 §3.8)."""
+        return self.status.startswith("5.7.")
+
+    @property
+    def asks_for_patience(self) -> bool:
+        """Whether the provider wants less of us for now, whoever the reader is."""
+        return self.code == _GOING_AWAY or self.status.startswith("4.7.")
