@@ -6,15 +6,14 @@ import mailbox
 import socket
 import subprocess
 import sys
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
+from scripted import HANG_UP, THEN_HANG_UP, Script, Scripted, serving
 
 from pipeline.ports import Transport
 from pipeline.settings import TRANSPORTS as KNOWN
@@ -121,84 +120,15 @@ def mail_server(directory: Path, *options: str) -> Iterator[MailServer]:
             process.terminate()
 
 
-HANG_UP = b""
-THEN_HANG_UP = b"\0"
-Script = Mapping[str, bytes]
-"""Answers by verb: ``220`` is the greeting, ``.`` the end of a message, ``MAIL 2`` the second MAIL."""
-
-_POLITE = {
-    "220": b"220 mail.example",
-    "EHLO": b"250-mail.example\r\n250 8BITMIME",
-    "MAIL": b"250 ok",
-    "RCPT": b"250 ok",
-    "DATA": b"354 go on",
-    ".": b"250 taken",
-    "RSET": b"250 ok",
-    "QUIT": b"221 bye",
-}
-
-
-@dataclass
-class Scripted:
-    """A server that answers exactly what a test wants; the last script goes for all later connections."""
-
-    scripts: Sequence[Script]
-    heard: list[str] = field(default_factory=list)
-    connections: int = 0
-
-    @property
-    def messages(self) -> int:
-        return self.heard.count(".")
-
-    def run(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:  # the test is over
-                return
-            script = self.scripts[min(self.connections, len(self.scripts) - 1)]
-            self.connections += 1
-            connection.settimeout(10)  # a client that never hangs up fails its test and holds up no other
-            with connection, suppress(OSError):
-                self._talk(connection, _POLITE | dict(script))
-
-    def _talk(self, connection: socket.socket, answers: Script) -> None:
-        asked: Counter[str] = Counter()
-        with connection.makefile("rb") as lines:
-            verb = "220"
-            while True:
-                asked[verb] += 1
-                answer = answers.get(f"{verb} {asked[verb]}", answers[verb])
-                if answer == HANG_UP:
-                    return
-                connection.sendall(answer.removesuffix(THEN_HANG_UP) + b"\r\n")
-                if verb == "QUIT" or answer.endswith(THEN_HANG_UP):
-                    return
-                if verb == "DATA" and answer.startswith(b"354"):
-                    while (line := lines.readline()) not in (b".\r\n", b""):
-                        pass
-                    verb = "."
-                elif line := lines.readline():
-                    verb = line.split()[0].decode().upper()
-                if not line:
-                    return
-                self.heard.append(verb)
-
-
 @contextmanager
 def scripted(*scripts: Script) -> Iterator[tuple[OneByOne, Scripted]]:
     """A transport to a server that follows these scripts, one per connection."""
-    server = Scripted(scripts or ({},))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=[listener])
-        thread.start()
-        transport = open_transport(f"smtp://127.0.0.1:{listener.getsockname()[1]}", Path())
+    with serving(*scripts) as server:
+        transport = open_transport(f"smtp://127.0.0.1:{server.port}", Path())
         try:
             yield transport, server
         finally:
             transport.close()
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
 
 
 # -- what holds for all ----------------------------------------------------------------------------
