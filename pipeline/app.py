@@ -37,6 +37,7 @@ from pipeline.steps.explain import Explainer
 from pipeline.steps.letters import Stationery
 from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
+from pipeline.steps.providers import ProviderDesk
 from pipeline.steps.publish import Imprint, Publisher
 from pipeline.steps.retheme import Rethemer
 from pipeline.steps.tick import Ticker
@@ -274,6 +275,9 @@ class App:
 
     def desk(self) -> Desk:
         return Desk(self.store.read, self.store.write, self.clock)
+
+    def providers(self) -> ProviderDesk:
+        return ProviderDesk(self.store.read, self.store.write, self.clock)
 
     def live(self) -> LiveDirectory:
         return LiveDirectory(self.public)

@@ -13,11 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from feeds.source import SourceError
 from pipeline.cli.articles import articles
+from pipeline.cli.audit import audit
 from pipeline.cli.collect import collect
 from pipeline.cli.console import Failure
 from pipeline.cli.db import db
 from pipeline.cli.demo import demo
 from pipeline.cli.digest import digest
+from pipeline.cli.domains import domains
 from pipeline.cli.explain import explain
 from pipeline.cli.feeds import feeds
 from pipeline.cli.init import init
@@ -114,6 +116,8 @@ for _command in (
     subscribers,
     digest,
     explain,
+    domains,
+    audit,
     run,
     web,
     db,

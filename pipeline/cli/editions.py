@@ -135,6 +135,51 @@ def approve(app: App, edition: EditionName, who: str) -> None:
 @click.argument("edition", type=_Edition())
 @as_option
 @with_app
+def hold(app: App, edition: EditionName, who: str) -> None:
+    """Let an edition of which nothing was sent wait for approval."""
+    app.desk().hold(edition)
+    app.audit(who, "digest hold", str(edition))
+    say(f"{edition} waits; 'kennisportal digest approve {edition}' lets it go out.")
+
+
+@click.command()
+@click.argument("edition", type=_Edition())
+@json_option
+@with_app
+def report(app: App, edition: EditionName, as_json: bool) -> None:
+    """How an edition went: by provider, and what servers said to mails that they did not take."""
+    outturn = app.desk().outturn(edition)
+    if as_json:
+        refusals = [
+            {"state": state, "reply": reply, "deliveries": number}
+            for state, reply, number in outturn.refusals
+        ]
+        say_json(
+            status_document(outturn.account)
+            | {
+                "first_accepted": outturn.first,
+                "last_accepted": outturn.last,
+                "domains": outturn.domains,
+                "refusals": refusals,
+            }
+        )
+        return
+    say(f"{edition}: {outturn.account.state}, {numbers(outturn.account.deliveries)}")
+    zone = app.settings.site.zone
+    if outturn.first and outturn.last:
+        say(
+            f"  taken from {outturn.first.astimezone(zone):%Y-%m-%d %H:%M:%S} "
+            f"to {outturn.last.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        )
+    table(("domain", "deliveries"), [(name, numbers(counts)) for name, counts in outturn.domains.items()])
+    if outturn.refusals:
+        table(("number", "state", "reply"), [(n, state, reply) for state, reply, n in outturn.refusals])
+
+
+@click.command()
+@click.argument("edition", type=_Edition())
+@as_option
+@with_app
 def pause(app: App, edition: EditionName, who: str) -> None:
     """Stop sending an edition, for now."""
     app.desk().pause(edition)

@@ -27,6 +27,7 @@ def status(app: App, as_json: bool) -> None:
     ]
     sick = {name: memory.error for name, (_, memory) in memories.items() if memory.error}
     late = app.publisher().late()
+    closed = app.providers().closed()
     if as_json:
         say_json(
             {
@@ -34,6 +35,10 @@ def status(app: App, as_json: bool) -> None:
                 "sources": {"due": due, "sick": sick},
                 "feeds": {"late": late},
                 "subscribers": readers,
+                "domains": [
+                    {"domain": one.domain, "paused": one.paused, "until": one.hold_until, "why": one.reason}
+                    for one in closed
+                ],
                 "editions": [{"edition": name, "deliveries": counts} for name, counts in editions],
             }
         )
@@ -45,6 +50,9 @@ def status(app: App, as_json: bool) -> None:
         say(f"  sick: {error}")
     say(f"Feeds to build: {', '.join(late) or 'none'}.")
     say(f"Subscribers: {numbers(readers)}.")
+    for one in closed:
+        why = f"paused: {one.reason}" if one.paused else f"held back: {one.last_reply}"
+        say(f"Mail to {one.domain} is {why}.")
     for name, counts in editions:
         say(f"Edition {name} is open: {numbers(counts)}.")
     if not editions:

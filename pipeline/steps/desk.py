@@ -1,10 +1,14 @@
 """The editions' desk: where an edition stands, and what an administrator decides about it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.ports import Clock, DeskWork, Start
 from subscribers.delivery import DeliveryState
 from subscribers.edition import CLOSED, Edition, EditionName, EditionState, balanced
+
+_REFUSALS = 20
+"""How many different refusals are told."""
 
 
 class DeskError(Exception):
@@ -34,6 +38,20 @@ class Account:
         return balanced(self.candidates, self.nothing_due, self.deliveries)
 
 
+@dataclass(frozen=True, slots=True)
+class Outturn:
+    """How an edition went: per domain and state, the commonest refusals, and when mails were taken.
+
+    A refusal is (state, reply without what differs from reader to reader, how often).
+    """
+
+    account: Account
+    domains: dict[str, dict[str, int]]
+    refusals: list[tuple[str, str, int]]
+    first: datetime | None
+    last: datetime | None
+
+
 class Desk:
     """Decides about editions; every method raises DeskError for a name that is none's."""
 
@@ -51,6 +69,18 @@ class Desk:
         """The last editions, the newest first."""
         with self._read() as work:
             return [_account(work, edition) for edition in work.editions.recent(limit)]
+
+    def outturn(self, name: EditionName) -> Outturn:
+        """How an edition went so far."""
+        with self._read() as work:
+            edition = _edition(work, name)
+            deliveries = work.deliveries
+            return Outturn(
+                _account(work, edition),
+                deliveries.by_domain(edition.id),
+                deliveries.replies(edition.id, _REFUSALS),
+                *deliveries.span(edition.id),
+            )
 
     def ready(self, name: EditionName) -> Edition:
         """An edition that may be sent; DeskError with the way out for one that may not."""
@@ -70,6 +100,10 @@ class Desk:
     def approve(self, name: EditionName) -> None:
         """Let an edition that awaits approval go out."""
         self._move(name, (EditionState.AWAITING_APPROVAL,), EditionState.PLANNED)
+
+    def hold(self, name: EditionName) -> None:
+        """Let an edition of which nothing was sent wait for approval, as if that were its rule."""
+        self._move(name, (EditionState.PLANNED,), EditionState.AWAITING_APPROVAL)
 
     def pause(self, name: EditionName) -> None:
         """Stop sending, for now."""

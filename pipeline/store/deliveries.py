@@ -98,6 +98,40 @@ class Deliveries:
         )
         return dict(rows.all())
 
+    def by_domain(self, edition: int) -> dict[str, dict[str, int]]:
+        """How many deliveries of an edition are in which state, by the domain of their readers."""
+        rows = self._session.exec(
+            select(DeliveryRow.domain, DeliveryRow.state, func.count())
+            .where(DeliveryRow.edition_id == edition)
+            .group_by(DeliveryRow.domain, DeliveryRow.state)
+            .order_by(func.count().desc(), DeliveryRow.domain)
+        )
+        counts: dict[str, dict[str, int]] = {}
+        for domain, state, number in rows:
+            counts.setdefault(domain, {})[str(state)] = number
+        return counts
+
+    def replies(self, edition: int, limit: int) -> list[tuple[str, str, int]]:
+        """What servers said to mails that they did not take: state, reply, how often; the commonest first."""
+        refused = (DeliveryState.REJECTED, DeliveryState.DEFERRED, DeliveryState.UNCERTAIN)
+        rows = self._session.exec(
+            select(DeliveryRow.state, DeliveryRow.reply, func.count())
+            .where(DeliveryRow.edition_id == edition, col(DeliveryRow.state).in_(refused))
+            .group_by(DeliveryRow.state, DeliveryRow.reply)
+            .order_by(func.count().desc(), DeliveryRow.reply)
+            .limit(limit)
+        )
+        return [(str(state), reply, number) for state, reply, number in rows]
+
+    def span(self, edition: int) -> tuple[datetime | None, datetime | None]:
+        """When the first and the last mail of an edition were accepted."""
+        row = self._session.exec(
+            select(func.min(DeliveryRow.changed_at), func.max(DeliveryRow.changed_at)).where(
+                DeliveryRow.edition_id == edition, DeliveryRow.state == DeliveryState.ACCEPTED
+            )
+        ).one()
+        return row[0], row[1]
+
     def open(self, edition: int) -> int:
         """How many deliveries of an edition are not settled yet."""
         query = select(func.count()).where(

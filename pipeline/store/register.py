@@ -1,5 +1,6 @@
 """The small things: ticks of schedules, facts about the installation, and the audit log."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -41,3 +42,7 @@ class Register:
     def audit(self, at: datetime, who: str, action: str, what: str) -> None:
         """Write down who did what."""
         self._session.add(AuditRow(at=at, who=who, action=action, what=what))
+
+    def audited(self, limit: int) -> Sequence[AuditRow]:
+        """The last entries of the audit log, the latest first."""
+        return self._session.exec(select(AuditRow).order_by(col(AuditRow.id).desc()).limit(limit)).all()

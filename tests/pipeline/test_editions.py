@@ -4,17 +4,16 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from mailer import Mailer
 from sqlmodel import select
 
 from pipeline import jobs
 from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.store.tables import DeliveryRow
-from pipeline.transports.immediate import Immediate
 from subscribers.delivery import (
     Accepted,
     Deferred,
     Outcome,
-    Parcel,
     Rejected,
     TransportUnavailable,
     Uncertain,
@@ -24,23 +23,6 @@ from subscribers.edition import EditionName
 from subscribers.frequency import Frequency
 from subscribers.roster import read_rows
 from subscribers.subscriber import State
-
-
-class Mailer(Immediate):
-    """A transport that answers as a test wants, and remembers who got what."""
-
-    def __init__(self, answer=lambda recipient: Accepted()) -> None:
-        self.answer = answer
-        self.sent: list[str] = []
-
-    def send(self, parcel: Parcel) -> Outcome:
-        outcome = self.answer(parcel.recipient)
-        if isinstance(outcome, Accepted):
-            self.sent.append(parcel.recipient)
-        return outcome
-
-    def close(self) -> None:
-        pass
 
 
 def collect(portal, *titles: str) -> None:

@@ -1,0 +1,417 @@
+"""Sending in earnest: pace, providers that ask for patience, edits and stops in the middle, two senders."""
+
+import json
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from email import message_from_bytes, policy
+
+import pytest
+from mailer import Mailer
+from scripted import PIPELINING, serving
+from sqlmodel import select
+
+from pipeline import jobs
+from pipeline.steps.deliver import SMTPUTF8_FACT, DeliverReport
+from pipeline.store.tables import DeliveryRow
+from subscribers.delivery import Accepted, Deferred, Outcome, Rejected, Unsupported
+from subscribers.edition import EditionName
+from subscribers.provider import FIRST_HOLD, REFUSALS
+from subscribers.roster import read_rows
+from subscribers.token import BOUNCE, UNSUBSCRIBE
+
+
+def collect(portal, *titles: str) -> None:
+    for title in titles:
+        portal.write(title.replace(" ", "-"), title, "Tekst.")
+    with portal.open() as app:
+        app.collector().collect(app.settings.source, force=True)
+
+
+def sign_up(portal, *emails: str, theme: str = "cloud") -> None:
+    document = "\n".join(["email,frequency,interests", *(f"{email},weekly,{theme}" for email in emails)])
+    with portal.open() as app:
+        assert app.enroller().take(read_rows(document.encode()), "op papier").refused == []
+
+
+def plan(portal) -> EditionName:
+    return EditionName.parse(json.loads(portal.run("digest", "plan", "weekly", "--json").stdout)["edition"])
+
+
+def send(portal, name: EditionName, mailer: Mailer, **options: object) -> DeliverReport:
+    with portal.open() as app:
+        app.transport = lambda connections: mailer
+        return jobs.send(app, app.desk().ready(name), **options)
+
+
+def planned(portal, *emails: str) -> EditionName:
+    collect(portal, "De cloud")
+    sign_up(portal, *emails)
+    return plan(portal)
+
+
+def configure(portal, more: str) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace("[mail]\n", f"[mail]\n{more}\n"))
+
+
+def deliveries(portal) -> dict[str, DeliveryRow]:
+    with portal.open() as app, app.store.read() as work:
+        rows = work.session.exec(select(DeliveryRow)).all()
+        return {work.subscribers.by_id(row.subscriber_id).subscriber.email: row for row in rows}
+
+
+def states(portal) -> dict[str, str]:
+    return {email: str(row.state) for email, row in deliveries(portal).items()}
+
+
+def balanced(portal, name: EditionName) -> bool:
+    with portal.open() as app:
+        return app.desk().account(name).balanced
+
+
+def many(number: int, domain: str = "a.example") -> list[str]:
+    return [f"r{one:03}@{domain}" for one in range(number)]
+
+
+# -- providers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reply", ["421 4.3.2 later", "450 4.7.1 too fast"])
+def test_a_provider_that_asks_for_patience_is_held_back_and_no_other(portal, reply: str) -> None:
+    name = planned(portal, *many(60, "traag.example"), *many(5, "vlot.example"))
+    mailer = Mailer(lambda to: Deferred(reply) if to.endswith("traag.example") else Accepted())
+    report = send(portal, name, mailer)
+    assert report.settled["accepted"] == 5
+    assert report.settled["deferred"] < 60, "the rest of them is not even tried"
+    (held,) = json.loads(portal.run("domains", "list", "--closed", "--json").stdout)
+    assert (held["domain"], held["paused"], held["last_reply"]) == ("traag.example", False, reply)
+    assert "traag.example is held back" in portal.run("status").stdout
+    kind = Mailer()
+    assert send(portal, name, kind).settled == {}
+    portal.wait(seconds=FIRST_HOLD.total_seconds() + 1)
+    assert send(portal, name, kind).settled["accepted"] == 60 - report.settled["deferred"]
+    portal.wait(hours=1)
+    send(portal, name, kind)
+    assert Counter(kind.sent) == Counter(many(60, "traag.example"))
+    assert json.loads(portal.run("domains", "list", "--closed", "--json").stdout) == []
+
+
+def test_a_mailbox_that_is_full_holds_back_nobody_else(portal) -> None:
+    name = planned(portal, *many(40))
+    mailer = Mailer(lambda to: Deferred("452 4.2.2 full") if to < "r003" else Accepted())
+    assert send(portal, name, mailer).settled == {"deferred": 3, "accepted": 37}
+
+
+def test_a_run_of_policy_rejections_pauses_that_provider_and_tells_the_administrator(portal) -> None:
+    name = planned(portal, *many(80, "streng.example"), *many(3, "vlot.example"))
+    refused = "550 5.7.1 blocked, see https://streng.example/why"
+    mailer = Mailer(lambda to: Rejected(refused) if to.endswith("streng.example") else Accepted())
+    report = send(portal, name, mailer)
+    assert "streng.example" in report.paused
+    assert refused in report.paused["streng.example"]
+    assert report.settled["accepted"] == 3
+    rejected = [row for row in deliveries(portal).values() if row.state == "rejected"]
+    assert REFUSALS <= len(rejected) < 80
+    assert {row.reason for row in rejected} == {"policy"}
+    assert f"streng.example is paused: {REFUSALS}" in portal.run("status").stdout.replace("Mail to ", "")
+    shown = portal.run("domains", "show", "streng.example").stdout
+    assert refused in shown
+    assert "domains resume streng.example" in shown
+    portal.wait(days=1)
+    assert send(portal, name, Mailer()).settled == {}, "paused until somebody has looked"
+    assert portal.run("domains", "resume", "streng.example", "--as", "beheer").exit_code == 0
+    assert send(portal, name, Mailer()).settled == {"accepted": 80 - len(rejected)}
+    assert balanced(portal, name)
+    log = json.loads(portal.run("audit", "--json").stdout)
+    assert ("beheer", "domains resume", "streng.example") in [
+        (one["who"], one["action"], one["what"]) for one in log
+    ]
+
+
+def test_unknown_readers_are_no_reason_to_pause_a_provider(portal) -> None:
+    name = planned(portal, *many(40))
+    report = send(portal, name, Mailer(lambda _: Rejected("550 5.1.1 nobody")))
+    assert report.paused == {}
+    assert report.settled == {"rejected": 40}
+    assert {row.reason for row in deliveries(portal).values()} == {"rejected"}
+
+
+def test_a_domain_that_an_administrator_pauses_gets_nothing_while_others_do(portal) -> None:
+    name = planned(portal, "a@stil.example", "b@vlot.example")
+    assert portal.run("domains", "pause", "STIL.example", "--reason", "ze bellen terug").exit_code == 0
+    assert send(portal, name, Mailer()).settled == {"accepted": 1}
+    assert states(portal) == {"a@stil.example": "planned", "b@vlot.example": "accepted"}
+
+
+def test_no_more_than_so_many_go_to_one_provider_at_once(portal) -> None:
+    configure(portal, "domain_connections = 2")
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[mail.domain]]\nname = "een.example"\nconnections = 1\n')
+    name = planned(portal, *many(20, "een.example"), *many(20, "twee.example"), *many(20, "drie.example"))
+    mailer = _Crowd()
+    assert send(portal, name, mailer).settled == {"accepted": 60}
+    assert mailer.most["een.example"] == 1
+    assert mailer.most["twee.example"] == mailer.most["drie.example"] == 2
+
+
+class _Crowd:
+    """Takes as many at once as it can get, and remembers how many went to one domain at a time."""
+
+    smtputf8 = True
+
+    def __init__(self) -> None:
+        self.most: Counter[str] = Counter()
+
+    def pump(self, take, waiting, wait):
+        parcels = []
+        while (parcel := take()) is not None:
+            parcels.append(parcel)
+        for domain, number in Counter(parcel.recipient.partition("@")[2] for parcel in parcels).items():
+            self.most[domain] = max(self.most[domain], number)
+        return [(parcel, Accepted()) for parcel in parcels]
+
+    def abort(self):
+        return []
+
+    def close(self) -> None: ...
+
+
+# -- pace ------------------------------------------------------------------------------------------
+
+
+def test_no_more_leave_than_the_pace_allows_whoever_sends(portal) -> None:
+    configure(portal, "rate = 5")
+    name = planned(portal, *many(40))
+    moments: list[float] = []
+
+    class Clocked(Mailer):
+        def send(self, parcel):
+            moments.append(time.monotonic())
+            return super().send(parcel)
+
+    portal.go_live()
+    with portal.open() as app:
+        app.transport = lambda connections: Clocked()
+        edition = app.desk().ready(name)
+        until = time.monotonic() + 3
+        senders = [
+            threading.Thread(
+                target=jobs.send, args=[app, edition], kwargs={"stopping": lambda: time.monotonic() > until}
+            )
+            for _ in range(2)
+        ]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
+    seconds = moments[-1] - moments[0]
+    assert 5 < len(moments) <= 5 + 5 * (seconds + 1)
+
+
+def test_a_provider_s_own_pace_slows_that_provider_alone(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[mail.domain]]\nname = "traag.example"\nrate = 2\n')
+    name = planned(portal, *many(30, "traag.example"), *many(30, "vlot.example"))
+    portal.go_live()
+    began = time.monotonic()
+    mailer = Mailer()
+    send(portal, name, mailer, stopping=lambda: time.monotonic() > began + 2)
+    went = Counter(to.partition("@")[2] for to in mailer.sent)
+    assert went["vlot.example"] == 30
+    assert 2 <= went["traag.example"] <= 8
+
+
+# -- what can't be delivered -----------------------------------------------------------------------
+
+
+def test_an_address_beyond_ascii_is_skipped_where_no_server_takes_it_and_waits_for_one_that_does(
+    portal,
+) -> None:
+    name = planned(portal, "josé@a.example", "jan@a.example")
+    mailer = Mailer(lambda to: Accepted() if to.isascii() else Unsupported("no SMTPUTF8 here"))
+    mailer.smtputf8 = False
+    assert send(portal, name, mailer).settled == {"skipped": 1, "accepted": 1}
+    row = deliveries(portal)["josé@a.example"]
+    assert (str(row.state), row.reason, row.reply) == ("skipped", "smtputf8", "no SMTPUTF8 here")
+    with portal.open() as app, app.store.read() as work:
+        assert work.register.fact(SMTPUTF8_FACT) == "no"
+        assert work.subscribers.by_email("josé@a.example").subscriber.cursor == 0
+        assert app.desk().account(name).skipped == {"smtputf8": 1}
+    assert balanced(portal, name)
+
+
+def test_what_is_deferred_for_too_long_is_given_up_with_the_last_reply(portal) -> None:
+    name = planned(portal, "a@a.example")
+    mailer = Mailer(lambda _: Deferred("451 4.2.0 later"))
+    waits = []
+    while states(portal)["a@a.example"] in ("planned", "deferred"):
+        send(portal, name, mailer)
+        row = deliveries(portal)["a@a.example"]
+        if row.retry_at is not None:
+            waits.append(row.retry_at - portal.now)
+            portal.now = row.retry_at
+    assert waits == sorted(waits)
+    assert waits[0] == timedelta(minutes=5)
+    assert sum(waits, timedelta()) <= timedelta(hours=24)
+    assert (row.reason, row.reply) == ("expired", "451 4.2.0 later")
+
+
+def test_a_clock_that_jumps_ahead_and_back_strands_nobody(portal) -> None:
+    name = planned(portal, "a@a.example", "b@b.example")
+    right = portal.now
+    portal.wait(days=400)
+    send(portal, name, Mailer(lambda _: Deferred("450 4.7.1 later")))
+    portal.now = right
+    mailer = Mailer()
+    assert send(portal, name, mailer).settled == {"accepted": 2}
+    assert balanced(portal, name)
+
+
+# -- in the middle ---------------------------------------------------------------------------------
+
+
+def test_an_article_withdrawn_in_the_middle_is_in_no_mail_after_that(portal) -> None:
+    collect(portal, "De cloud", "De wolk in de cloud")
+    sign_up(portal, *many(50))
+    name = plan(portal)
+
+    def answer(to: str) -> Outcome:
+        if to == "r010@a.example":
+            portal.remove("De-cloud")
+            with portal.open() as app:
+                app.collector().collect(app.settings.source, force=True)
+        return Accepted()
+
+    mailer = Mailer(answer)
+    assert send(portal, name, mailer).settled == {"accepted": 50}
+    holds = [b"De-cloud" in parcel.message for parcel in mailer.parcels]
+    assert holds == [True] * 11 + [False] * 39
+
+
+def test_what_has_nothing_left_is_cancelled(portal) -> None:
+    name = planned(portal, *many(3))
+    portal.remove("De-cloud")
+    collect(portal, "Iets anders")
+    report = send(portal, name, Mailer())
+    assert (report.settled, report.cancelled) == ({}, 3)
+    assert {row.reason for row in deliveries(portal).values()} == {"withdrawn"}
+    assert balanced(portal, name)
+
+
+def test_who_leaves_in_the_middle_gets_nothing_though_their_mail_is_in_hand(portal) -> None:
+    name = planned(portal, *many(40))
+
+    def answer(to: str) -> Outcome:
+        if to == "r004@a.example":
+            with portal.open() as app, app.store.read() as work:
+                leaving = [work.subscribers.by_email(f"r{one:03}@a.example").id for one in (5, 6, 30)]
+            with portal.open() as app:
+                app.enroller().unsubscribe(leaving[0], "link")
+                app.enroller().suppress("r006@a.example", "klacht")
+                app.enroller().unsubscribe(leaving[2], "link")
+        return Accepted()
+
+    mailer = Mailer(answer)
+    send(portal, name, mailer)
+    assert sorted(mailer.sent) == [to for to in many(40) if to[:4] not in ("r005", "r006", "r030")]
+    assert balanced(portal, name)
+
+
+@pytest.mark.parametrize("command, left", [("pause", "planned"), ("cancel", "cancelled")])
+def test_an_edition_is_stopped_in_the_middle_and_what_was_sent_stays_sent(
+    portal, command: str, left: str
+) -> None:
+    name = planned(portal, *many(60))
+
+    def answer(to: str) -> Outcome:
+        if to == "r020@a.example":
+            with portal.open() as app:
+                getattr(app.desk(), command)(name)
+        return Accepted()
+
+    mailer = Mailer(answer)
+    assert send(portal, name, mailer).settled == {"accepted": 21}
+    assert Counter(states(portal).values()) == {"accepted": 21, left: 39}
+    assert balanced(portal, name)
+    if command == "pause":
+        with portal.open() as app:
+            app.desk().resume(name)
+        assert send(portal, name, mailer).settled == {"accepted": 39}
+        assert Counter(mailer.sent) == Counter(many(60))
+
+
+def test_two_senders_share_an_edition_and_never_overlap(portal) -> None:
+    name = planned(portal, *many(300))
+    portal.go_live()
+    mailers = [Mailer(), Mailer()]
+    with portal.open() as one, portal.open() as two:
+        threads = []
+        for app, mailer in zip((one, two), mailers, strict=True):
+            app.transport = lambda connections, mailer=mailer: mailer
+            threads.append(threading.Thread(target=jobs.send, args=[app, app.desk().ready(name)]))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert Counter(mailers[0].sent + mailers[1].sent) == Counter(many(300))
+    assert all(mailer.sent for mailer in mailers)
+    assert states(portal) == dict.fromkeys(many(300), "accepted")
+
+
+def test_a_letter_that_can_t_be_made_keeps_only_its_own_readers_waiting(portal) -> None:
+    collect(portal, "De cloud", "De gemeente")
+    sign_up(portal, *many(3))
+    sign_up(portal, *many(3, "g.example"), theme="gemeenten")
+    name = plan(portal)
+    own = portal.root / "templates" / "email" / "digest"
+    own.mkdir(parents=True)
+    broken = "{% if 'gemeente' in title %}{{ 1 / 0 }}{% endif %}{{ title }}"
+    (own / "item.html.j2").write_text(broken)
+    result = portal.run("digest", "send", str(name), "--yes")
+    assert result.exit_code == 1
+    assert "1 letters" in result.stderr
+    assert "division by zero" in result.stderr
+    assert Counter(states(portal).values()) == {"accepted": 3, "planned": 3}
+    (own / "item.html.j2").unlink()
+    assert portal.run("digest", "send", str(name), "--yes").exit_code == 0
+    assert Counter(states(portal).values()) == {"accepted": 6}
+    assert len(portal.mails()) == 6
+
+
+def test_a_limit_is_kept_and_the_rest_goes_another_time(portal) -> None:
+    name = planned(portal, *many(100))
+    mailer = Mailer()
+    assert send(portal, name, mailer, limit=45).settled == {"accepted": 45}
+    assert send(portal, name, mailer).settled == {"accepted": 55}
+    assert Counter(mailer.sent) == Counter(many(100))
+
+
+# -- the message on the wire -----------------------------------------------------------------------
+
+
+def test_a_bounce_can_be_traced_to_its_delivery_and_leaving_by_mail_is_offered(portal) -> None:
+    configure(portal, 'bounce_domain = "terug.portaal.example"')
+    name = planned(portal, "a@a.example")
+    with serving({"EHLO": PIPELINING}) as server:
+        text = portal.config.read_text()
+        portal.config.write_text(text.replace("maildir://mail", f"smtp://127.0.0.1:{server.port}"))
+        assert portal.run("digest", "send", str(name), "--yes").exit_code == 0
+    (mail,) = [line for line in server.lines if line.startswith("MAIL FROM:")]
+    sender = mail.partition("<")[2].partition(">")[0]
+    local, _, domain = sender.partition("@")
+    assert (domain, sender, len(local) <= 64) == ("terug.portaal.example", sender.lower(), True)
+    message = message_from_bytes(server.contents[0], policy=policy.default)
+    https, _, mailto = str(message["List-Unsubscribe"]).partition(", ")
+    assert https.startswith("<https://portaal.example/unsubscribe/")
+    leave = mailto.removeprefix("<mailto:").removesuffix(">")
+    with portal.open() as app, app.store.read() as work:
+        reader = work.subscribers.by_email("a@a.example").id
+        delivery = work.session.exec(select(DeliveryRow.id)).one()
+        assert app.tokens.read_address(BOUNCE, sender) == delivery
+        assert app.tokens.read_address(UNSUBSCRIBE, leave) == reader
+        assert app.tokens.read_address(UNSUBSCRIBE, leave.upper()) == reader
+        assert app.tokens.read_address(BOUNCE, leave) is None
+        changed = sender.replace(f"+{delivery}-", f"+{delivery + 1}-")
+        assert app.tokens.read_address(BOUNCE, changed) is None
