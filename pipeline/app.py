@@ -34,6 +34,7 @@ from pipeline.steps.deliver import Deliverer, MailRules
 from pipeline.steps.desk import Desk
 from pipeline.steps.enrol import Enroller
 from pipeline.steps.explain import Explainer
+from pipeline.steps.feedback import Ingester
 from pipeline.steps.letters import Stationery
 from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
@@ -47,6 +48,7 @@ from pipeline.store.subscribers import Subscribers
 from pipeline.store.work import Store
 from pipeline.transports import open_transport
 from subscribers.dkim import DkimKeyError, Signer
+from subscribers.feedback import read_feedback
 from subscribers.message import Newsletter
 from subscribers.pace import Limit, Limits
 from subscribers.render import Renderer, Sender
@@ -275,6 +277,14 @@ class App:
 
     def desk(self) -> Desk:
         return Desk(self.store.read, self.store.write, self.clock)
+
+    def ingester(self) -> Ingester:
+        return Ingester(
+            self.store.write,
+            lambda raw: read_feedback(raw, self.tokens),
+            self.enroller().unsubscribe,
+            self.clock,
+        )
 
     def providers(self) -> ProviderDesk:
         return ProviderDesk(self.store.read, self.store.write, self.clock)

@@ -15,6 +15,7 @@ from feeds.source import Memory, Validators
 from subscribers.delivery import Claim, DeliveryState, Outcome, Parcel, Past, Settlement, Wanted
 from subscribers.digest import Digest, Facts
 from subscribers.edition import Edition, EditionName, EditionState, Group, Situation, Verdict
+from subscribers.feedback import Feedback
 from subscribers.frequency import Frequency
 from subscribers.pace import Bucket
 from subscribers.provider import Provider
@@ -230,6 +231,20 @@ class DeskWork(Protocol):
     def editions(self) -> DeskEditions: ...
     @property
     def deliveries(self) -> DeskDeliveries: ...
+
+
+class FeedbackStore(Protocol):
+    def add(self, key: str, feedback: Feedback, original: bytes, at: datetime) -> bool: ...
+    def domain_of(self, delivery: int) -> str: ...
+
+
+class FeedbackWork(Protocol):
+    """What taking in feedback needs of a transaction."""
+
+    @property
+    def feedback(self) -> FeedbackStore: ...
+    @property
+    def providers(self) -> ProviderStore: ...
 
 
 class ProviderWork(Protocol):

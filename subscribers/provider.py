@@ -16,13 +16,17 @@ LONGEST_HOLD = timedelta(minutes=30)
 REFUSALS = 5
 """Rejections for policy in a row at which a provider is paused."""
 
+_FORGOTTEN = timedelta(days=1)
+"""After so long without a report, counting begins anew. What the relay takes meanwhile says nothing of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:
     """Where we stand with a provider.
 
     ``strikes`` counts the deferrals, and ``refusals`` the rejections for policy, since it last took a
-    mail. ``reason`` is why it is paused; ``last_reply`` what it last answered that was no acceptance.
+    mail; ``reports`` the rejections for policy that came back by mail from a relay which had taken it.
+    ``reason`` is why it is paused; ``last_reply`` what it last answered that was no acceptance.
     """
 
     domain: str
@@ -31,6 +35,7 @@ class Provider:
     hold_until: datetime | None = None
     strikes: int = 0
     refusals: int = 0
+    reports: int = 0
     last_accepted: datetime | None = None
     last_reply: str = ""
     last_reply_at: datetime | None = None
@@ -60,7 +65,17 @@ class Provider:
 
     def resume(self) -> "Provider":
         """Begin again with a clean slate."""
-        return replace(self, paused=False, reason="", hold_until=None, strikes=0, refusals=0)
+        return replace(self, paused=False, reason="", hold_until=None, strikes=0, refusals=0, reports=0)
+
+    def reported(self, reply: str, now: datetime) -> "Provider":
+        """Where we stand once a relay, which had taken a mail, reports that the provider refused it."""
+        if not Reply.read(reply).is_policy:
+            return self
+        fresh = self.last_reply_at is not None and now - self.last_reply_at < _FORGOTTEN
+        told = replace(self, last_reply=reply, last_reply_at=now, reports=self.reports + 1 if fresh else 1)
+        if told.reports >= REFUSALS and not self.paused:
+            return told.pause(f"{told.reports} mails were sent back for policy: {reply}")
+        return told
 
     def _deferred(self, reply: str, now: datetime) -> "Provider":
         said = replace(self, last_reply=reply, last_reply_at=now)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_SHAPE = re.compile(r"(?P<code>[2-5]\d\d)\b[ -]?(?P<status>[245]\.\d{1,3}\.\d{1,3})?")
+_SHAPE = re.compile(r"(?:(?P<code>[2-5]\d\d)\b[ -]?)?(?P<status>[245]\.\d{1,3}\.\d{1,3}\b)?")
 _GOING_AWAY = 421
 
 
@@ -16,9 +16,12 @@ class Reply:
 
     @classmethod
     def read(cls, text: str) -> "Reply":
-        """The reply at the beginning of a line like ``550 5.1.1 no such user``."""
+        """The reply at the beginning of a line like ``550 5.1.1 no such user``.
+
+        What is not told is 0 and empty: a report may have a status alone.
+        """
         found = _SHAPE.match(text)
-        return cls(int(found["code"]), found["status"] or "") if found else cls(0, "")
+        return cls(int(found["code"] or 0), found["status"] or "") if found else cls(0, "")
 
     @property
     def is_policy(self) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from feeds.source import SourceError
 from pipeline.cli.articles import articles
 from pipeline.cli.audit import audit
+from pipeline.cli.bounces import bounces
 from pipeline.cli.collect import collect
 from pipeline.cli.console import Failure
 from pipeline.cli.db import db
@@ -29,6 +30,7 @@ from pipeline.cli.status import status
 from pipeline.cli.subscribers import subscribers
 from pipeline.cli.themes import themes
 from pipeline.demo import DemoError
+from pipeline.edges.mailbox import MailboxError
 from pipeline.edges.secrets import SecretError
 from pipeline.ports import PublishError
 from pipeline.settings import ConfigError
@@ -50,6 +52,7 @@ _EXPECTED = (
     DeskError,
     EnrolError,
     ExplainError,
+    MailboxError,
     PreviewError,
     PublishError,
     RosterError,
@@ -117,6 +120,7 @@ for _command in (
     digest,
     explain,
     domains,
+    bounces,
     audit,
     run,
     web,

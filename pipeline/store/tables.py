@@ -250,7 +250,8 @@ class DomainRow(SQLModel, table=True):
     """What is known of a mail provider, by the domain of its addresses.
 
     ``hold_until`` is set by us while a provider defers; ``paused`` lasts until an administrator ends it.
-    ``strikes`` counts deferrals since the last acceptance, ``refusals`` rejections for policy.
+    ``strikes`` counts deferrals since the last acceptance, ``refusals`` rejections for policy, and
+    ``reports`` those that came back by mail.
     """
 
     __tablename__ = "mail_domain"
@@ -261,6 +262,7 @@ class DomainRow(SQLModel, table=True):
     hold_until: datetime | None = Field(default=None, sa_type=Moment)
     strikes: int = 0
     refusals: int = 0
+    reports: int = 0
     last_accepted: datetime | None = Field(default=None, sa_type=Moment)
     last_reply: str = Field(default="", sa_type=Text)
     last_reply_at: datetime | None = Field(default=None, sa_type=Moment)

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from pipeline.store.articles import Articles
 from pipeline.store.deliveries import Deliveries
 from pipeline.store.editions import Editions
+from pipeline.store.feedback import FeedbackLog
 from pipeline.store.log import Log
 from pipeline.store.outbox import Outbox
 from pipeline.store.planning import WavePlan
@@ -63,6 +64,10 @@ class Work:
     @cached_property
     def providers(self) -> Providers:
         return Providers(self.session)
+
+    @cached_property
+    def feedback(self) -> FeedbackLog:
+        return FeedbackLog(self.session)
 
     @cached_property
     def register(self) -> Register:

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("hold_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("strikes", sa.Integer(), nullable=False),
         sa.Column("refusals", sa.Integer(), nullable=False),
+        sa.Column("reports", sa.Integer(), nullable=False),
         sa.Column("last_accepted", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_reply", sa.Text(), nullable=False),
         sa.Column("last_reply_at", sa.DateTime(timezone=True), nullable=True),
