@@ -205,6 +205,7 @@ class Renderer:
             published=article.published,
             tag=article.language,
             updated=item.kind is Kind.UPDATED,
+            featured=article.pinned,
             also=[self._name(slug) for slug in item.also],
         )
 

@@ -4,7 +4,7 @@ import click
 
 from feeds.article import Article
 from pipeline.app import App
-from pipeline.cli.console import Failure, json_option, say, say_json, table, with_app
+from pipeline.cli.console import Failure, as_option, json_option, say, say_json, table, with_app
 
 
 @click.group()
@@ -30,12 +30,13 @@ def list_(app: App, theme: str | None, limit: int, as_json: bool) -> None:
         say_json([_brief(id, article) | {"themes": sorted(places[id])} for id, article in found])
         return
     table(
-        ("id", "published", "source", "title", "themes"),
+        ("id", "published", "source", "pinned", "title", "themes"),
         [
             (
                 id,
                 article.published.astimezone(app.settings.site.zone).date(),
                 article.source,
+                "pinned" if article.pinned else "",
                 article.title,
                 ", ".join(sorted(places[id], key=app.tree.place)),
             )
@@ -80,6 +81,20 @@ def show(app: App, article: str, as_json: bool) -> None:
     )
 
 
+@articles.command()
+@click.argument("article")
+@click.option("--off", is_flag=True, help="Let it take its usual place again.")
+@as_option
+@with_app
+def pin(app: App, article: str, off: bool, who: str) -> None:
+    """Put an article first in the digests planned from now on, and label it as featured."""
+    id, found = find(app, article)
+    with app.store.write() as work:
+        work.articles.pin(id, not off)
+        work.register.audit(app.clock(), who, "articles unpin" if off else "articles pin", f"article {id}")
+    say(f"{'No longer pinned' if off else 'Pinned'}: {found.title}")
+
+
 def find(app: App, named: str) -> tuple[int, Article]:
     """The article somebody means, by number, ``tag:`` id or address."""
     with app.store.read() as work:
@@ -101,4 +116,5 @@ def _brief(id: int, article: Article) -> dict[str, object]:
         "updated": article.updated,
         "revision": article.revision,
         "visibility": str(article.visibility),
+        "pinned": article.pinned,
     }

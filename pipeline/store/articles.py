@@ -103,6 +103,10 @@ class Articles:
     def show(self, id: int, visibility: Visibility) -> None:
         self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(visibility=visibility))
 
+    def pin(self, id: int, pinned: bool) -> None:
+        """Put an article first in digests from now on, or no longer."""
+        self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(pinned=pinned))
+
     def know_as(self, id: int, aliases: Iterable[str]) -> None:
         """Let an article be found under these names too; a name already taken keeps its meaning."""
         names = list(dict.fromkeys(aliases))

@@ -289,6 +289,45 @@ def test_themes_explain_shows_each_match_with_its_evidence(portal) -> None:
     assert "cloud: not in, for want of points (3 are needed)" in shown
 
 
+def test_a_pin_is_shown_written_down_and_taken_off_again(portal) -> None:
+    ready(portal)
+    address = "https://portaal.example/artikelen/a1"
+    assert portal.run("articles", "pin", address, "--as", "Redactie").stdout == "Pinned: De cloud\n"
+    shown = json.loads(portal.run("articles", "list", "--json").stdout)
+    assert {article["title"]: article["pinned"] for article in shown} == {
+        "De gemeente": False,
+        "De cloud": True,
+    }
+    assert "pinned" in portal.run("articles", "list", "--theme", "cloud").stdout.splitlines()[1].split()
+    assert "pinned: True" in portal.run("articles", "show", address).stdout.splitlines()
+    assert portal.run("articles", "pin", address, "--off", "--as", "Redactie").exit_code == 0
+    article = json.loads(portal.run("articles", "show", address, "--json").stdout)
+    assert article["pinned"] is False
+    with portal.open() as app, app.database.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT who, action, what FROM audit ORDER BY id").all()
+    said = f"article {article['id']}"
+    assert rows[-2:] == [("Redactie", "articles pin", said), ("Redactie", "articles unpin", said)]
+
+
+def test_an_update_by_the_source_keeps_the_pin(portal) -> None:
+    ready(portal)
+    address = "https://portaal.example/artikelen/a1"
+    portal.run("articles", "pin", address)
+    portal.wait(hours=1)
+    portal.write(
+        "a1", "De cloud", "De cloud is nu een heel andere wolk, met andere regels en een andere prijs."
+    )
+    assert portal.run("collect").exit_code == 0
+    article = json.loads(portal.run("articles", "show", address, "--json").stdout)
+    assert (article["revision"], article["pinned"]) == (2, True)
+
+
+def test_pinning_what_is_not_there_says_so(portal) -> None:
+    result = portal.run("articles", "pin", "999")
+    assert result.exit_code == 1
+    assert "'999' is no article we know" in one_line(result.stderr)
+
+
 def test_a_test_mail_goes_to_one_address_and_moves_nothing(portal) -> None:
     ready(portal)
     result = portal.run("digest", "test", "weekly", "--to", "redactie@portaal.example")

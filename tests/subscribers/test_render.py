@@ -157,6 +157,14 @@ def test_a_new_article_says_nothing_of_earlier_changes() -> None:
     assert "Bijgewerkt" not in Page(made.html).text
 
 
+def test_a_pinned_article_is_labelled_as_featured_and_no_other_is() -> None:
+    made = letter(THREE, ARTICLES | {2: article(2, pinned=True)})
+    above = made.html[made.html.index("Artikel 1</a>") : made.html.index("Artikel 2</a>")]
+    assert re.findall(r'<span class="label-text[^>]*>(.+?)</span>', above) == ["Uitgelicht", "Bijgewerkt"]
+    assert "\nUitgelicht: Bijgewerkt: Artikel 2\n" in made.text
+    assert Page(made.html).text.count("Uitgelicht") == made.text.count("Uitgelicht") == 1
+
+
 def test_an_item_names_the_other_themes_it_is_in() -> None:
     made = letter(THREE, ARTICLES)
     assert "Ook in: Privacy &amp; AVG, Cloud" in made.html
