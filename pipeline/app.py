@@ -188,6 +188,7 @@ class App:
             tree=self.tree,
             renderer=self.renderer,
             newsletter=self.newsletter,
+            tokens=self.tokens,
             clock=self.clock,
         )
 

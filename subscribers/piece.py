@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from css_inline import CSSInliner
 from jinja2 import Environment
+from markupsafe import escape
 
 from subscribers.slot import CLOSE, OPEN, Slot, without_slots
 
@@ -24,7 +25,7 @@ _UNFIT = re.compile(
 
 
 class Mark(StrEnum):
-    """Where the frame takes what differs from letter to letter."""
+    """Where the frame, and pieces that lead elsewhere, take what differs from letter to letter."""
 
     SUBJECT = f"{OPEN}subject{CLOSE}"
     PREHEADER = f"{OPEN}preheader{CLOSE}"
@@ -33,6 +34,7 @@ class Mark(StrEnum):
     SECTIONS = f"{OPEN}sections{CLOSE}"
     REST = f"{OPEN}rest{CLOSE}"
     THEMES = f"{OPEN}themes{CLOSE}"
+    WEB = f"{OPEN}web{CLOSE}"  # the URL of the letter on the web
 
 
 _ANY_MARK = re.compile("|".join(Mark))
@@ -100,6 +102,12 @@ class Press:
 def put(frame: str, values: Mapping[Mark, str]) -> str:
     """The frame with every mark replaced."""
     return _ANY_MARK.sub(lambda found: values[Mark(found[0])], frame)
+
+
+def lead(piece: Piece, web: str) -> Piece:
+    """A piece that links to the letter on the web, with the letter's own address put in."""
+    html = piece.html.replace(Mark.WEB, escape(web))
+    return Piece(html, piece.text.replace(Mark.WEB, web), len(html.encode()))
 
 
 def one_line(text: str) -> str:

@@ -19,7 +19,8 @@ from feeds.article import Article
 from feeds.log import Kind
 from feeds.theme import ThemeTree
 from subscribers.digest import Digest, Item
-from subscribers.piece import Mark, Piece, Press, as_subject, one_line, put
+from subscribers.piece import Mark, Piece, Press, as_subject, lead, one_line, put
+from subscribers.webedition import anchor
 
 BUDGET = 100_000
 """Bytes of HTML a letter stays under, slots filled: past 102 kB Gmail hides what follows."""
@@ -76,7 +77,6 @@ class Renderer:
         self._presses = {
             language: Press(environment, self._site) for language, environment in environments.items()
         }
-        self._tree = tree
         self._names = {theme.slug: one_line(theme.name) for theme in tree}
 
     def greeting_name(self, name: str, language: str) -> str:
@@ -84,12 +84,20 @@ class Renderer:
         return one_line(name) or self._presses[language].reader
 
     def letter(
-        self, digest: Digest, articles: Mapping[int, Article], *, frequency: str, day: date, language: str
+        self,
+        digest: Digest,
+        articles: Mapping[int, Article],
+        *,
+        frequency: str,
+        day: date,
+        language: str,
+        web_url: str,
     ) -> Letter:
         """The letter for everybody with this digest. ``articles`` holds at least those in it.
 
         ``language`` is a key of the environments. Items are taken in order until the budget is used,
-        and the text has the same ones. Raises ValueError for an empty digest, which is no letter.
+        and the text has the same ones; all of them are at ``web_url``. Raises ValueError for an empty
+        digest, which is no letter.
         """
         if not digest:
             raise ValueError("an empty digest makes no letter; leave its readers out of the edition")
@@ -97,14 +105,16 @@ class Renderer:
         sections = [_Section(theme, tuple(run)) for theme, run in groupby(digest, lambda item: item.theme)]
         listed = len(sections) >= CONTENTS_FROM
         frame = press.frame(frequency=frequency, day=day, contents=listed)
-        opened = self._fit(press, sections, articles, BUDGET - _LOOSE - frame.size)
+        web = one_line(web_url)
+        link = len(escape(web).encode())
+        opened = self._fit(press, sections, articles, BUDGET - _LOOSE - frame.size, link)
         left_out = len(digest) - sum(len(section.shown) for section in opened)
         pieces = {
             Mark.CONTENTS: [self._heading(press, "contents", section) for section in opened if listed],
-            Mark.SECTIONS: [piece for section in opened for piece in self._body(press, section)],
-            Mark.REST: [press.piece("rest", left_out, count=left_out)] if left_out else [],
+            Mark.SECTIONS: [piece for section in opened for piece in self._body(press, section, web)],
+            Mark.REST: [lead(self._rest(press, left_out), web)] if left_out else [],
         }
-        lines = self._lines(press, digest, articles, opened)
+        lines = self._lines(press, digest, articles, opened) | {Mark.WEB: web}
         return Letter(
             lines[Mark.SUBJECT],
             put(
@@ -121,20 +131,27 @@ class Renderer:
         )
 
     def _fit(
-        self, press: Press, sections: list[_Section], articles: Mapping[int, Article], room: int
+        self,
+        press: Press,
+        sections: list[_Section],
+        articles: Mapping[int, Article],
+        room: int,
+        link: int,
     ) -> list[_Section]:
         """The sections that get a heading, each with the items that fit.
 
         Headings and the lines on what was cut are set aside first, so that every theme is at least
-        named; but for no more than half the room, however many themes there are.
+        named; but for no more than half the room, however many themes there are. ``link`` is the size
+        of the URL that those lines lead to, and the frame.
         """
-        room -= press.piece("rest", len(articles), count=len(articles)).size
+        room -= self._rest(press, len(articles)).size + 2 * link
         opened: list[_Section] = []
         aside = 0
         for section in sections:
             made = [self._heading(press, name, section) for name in ("section", "contents")]
             made.append(self._cut(press, section))
-            aside += sum(piece.size for piece in made) + len(escape(self._name(section.theme)).encode())
+            name = len(escape(self._name(section.theme)).encode())
+            aside += sum(piece.size for piece in made) + name + link
             if opened and aside > room // 2:
                 break
             opened.append(section)
@@ -173,21 +190,23 @@ class Renderer:
             Mark.THEMES: press.line("themes", names=[self._name(section.theme) for section in opened]),
         }
 
-    def _body(self, press: Press, section: _Section) -> Iterator[Piece]:
+    def _body(self, press: Press, section: _Section, web: str) -> Iterator[Piece]:
         yield self._heading(press, "section", section)
         yield from section.shown
         if section.left_out:
-            yield self._cut(press, section)
+            yield lead(self._cut(press, section), web)
 
     def _heading(self, press: Press, name: str, section: _Section) -> Piece:
         count = len(section.items)
         return press.piece(name, (section.theme, count), theme=self._name(section.theme), count=count)
 
     def _cut(self, press: Press, section: _Section) -> Piece:
-        theme, base = section.theme, self._site.base_url
-        url = f"{base}/themes/{theme}" if theme in self._tree else f"{base}/"
-        key = (theme, section.left_out)
-        return press.piece("cut", key, theme=self._name(theme), url=url, count=section.left_out)
+        theme, count = section.theme, section.left_out
+        url = f"{Mark.WEB}#{anchor(theme)}"
+        return press.piece("cut", (theme, count), theme=self._name(theme), url=url, count=count)
+
+    def _rest(self, press: Press, count: int) -> Piece:
+        return press.piece("rest", count, url=str(Mark.WEB), count=count)
 
     def _item(self, press: Press, item: Item, articles: Mapping[int, Article]) -> Piece:
         key = (item.article, item.kind, item.also)

@@ -23,6 +23,7 @@ from subscribers.message import Newsletter, Recipient, Template
 from subscribers.render import Letter, Renderer
 from subscribers.slot import Slot, fill
 from subscribers.subscriber import Reader
+from subscribers.token import EDITION, Tokens
 
 
 class PreviewError(Exception):
@@ -84,6 +85,7 @@ class Previewer:
         tree: ThemeTree,
         renderer: Callable[[], Renderer],
         newsletter: Newsletter,
+        tokens: Tokens,
         clock: Clock,
     ) -> None:
         self._read = read
@@ -92,6 +94,7 @@ class Previewer:
         self._tree = tree
         self._renderer = renderer
         self._newsletter = newsletter
+        self._tokens = tokens
         self._clock = clock
 
     def of_edition(self, name: EditionName, choice: Choice) -> list[Specimen]:
@@ -102,7 +105,7 @@ class Previewer:
                 raise PreviewError(
                     f"there is no edition {name}; 'kennisportal digest list' shows those there are"
                 )
-            return self._chosen(work, edition, choice)
+            return self._chosen(work, edition, choice, kept=True)
 
     def of_frequency(
         self, schedule: Schedule, zone: str, choice: Choice
@@ -119,7 +122,9 @@ class Previewer:
             report = self._planner(lambda: nullcontext(work)).by_hand(schedule, slot, day)
             edition = work.editions.get(report.edition)
             assert edition is not None
-            return report, self._chosen(work, edition, choice) if report.planned or choice.subscriber else []
+            if not report.planned and not choice.subscriber:
+                return report, []
+            return report, self._chosen(work, edition, choice, kept=report.resumed)
 
     def message(self, specimen: Specimen, to: str) -> bytes:
         """A specimen as a mail to somebody who looks it over. Its unsubscribe link unsubscribes nobody."""
@@ -136,11 +141,12 @@ class Previewer:
         except _Undo:
             pass
 
-    def _chosen(self, work: EditionWork, edition: Edition, choice: Choice) -> list[Specimen]:
+    def _chosen(self, work: EditionWork, edition: Edition, choice: Choice, *, kept: bool) -> list[Specimen]:
+        """``kept`` tells whether the edition's segments will still be there, to be looked at on the web."""
         if choice.themes:
             raise PreviewError("--themes shows what is due now; give a frequency instead of an edition")
         if choice.subscriber:
-            return [self._readers_own(work, edition, choice.subscriber)]
+            return [self._readers_own(work, edition, choice.subscriber, kept)]
         segments = work.deliveries.segments(edition.id)
         if choice.language:
             segments = [segment for segment in segments if segment[1] == choice.language]
@@ -148,14 +154,16 @@ class Previewer:
         specimens = []
         for id, language, readers in segments:
             digest = work.deliveries.digest(id)
-            shown = self._specimen(work, renderer, edition.name, edition.day, language, digest, readers)
+            shown = self._specimen(
+                work, renderer, edition.name, edition.day, language, digest, readers, self._web_url(id, kept)
+            )
             if shown is not None:
                 specimens.append(shown)
                 if not choice.all:
                     break
         return specimens
 
-    def _readers_own(self, work: EditionWork, edition: Edition, email: str) -> Specimen:
+    def _readers_own(self, work: EditionWork, edition: Edition, email: str, kept: bool) -> Specimen:
         reader = work.subscribers.by_email(email)
         if reader is None:
             raise PreviewError(f"{email} is no subscriber; 'kennisportal subscribers find' looks for one")
@@ -172,6 +180,7 @@ class Previewer:
             work.deliveries.language(segment),
             work.deliveries.digest(segment),
             1,
+            self._web_url(segment, kept),
             reader,
         )
         if own is None:
@@ -191,9 +200,15 @@ class Previewer:
             raise PreviewError(
                 f"nothing new in {', '.join(choice.themes)} since a {name.frequency} period ago"
             )
-        made_up = self._specimen(work, self._renderer(), name, day, language, digest, 0)
+        home = self._newsletter.base_url
+        made_up = self._specimen(work, self._renderer(), name, day, language, digest, 0, home)
         assert made_up is not None, "what is due is visible"
         return made_up
+
+    def _web_url(self, segment: int, kept: bool) -> str:
+        """Where a segment is on the web: the front page for one that only exists while it is looked at."""
+        base = self._newsletter.base_url
+        return f"{base}/editions/{self._tokens.sign(EDITION, segment)}" if kept else base
 
     def _specimen(
         self,
@@ -204,6 +219,7 @@ class Previewer:
         language: str,
         digest: Digest,
         readers: int,
+        web_url: str,
         reader: Reader | None = None,
     ) -> Specimen | None:
         """A mail; None where every article in it has been withdrawn, so that it won't be sent."""
@@ -211,7 +227,9 @@ class Previewer:
         left = tuple(item for item in digest if articles[item.article].visibility == Visibility.VISIBLE)
         if not left:
             return None
-        letter = renderer.letter(left, articles, frequency=name.frequency, day=day, language=language)
+        letter = renderer.letter(
+            left, articles, frequency=name.frequency, day=day, language=language, web_url=web_url
+        )
         base = self._newsletter.base_url
         greeting = renderer.greeting_name(reader.subscriber.name if reader else "", language)
         recipient = Recipient(

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
-from pipeline.store.tables import EditionRow, Wave
+from pipeline.store.tables import EditionRow, Segment, Wave
 from subscribers.edition import CLOSED, Edition, EditionName, EditionState
 from subscribers.frequency import Frequency
 
@@ -23,6 +23,16 @@ class Editions:
                 EditionRow.slot == name.slot,
                 EditionRow.n == name.n,
             )
+        ).first()
+        return _edition(row) if row else None
+
+    def of_segment(self, segment: int) -> Edition | None:
+        """The edition that a segment belongs to."""
+        row = self._session.exec(
+            select(EditionRow)
+            .join(Wave, col(Wave.edition_id) == EditionRow.id)
+            .join(Segment, col(Segment.wave_id) == Wave.id)
+            .where(Segment.id == segment)
         ).first()
         return _edition(row) if row else None
 

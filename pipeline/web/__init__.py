@@ -1,4 +1,4 @@
-"""The web: what is published, as files; leaving, by link; and whether all is well. A file per concern.
+"""The web: what is published, as files; what mails link to; and whether all is well. A file per concern.
 
 GET and HEAD change nothing, whoever follows a link.
 """
@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pipeline.app import App
+from pipeline.web.editions import WebEditions
 from pipeline.web.files import Files
 from pipeline.web.headers import SafeHeaders
 from pipeline.web.health import Health
@@ -23,6 +24,7 @@ def build(app: App) -> ASGIApp:
     pages = WebPages(app.templates, app.settings.site)
     files = Files(app.public)
     health = Health(app.store.read)
+    editions = WebEditions(app.tokens, app.store.read, app.tree, pages)
     leave = Unsubscribe(app.tokens, app.store.read, app.enroller(), pages)
     # Made now, so that it is there whatever breaks later.
     sorry = pages.show("error", status=500)
@@ -41,6 +43,7 @@ def build(app: App) -> ASGIApp:
         routes=[
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
+            Route("/editions/{token}", editions.answer),
             Route("/unsubscribe/{token}", leave.answer, methods=["GET", "HEAD", "POST"]),
             Route("/", files.front_page),
             Route("/{path:path}", files.other),

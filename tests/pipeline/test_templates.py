@@ -14,6 +14,7 @@ from jinja2 import UndefinedError
 from feeds.article import Article
 from feeds.feed import FeedItem
 from pipeline.edges.templates import LOCALES, TEMPLATES, TemplateMissing, environments, host, shorten
+from subscribers.webedition import WebItem, WebSection
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 SITE = {"name": "Kennis & portal", "base_url": "https://kennisportal.example"}
@@ -45,6 +46,18 @@ PAGES: dict[str, dict[str, object]] = {
         | {"description": "Over <wolken>", "parent": {"slug": "it", "name": "IT"}, "children": [CLOUD]},
         "feeds": FEEDS,
         "items": ITEMS,
+    },
+    "edition": {
+        "frequency": "weekly",
+        "day": date(2026, 11, 23),
+        "sections": [
+            WebSection(
+                "Cloud & co",
+                "theme-cloud",
+                (WebItem(ARTICLE, True, ("Privacy",)), WebItem(None, False, ())),
+            )
+        ],
+        "contents": True,
     },
     "unsubscribe": {"email": "a•••@example.org"},
     "unsubscribed": {"email": "a•••@example.org"},

@@ -28,6 +28,7 @@ TREE = ThemeTree(
     ]
 )
 SENDER = Sender("Kennisportal", "https://kennisportal.example", "Stichting Kennisportal\nPlein 1\nUtrecht")
+WEB = "https://kennisportal.example/editions/7.Zm9v?a=1&b=2"
 PERSONAL = {
     Slot.GREETING_NAME: "Anna",
     Slot.EMAIL: "anna@example.org",
@@ -91,7 +92,7 @@ def article(number: int, **fields: object) -> Article:
 
 def letter(digest: Digest, articles: dict[int, Article], language: str = "nl") -> Letter:
     renderer = Renderer(ENVIRONMENTS, SENDER, TREE)
-    return renderer.letter(digest, articles, frequency="weekly", day=DAY, language=language)
+    return renderer.letter(digest, articles, frequency="weekly", day=DAY, language=language, web_url=WEB)
 
 
 def single(language: str = "nl", kind: Kind = Kind.NEW, **fields: object) -> Letter:
@@ -217,19 +218,53 @@ def test_a_letter_stays_under_the_budget_and_says_where_the_rest_is() -> None:
     assert BUDGET * 0.85 < len(filled.encode()) < BUDGET
     assert f"Nog {300 - shown} artikelen pasten niet in deze mail." in page.text
     assert "Nog 200 artikelen over Cloud" in page.text
-    assert "https://kennisportal.example/themes/cloud" in page.links
+    assert f"{WEB}#theme-cloud" in page.links
+    assert page.links.count(WEB) == made.text.count(f"{WEB}\n") == 2
     assert made.text.count("https://www.bron.example/") == shown
 
 
 def test_however_many_themes_there_are_some_articles_are_shown_within_the_budget() -> None:
     tree = ThemeTree(Theme(slug=f"t{number}", name=f"{'&' * 90} {number}") for number in range(400))
+    web = f"https://{'kennis' * 9}.example/{'&' * 200}"
     digest = tuple(Item(number, Kind.NEW, f"t{number}") for number in range(400))
     articles = {number: article(number) for number in range(400)}
     made = Renderer(ENVIRONMENTS, SENDER, tree).letter(
-        digest, articles, frequency="daily", day=DAY, language="nl"
+        digest, articles, frequency="daily", day=DAY, language="nl", web_url=web
     )
     assert len(made.html.encode()) < BUDGET
     assert sum(tag == "h3" for tag, _ in Page(made.html).headings) > 5
+
+
+def test_lines_on_what_did_not_fit_are_counted_with_the_address_they_lead_to() -> None:
+    tree = ThemeTree(Theme(slug=f"t{number}", name=f"Thema {number}") for number in range(60))
+    digest = tuple(Item(number, Kind.NEW, f"t{number % 60}") for number in range(600))
+    digest = tuple(sorted(digest, key=lambda item: tree.place(item.theme)))
+    articles = {number: article(number, summary="kort " * 50) for number in range(600)}
+    for web in (WEB, f"https://kennisportal.example/editions/{'&' * 150}"):
+        made = Renderer(ENVIRONMENTS, SENDER, tree).letter(
+            digest, articles, frequency="daily", day=DAY, language="nl", web_url=web
+        )
+        cut = [link for link in Page(made.html).links if link and link.startswith(f"{web}#theme-t")]
+        assert len(cut) == made.text.count(f"{web}#theme-t") > 15
+        assert len(made.html.encode()) < BUDGET - 3_000
+
+
+def test_letters_made_of_the_same_pieces_each_lead_to_their_own_web_edition() -> None:
+    renderer = Renderer(ENVIRONMENTS, SENDER, TREE)
+    digest = tuple(Item(number, Kind.NEW, "dienst") for number in range(300))
+    articles = {number: article(number, summary="é & " * 100) for number in range(300)}
+    own, others = (f"https://kennisportal.example/editions/{token}" for token in ("7.eigen", "8.ander"))
+    for here, elsewhere in ((own, others), (others, own)):
+        made = renderer.letter(digest, articles, frequency="weekly", day=DAY, language="nl", web_url=here)
+        for part in (made.html, made.text):
+            assert part.count(here) == 3  # at the top, after the section, at the end
+            assert elsewhere not in part
+
+
+def test_the_web_edition_is_linked_above_the_first_article() -> None:
+    made = letter(THREE, ARTICLES)
+    assert made.html.index("Bekijk dit overzicht in uw browser") < made.html.index("Artikel 1</a>")
+    assert f"Bekijk dit overzicht in uw browser:\n{WEB}\n" in made.text.partition("Beste")[0]
 
 
 def test_unsubscribing_is_possible_above_the_first_article_and_below_the_last() -> None:
@@ -299,7 +334,7 @@ def test_letters_with_the_same_article_share_what_was_made_of_it() -> None:
     renderer = Renderer(ENVIRONMENTS, SENDER, TREE)
 
     def render(digest: Digest) -> Letter:
-        return renderer.letter(digest, ARTICLES, frequency="weekly", day=DAY, language="nl")
+        return renderer.letter(digest, ARTICLES, frequency="weekly", day=DAY, language="nl", web_url=WEB)
 
     render(THREE[:2])
     assert render(THREE) == letter(THREE, ARTICLES)
