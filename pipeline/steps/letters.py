@@ -12,7 +12,7 @@ from subscribers.dkim import Signer
 from subscribers.edition import Edition
 from subscribers.message import Newsletter, Recipient, Template, message_id
 from subscribers.render import Renderer
-from subscribers.token import BOUNCE, PREFERENCES, UNSUBSCRIBE, Tokens
+from subscribers.token import BOUNCE, EDITION, PREFERENCES, UNSUBSCRIBE, Tokens
 
 _KEPT = 100
 """Letters kept at a time. Deliveries are claimed by segment, so that few are needed twice."""
@@ -105,7 +105,7 @@ class Letters:
         left = tuple(item for item in digest if articles[item.article].visibility == Visibility.VISIBLE)
         if not left:
             return None
-        language = self._languages[segment]
+        language, stationery = self._languages[segment], self._stationery
         try:
             letter = self._renderer.letter(
                 left,
@@ -113,8 +113,9 @@ class Letters:
                 frequency=self._edition.name.frequency,
                 day=self._edition.day,
                 language=language,
+                web_url=f"{stationery.newsletter.base_url}/editions/{stationery.tokens.sign(EDITION, segment)}",
             )
-            template = Template(letter, self._stationery.newsletter, language, self._stationery.signer)
+            template = Template(letter, stationery.newsletter, language, stationery.signer)
         except Exception as error:
             # A template can fail in any way there is; the segments of which it makes something still go.
             self.broken[segment] = error
