@@ -33,6 +33,9 @@ class State(StrEnum):
 CANDIDATES = (State.ACTIVE, State.PAUSED, State.SUSPENDED, State.SUPPRESSED)
 """The states an edition accounts for: the last three as skipped, with the state as the reason."""
 
+PAUSABLE = (State.ACTIVE, State.PAUSED)
+"""Who may pause their mail, or end a pause; it would tell the others nothing new."""
+
 LEFT = (State.UNSUBSCRIBED, State.SUPPRESSED, State.ERASED)
 """Gone: only they themselves can come back, and never by an import."""
 

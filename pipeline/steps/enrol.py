@@ -8,6 +8,7 @@ from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EnrolWork, Start
 from subscribers.frequency import PERIODS
 from subscribers.interest import UnknownTheme
+from subscribers.preferences import Preferences
 from subscribers.roster import BadRow, Enrolment, enrolment
 from subscribers.subscriber import LEFT, AddressError, Consent, Reader, State, Subscriber, normal_address
 
@@ -147,6 +148,32 @@ class Enroller:
                 work.subscribers.leave(id, State.UNSUBSCRIBED, str(State.UNSUBSCRIBED), now)
                 work.subscribers.consent(id, Consent(at=now, action="unsubscribe", source=source))
             return reader
+
+    def prefer(self, id: int, wish: Preferences, wording: str) -> Reader | None:
+        """Change what a reader gets, at their own word; None for an id that is nobody's.
+
+        Another choice of themes is written down with the ``wording`` they agreed to. Who has left
+        stays as they are.
+        """
+        with self._start() as work:
+            reader = work.subscribers.by_id(id)
+            if reader is None or reader.subscriber.state in LEFT:
+                return reader
+            now = self._clock()
+            changed = reader.subscriber.model_copy(
+                update={"language": wish.language, "frequency": wish.frequency}
+            )
+            work.subscribers.edit(id, changed, wish.interests, now)
+            work.subscribers.pause(id, wish.paused_until)
+            if wish.interests != reader.interests:
+                interests = ";".join(wish.interests)
+                work.subscribers.consent(
+                    id,
+                    Consent(
+                        at=now, action="change", source="link in a mail", text=wording, interests=interests
+                    ),
+                )
+            return work.subscribers.by_id(id)
 
     def _read(self, row: Mapping[str, str], note: str) -> Enrolment:
         return enrolment(

@@ -17,7 +17,15 @@ from subscribers.delivery import REPLACEABLE, DeliveryState
 from subscribers.edition import Cancel
 from subscribers.frequency import Frequency
 from subscribers.interest import set_key
-from subscribers.subscriber import Consent, Reader, State, Subscriber, address_key, domain_of
+from subscribers.subscriber import (
+    PAUSABLE,
+    Consent,
+    Reader,
+    State,
+    Subscriber,
+    address_key,
+    domain_of,
+)
 
 
 class Subscribers:
@@ -151,6 +159,15 @@ class Subscribers:
                 col(SubscriberRow.paused_until) <= now,
             )
             .values(state=State.ACTIVE, paused_until=None)
+        )
+
+    def pause(self, id: int, until: datetime | None) -> None:
+        """Mail a reader nothing until a moment, or from now on again; only who is mailed at all can pause."""
+        state = State.ACTIVE if until is None else State.PAUSED
+        self._session.execute(
+            update(SubscriberRow)
+            .where(col(SubscriberRow.id) == id, col(SubscriberRow.state).in_(PAUSABLE))
+            .values(state=state, paused_until=until)
         )
 
     def leave(self, id: int, state: State, reason: str, at: datetime) -> None:

@@ -16,6 +16,7 @@ from pipeline.web.files import Files
 from pipeline.web.headers import SafeHeaders
 from pipeline.web.health import Health
 from pipeline.web.pages import WebPages
+from pipeline.web.preferences import PreferencesPage
 from pipeline.web.unsubscribe import Unsubscribe
 
 
@@ -26,6 +27,16 @@ def build(app: App) -> ASGIApp:
     health = Health(app.store.read)
     editions = WebEditions(app.tokens, app.store.read, app.tree, pages)
     leave = Unsubscribe(app.tokens, app.store.read, app.enroller(), pages)
+    preferences = PreferencesPage(
+        tokens=app.tokens,
+        read=app.store.read,
+        enroller=app.enroller(),
+        pages=pages,
+        tree=app.tree,
+        frequencies=[schedule.frequency for schedule in app.settings.digest],
+        base_url=app.settings.site.base_url,
+        clock=app.clock,
+    )
     # Made now, so that it is there whatever breaks later.
     sorry = pages.show("error", status=500)
 
@@ -44,6 +55,7 @@ def build(app: App) -> ASGIApp:
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/editions/{token}", editions.answer),
+            Route("/preferences/{token}", preferences.answer, methods=["GET", "HEAD", "POST"]),
             Route("/unsubscribe/{token}", leave.answer, methods=["GET", "HEAD", "POST"]),
             Route("/", files.front_page),
             Route("/{path:path}", files.other),

@@ -20,3 +20,8 @@ class WebPages:
         environment = self._environments[language or self._site.language]
         page = environment.get_template(f"web/{name}.html.j2").render(site=self._site, **context)
         return HTMLResponse(page, status, {"Cache-Control": "no-store"})
+
+    def line(self, name: str, language: str) -> str:
+        """A line of plain text in a language."""
+        template = self._environments[language].get_template(f"web/{name}.txt.j2")
+        return " ".join(template.render(site=self._site).split())

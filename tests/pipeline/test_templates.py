@@ -14,6 +14,7 @@ from jinja2 import UndefinedError
 from feeds.article import Article
 from feeds.feed import FeedItem
 from pipeline.edges.templates import LOCALES, TEMPLATES, TemplateMissing, environments, host, shorten
+from subscribers.preferences import Form
 from subscribers.webedition import WebItem, WebSection
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
@@ -58,6 +59,21 @@ PAGES: dict[str, dict[str, object]] = {
             )
         ],
         "contents": True,
+    },
+    "preferences": {
+        "email": "a•••@example.org",
+        "tree": [CLOUD | {"slug": "it", "children": [CLOUD]}],
+        "form": Form(frozenset({"cloud"}), "weekly", "nl", "2026-12-01"),
+        "faults": {},
+        "saved": True,
+        "until": date(2026, 12, 1),
+        "following": ["Cloud"],
+        "frequencies": ["daily", "weekly"],
+        "pausable": True,
+        "first": "2026-11-24",
+        "last": "2027-11-24",
+        "consent": "Ja.",
+        "unsubscribe_url": "https://kennisportal.example/unsubscribe/T",
     },
     "unsubscribe": {"email": "a•••@example.org"},
     "unsubscribed": {"email": "a•••@example.org"},

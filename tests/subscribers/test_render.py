@@ -33,6 +33,7 @@ PERSONAL = {
     Slot.GREETING_NAME: "Anna",
     Slot.EMAIL: "anna@example.org",
     Slot.UNSUBSCRIBE: "https://kennisportal.example/unsubscribe/T?a=1&b=2",
+    Slot.PREFERENCES: "https://kennisportal.example/preferences/P?a=1&b=2",
 }
 
 
@@ -133,6 +134,7 @@ def test_html_and_text_hold_the_same_titles_and_links(language: str) -> None:
     assert {link for link in page.links if link} == {
         *re.findall(r"https://\S+", made.text),
         Slot.UNSUBSCRIBE,
+        Slot.PREFERENCES,
     }
 
 
@@ -267,12 +269,16 @@ def test_the_web_edition_is_linked_above_the_first_article() -> None:
     assert f"Bekijk dit overzicht in uw browser:\n{WEB}\n" in made.text.partition("Beste")[0]
 
 
-def test_unsubscribing_is_possible_above_the_first_article_and_below_the_last() -> None:
-    html = letter(THREE, ARTICLES).html
-    places = [found.start() for found in re.finditer(f'href="{Slot.UNSUBSCRIBE}"', html)]
-    assert len(places) == 2
-    assert places[0] < html.index("<h1")
-    assert places[1] > html.index("Artikel 4")
+@pytest.mark.parametrize("slot", [Slot.UNSUBSCRIBE, Slot.PREFERENCES])
+def test_unsubscribing_and_choosing_are_possible_above_the_first_article_and_below_the_last(
+    slot: Slot,
+) -> None:
+    made = letter(THREE, ARTICLES)
+    for part, link in ((made.html, f'href="{slot}"'), (made.text, str(slot))):
+        places = [found.start() for found in re.finditer(link, part)]
+        assert len(places) == 2
+        assert places[0] < part.index("Uw weekoverzicht" if part is made.html else "Beste")
+        assert places[1] > part.index("Artikel 4")
 
 
 def test_the_footer_says_who_sends_it_from_where_and_why() -> None:
@@ -289,8 +295,9 @@ def test_filling_personalises_both_parts_and_leaves_no_slot() -> None:
     assert CLOSE not in html + text
     assert "Beste Anna," in html
     assert "Beste Anna," in text
-    assert Page(html).links.count(PERSONAL[Slot.UNSUBSCRIBE]) == 2
-    assert text.count(PERSONAL[Slot.UNSUBSCRIBE]) == 2
+    for slot in (Slot.UNSUBSCRIBE, Slot.PREFERENCES):
+        assert Page(html).links.count(PERSONAL[slot]) == 2
+        assert text.count(PERSONAL[slot]) == 2
 
 
 def test_who_gave_no_name_is_greeted_as_a_reader() -> None:

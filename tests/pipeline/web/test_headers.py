@@ -2,9 +2,14 @@
 
 from email.utils import parsedate_to_datetime
 
+from subscribers.token import EDITION, PREFERENCES
+
 
 def test_every_answer_bears_the_safe_headers(site) -> None:
     leave = site.join("lezer1@voorbeeld.example")
+    prefer = f"/preferences/{site.app.tokens.sign(PREFERENCES, 1)}"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert site.plan() == 1
     tag = site.ask("/feeds/all.rss").headers["etag"]
     answers = {
         "file": site.ask("/feeds/all.rss"),
@@ -16,6 +21,10 @@ def test_every_answer_bears_the_safe_headers(site) -> None:
         "not found": site.ask("/.live/all"),
         "refused": site.ask("/", "DELETE"),
         "asks": site.ask(leave),
+        "prefers": site.ask(prefer),
+        "incomplete": site.ask(prefer, "POST", form, b""),
+        "of another site": site.ask(prefer, "POST", form | {"Sec-Fetch-Site": "cross-site"}, b""),
+        "edition": site.ask(f"/editions/{site.app.tokens.sign(EDITION, 1)}"),
         "left": site.ask(leave, "POST"),
         "forged": site.ask(f"{leave}x", "POST"),
         "alive": site.ask("/healthz"),
@@ -25,7 +34,18 @@ def test_every_answer_bears_the_safe_headers(site) -> None:
         for table in ("log_theme", "log", "consent", "delivery", "subscriber"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
     answers |= {"not ready": site.ask("/readyz"), "failed": site.ask(leave)}
-    assert sorted({answer.status for answer in answers.values()}) == [200, 206, 304, 404, 405, 416, 500, 503]
+    assert sorted({answer.status for answer in answers.values()}) == [
+        200,
+        206,
+        304,
+        403,
+        404,
+        405,
+        416,
+        422,
+        500,
+        503,
+    ]
     for name, answer in answers.items():
         policy = dict(
             part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";")
