@@ -130,7 +130,11 @@ def test_saving_changes_what_the_reader_gets_and_says_so(site) -> None:
     assert found.subscriber.state is State.PAUSED
     assert found.subscriber.paused_until.isoformat() == "2026-12-23T23:00:00+00:00"
     notice = answer.text[answer.text.index('role="status"') : answer.text.index("<form")]
-    for said in ("have been saved", "Gemeenten and Cloud", "Every day, but no mail until 24 December 2026."):
+    for said in (
+        "have been saved",
+        "Gemeenten and Cloud",
+        "a digest every day. Until 24 December 2026 there is no mail.",
+    ):
         assert said in notice
     assert "<title>Saved: Your preferences" in answer.text
     assert ticked(answer.text) == ticked(site.ask(path).text) == {"cloud", "gemeenten", "daily", "en"}
