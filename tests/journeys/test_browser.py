@@ -17,12 +17,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from pipeline.app import App
 from pipeline.demo import play
 from pipeline.settings import CONFIG_NAME
-from subscribers.subscriber import State
+from subscribers.subscriber import Reader, State
 
 pytestmark = pytest.mark.browser
 
@@ -103,9 +103,17 @@ class Demo:
         """The link in a reader's mail, on this server."""
         return self.url + urlsplit(self.mail(number, 1)["List-Unsubscribe"].strip("<>")).path
 
-    def state(self, number: int) -> State:
+    def link(self, number: int, kind: str) -> str:
+        """Where a link in a reader's mail leads, on this server: to ``preferences``, or ``editions``."""
+        html = self.mail(number, 1).get_body(("html",)).get_content()
+        return self.url + re.search(rf'href="https?://[^/"]+(/{kind}/[^"#]+)"', html)[1]
+
+    def reader(self, number: int) -> Reader:
         with App.open(self.config) as app, app.store.read() as work:
-            return work.subscribers.by_email(f"lezer{number}@voorbeeld.example").subscriber.state
+            return work.subscribers.by_email(f"lezer{number}@voorbeeld.example")
+
+    def state(self, number: int) -> State:
+        return self.reader(number).subscriber.state
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +151,13 @@ def browser(chromium: str, demo: Demo) -> Iterator[Browser]:
 
 @contextmanager
 def opened(
-    browser: Browser, width: int = 1200, scheme: str = "light", scripts: bool = True
+    browser: Browser,
+    width: int = 1200,
+    scheme: str = "light",
+    scripts: bool = True,
+    complains: tuple[str, ...] = (),
 ) -> Iterator[Page]:
-    """A new window, in which nothing may go wrong and nothing may be fetched from elsewhere."""
+    """A new window, in which nothing else may go wrong and nothing may be fetched from elsewhere."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
     )
@@ -156,7 +168,8 @@ def opened(
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     yield page
-    assert complaints == []
+    assert len(complaints) == len(complains), complaints
+    assert all(part in complaint for part, complaint in zip(complains, complaints, strict=True))
     assert {urlsplit(url).netloc for url in requests} <= {urlsplit(page.url).netloc}
     context.close()
 
@@ -200,6 +213,25 @@ def test_a_mail_can_be_read_on_any_screen(
         shown = page.locator("body").inner_text()
         assert f"lezer{number}@voorbeeld.example" in shown
         assert "Voorbeeldstraat 1" in shown
+
+
+def test_on_a_phone_the_name_of_the_site_stays_on_one_line(browser: Browser, demo: Demo) -> None:
+    with opened(browser, 320) as page:
+        page.set_content(demo.mail(4, 1).get_body(("html",)).get_content())
+        assert page.locator(".wordmark").bounding_box()["height"] < 30
+        tops = page.locator(".leave a").evaluate_all("all => all.map(a => a.getBoundingClientRect().top)")
+        assert len(tops) == 2
+        assert tops[0] == tops[1]
+
+
+def test_the_links_at_the_top_of_a_mail_are_large_enough_to_hit(browser: Browser, demo: Demo) -> None:
+    for width in (600, 320):
+        with opened(browser, width) as page:
+            page.set_content(demo.mail(4, 1).get_body(("html",)).get_content())
+            links = page.locator(".quiet-link, .foot-link")
+            assert links.count() == 6
+            heights = links.evaluate_all("all => all.map(a => a.getBoundingClientRect().height)")
+            assert min(heights) >= 24
 
 
 def test_in_the_dark_a_mail_is_dark(browser: Browser, demo: Demo) -> None:
@@ -275,6 +307,140 @@ def test_the_first_key_offers_to_skip_to_the_content(browser: Browser, demo: Dem
         assert page.evaluate(FOCUS)["id"] == "content"
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.closest('main, footer, body').tagName") != "HEADER"
+
+
+# -- on the web ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [1280, 600, 320])
+@pytest.mark.parametrize(("number", "language"), [(4, "nl"), (8, "en")])
+def test_the_web_edition_can_be_read_on_any_screen(
+    browser: Browser, demo: Demo, number: int, language: str, width: int, scheme: str
+) -> None:
+    with opened(browser, width, scheme) as page:
+        page.goto(demo.link(number, "editions"))
+        look_over(page)
+        assert page.locator("html").get_attribute("lang") == language
+        for landmark in ("banner", "main", "contentinfo"):
+            assert page.get_by_role(landmark).count() == 1, landmark
+        targets = page.locator("header a, h3 a, nav a, .onwards")
+        heights = targets.evaluate_all("all => all.map(a => a.getBoundingClientRect().height)")
+        assert min(heights) >= 24
+
+
+def test_the_web_edition_holds_what_the_mail_holds_and_one_line_for_what_was_withdrawn(
+    browser: Browser, demo: Demo
+) -> None:
+    with opened(browser) as page:
+        page.set_content(demo.mail(4, 1).get_body(("html",)).get_content())
+        mailed = page.locator("h2, h3").all_inner_texts()
+        page.goto(demo.link(4, "editions"))
+        shown = page.locator("section h2, section h3").all_inner_texts()
+        assert page.get_by_text("Dit artikel is ingetrokken.").count() == 1
+    assert len(mailed) > 20
+    assert len(set(mailed) - set(shown)) == 1
+    assert [text for text in mailed if text in shown] == shown
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+def test_the_table_of_contents_leads_to_each_section(browser: Browser, demo: Demo, width: int) -> None:
+    with opened(browser, width) as page:
+        page.goto(demo.link(4, "editions"))
+        links = page.locator("nav a")
+        assert links.count() == page.locator("section").count() > 3
+        for place in range(links.count()):
+            name = links.nth(place).inner_text()
+            links.nth(place).press("Enter")
+            section = page.locator(":target")
+            assert section.locator("h2").inner_text() == name
+            assert section.locator("h2").evaluate("h => h.getBoundingClientRect().top >= 0")
+
+
+# -- preferences --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_preferences_can_be_read_on_any_screen(
+    browser: Browser, demo: Demo, wrong: bool, width: int, scheme: str
+) -> None:
+    with opened(browser, width, scheme, complains=("422",) if wrong else ()) as page:
+        page.goto(demo.link(4, "preferences"))
+        if wrong:
+            for box in page.get_by_role("checkbox").all():
+                box.uncheck()
+            with page.expect_navigation():
+                page.get_by_role("button", name="Opslaan").click()
+            assert page.get_by_role("alert").is_visible()
+            themes = page.get_by_role("group", name="Over welke thema’s wilt u lezen?")
+            described = themes.get_attribute("aria-describedby").split()[0]
+            assert page.locator(f"#{described}").inner_text().startswith("Kies minstens één thema.")
+        look_over(page)
+    assert demo.reader(4).interests
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_preferences_are_changed_by_keyboard_alone(browser: Browser, demo: Demo, scheme: str) -> None:
+    number = {"light": 10, "dark": 12}[scheme]
+    with opened(browser, 320, scheme) as page:
+        page.goto(demo.link(number, "preferences"))
+        for name, key in (
+            ("Security", "Space"),
+            ("Elke week", "ArrowUp"),  # to every day
+            ("Nederlands", "ArrowDown"),  # to English
+        ):
+            control = page.get_by_label(name, exact=True)
+            reach(page, control)
+            page.keyboard.press(key)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.id") == "pause"
+        reach(page, page.get_by_role("button", name="Opslaan"))
+        before = demo.reader(number).interests
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        look_over(page)
+        said = page.get_by_role("status").inner_text()
+        assert "Your preferences have been saved." in said
+        assert "You receive a digest every day." in said
+        assert page.locator("html").get_attribute("lang") == "en"
+    after = demo.reader(number)
+    assert set(after.interests) == {*before, "security"}
+    assert (after.subscriber.frequency, after.subscriber.language) == ("daily", "en")
+
+
+def test_a_pause_is_set_and_ended_without_scripts(browser: Browser, demo: Demo) -> None:
+    with opened(browser, 320, scripts=False) as page:
+        page.goto(demo.link(11, "preferences"))
+        until = page.get_by_label("No mail until").get_attribute("min")
+        for day, state in ((until, State.PAUSED), ("", State.ACTIVE)):
+            page.get_by_label("No mail until").fill(day)
+            with page.expect_navigation():
+                page.get_by_role("button", name="Save").click()
+            assert page.get_by_label("No mail until").input_value() == day
+            assert demo.state(11) is state
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+def test_what_can_be_chosen_is_large_enough_to_hit(browser: Browser, demo: Demo, width: int) -> None:
+    with opened(browser, width) as page:
+        page.goto(demo.link(4, "preferences"))
+        for box in page.locator("form label:has(input), [type=date], button").all():
+            assert box.bounding_box()["height"] >= 24
+
+
+def reach(page: Page, control: Locator) -> None:
+    """Tab on to a control, which then shows that it has the focus."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if control.evaluate("element => element === document.activeElement"):
+            break
+    focus = page.evaluate(FOCUS)
+    assert control.evaluate("element => element === document.activeElement")
+    assert focus["seen"], focus
+    assert focus["ring"] >= 2, focus
+    assert luminance_ratio(focus["ringColor"], focus["background"]) >= 3, focus
 
 
 # -- leaving ------------------------------------------------------------------------------------
