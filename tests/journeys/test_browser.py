@@ -373,7 +373,8 @@ def test_the_preferences_can_be_read_on_any_screen(
                 box.uncheck()
             with page.expect_navigation():
                 page.get_by_role("button", name="Opslaan").click()
-            assert page.get_by_role("alert").is_visible()
+            page.get_by_role("alert").get_by_role("link").press("Enter")
+            assert page.locator(":target legend").evaluate("e => e.getBoundingClientRect().top >= 0")
             themes = page.get_by_role("group", name="Over welke thema’s wilt u lezen?")
             described = themes.get_attribute("aria-describedby").split()[0]
             assert page.locator(f"#{described}").inner_text().startswith("Kies minstens één thema.")

@@ -196,10 +196,11 @@ def test_what_was_wrong_comes_back_as_it_was_entered_with_a_word_on_each_fault(s
     assert site.tables() == before
     page = answer.text
     assert "<title>Nog niet opgeslagen: Uw voorkeuren" in page
-    assert 'role="alert"' in page
+    alert = page[page.index('role="alert"') : page.index("<form")]
+    assert re.findall(r'href="#(\w+)"', alert) == ["themes", "pause"]
     assert ticked(page) == {"daily", "en"}
     assert 'value="2026-11-01"' in page
-    assert re.search(r'<fieldset aria-describedby="themes-fault themes-hint">', page)
+    assert re.search(r'<fieldset id="themes" aria-describedby="themes-fault themes-hint">', page)
     assert re.search(r'<p class="fault" id="themes-fault">Kies minstens één thema\.', page)
     assert re.search(
         r'<input type="date"[^>]+ aria-invalid="true" aria-describedby="pause-fault pause-hint">', page
@@ -216,13 +217,11 @@ def test_what_somebody_enters_is_shown_as_text(site) -> None:
 # Who has left.
 
 
-@pytest.mark.parametrize("state", [State.UNSUBSCRIBED, State.SUPPRESSED])
+@pytest.mark.parametrize("state", [State.UNSUBSCRIBED, State.SUPPRESSED, State.ERASED])
 def test_who_has_left_sees_that_they_did_and_gets_no_mail_by_it(site, state: State) -> None:
     path = joined(site)
-    if state is State.SUPPRESSED:
-        site.app.enroller().suppress(EMAIL, "complaint")
-    else:
-        site.app.enroller().unsubscribe(reader(site).id, "test")
+    with site.app.store.write() as work:
+        work.subscribers.leave(reader(site).id, state, str(state), site.app.clock())
     before = site.tables()
     for answer in (site.ask(path), save(site, path, pause="")):
         assert answer.status == 200
