@@ -106,6 +106,7 @@ class Letters:
         if not left:
             return None
         language, stationery = self._languages[segment], self._stationery
+        token = stationery.tokens.sign(EDITION, segment)
         try:
             letter = self._renderer.letter(
                 left,
@@ -113,7 +114,7 @@ class Letters:
                 frequency=self._edition.name.frequency,
                 day=self._edition.day,
                 language=language,
-                web_url=f"{stationery.newsletter.base_url}/editions/{stationery.tokens.sign(EDITION, segment)}",
+                web_url=f"{stationery.newsletter.base_url}/editions/{token}",
             )
             template = Template(letter, stationery.newsletter, language, stationery.signer)
         except Exception as error:
