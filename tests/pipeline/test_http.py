@@ -221,11 +221,10 @@ def test_only_what_anybody_can_reach_is_public(address: str, public: bool) -> No
 
 
 @pytest.mark.parametrize(
-    "encoding, packed",
     [
-        ("gzip", gzip.compress(b"<rss/>")),
-        ("br", brotli.compress(b"<rss/>")),
-        ("deflate", zlib.compress(b"<rss/>")),
+        pytest.param("gzip", gzip.compress(b"<rss/>"), id="gzip"),
+        pytest.param("br", brotli.compress(b"<rss/>"), id="br"),
+        pytest.param("deflate", zlib.compress(b"<rss/>"), id="deflate"),
     ],
 )
 def test_compressed_answers_are_unpacked(encoding: str, packed: bytes) -> None:
