@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo serve test check clean
+.PHONY: demo serve test check bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kennisportal demo
@@ -22,6 +22,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/house tests/contracts
+
+# ONLY=plan,render measures just those.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks $(ONLY)
 
 # An installation is redone when its lock file is newer.
 $(VENV)/.installed: requirements.lock pyproject.toml

@@ -1,0 +1,15 @@
+"""Benchmarks: ratios measured in one run on one machine, never absolute times.
+
+A benchmark is one file and one line here: a function that yields rows. What it measures runs in a
+process of its own (``benchmarks.apart``), so that memory is that of the work and of nothing before it.
+"""
+
+from collections.abc import Callable, Iterator
+
+from benchmarks import plan, render
+from benchmarks.row import Row
+
+BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
+    "plan": plan.rows,
+    "render": render.rows,
+}

@@ -1,0 +1,158 @@
+"""A portal with many readers, made in seconds: rows straight into the tables, by the thousand.
+
+Everything is drawn from one seed, so that every run measures the same portal.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from random import Random
+from typing import Any
+
+from sqlalchemy import Connection, insert, text
+from sqlmodel import SQLModel
+
+from feeds.article import Visibility
+from feeds.log import Kind
+from feeds.theme import Theme, ThemeTree
+from pipeline.store.session import Database
+from pipeline.store.tables import ArticleRow, ArticleTheme, InterestSet, LogRow, LogTheme, SubscriberRow
+from subscribers.frequency import Frequency
+from subscribers.interest import set_key
+from subscribers.subscriber import State
+
+NOW = datetime(2026, 12, 7, 7, 0, tzinfo=UTC)
+TREE = ThemeTree(
+    Theme(slug=f"t{n:02}", name=f"Thema {n}", parent="" if n % 5 == 0 else f"t{n - n % 5:02}")
+    for n in range(40)
+)
+SLUGS = sorted(theme.slug for theme in TREE)
+ARTICLES = 60
+"""A busy week."""
+
+_BATCH = 5_000
+_TEXT = "De gemeente bundelt haar dienstverlening en haar gegevens, en houdt zelf de regie. "
+
+
+def seed(url: str, readers: int) -> None:
+    """Fill an empty portal database: 40 themes, a week of articles, readers of the weekly digest.
+
+    A reader follows one to five themes. Most were served up to the beginning of the week; some signed
+    up in the course of it, and a few have been rejected since long before.
+    """
+    with (
+        closing(Database(url)) as database,
+        database.engine.connect().execution_options(writes=True) as connection,
+        connection.begin(),
+    ):
+        add_articles(connection)
+        add_readers(connection, readers)
+    with closing(Database(url)) as database, database.engine.connect() as connection, connection.begin():
+        connection.execute(text("ANALYZE"))
+
+
+def add_articles(connection: Connection) -> None:
+    """A month of articles in the log, the last week of them new to most readers."""
+    random = Random(1)
+    numbers = range(1, 4 * ARTICLES + 1)
+    placed = {}
+    for number in numbers:
+        direct = random.sample(SLUGS, random.choice([1, 1, 2]))
+        placed[number] = {name for slug in direct for name in (slug, *TREE.ancestors(slug))}
+    fill(
+        connection,
+        ArticleRow,
+        (
+            {
+                "id": number,
+                "uri": f"tag:portaal.example,2026:{number}",
+                "source": "portaal",
+                "url": f"https://portaal.example/artikelen/{number}",
+                "title": f"Artikel {number} over dienstverlening en regie",
+                "summary": _TEXT * 3,
+                "content": _TEXT * 30,
+                "author": "De redactie",
+                "language": "nl",
+                "categories": [],
+                "published": NOW - timedelta(hours=4 * ARTICLES - number),
+                "updated": NOW,
+                "fingerprint": "x",
+                "revision": 1,
+                "change": "",
+                "visibility": Visibility.VISIBLE,
+                "pinned": False,
+            }
+            for number in numbers
+        ),
+    )
+    fill(
+        connection,
+        ArticleTheme,
+        (
+            {"article_id": number, "theme": slug, "score": 1, "evidence": [], "published": NOW}
+            for number in numbers
+            for slug in sorted(placed[number])
+        ),
+    )
+    fill(
+        connection,
+        LogRow,
+        ({"position": number, "article_id": number, "kind": Kind.NEW, "at": NOW} for number in numbers),
+    )
+    fill(
+        connection,
+        LogTheme,
+        ({"theme": slug, "position": number} for number in numbers for slug in sorted(placed[number])),
+    )
+
+
+def add_readers(connection: Connection, readers: int) -> None:
+    random = Random(2)
+    sets: dict[tuple[str, ...], int] = {}
+    choices = []
+    for _ in range(readers):
+        chosen = tuple(sorted(random.sample(SLUGS, random.randint(1, 5))))
+        choices.append(sets.setdefault(chosen, len(sets) + 1))
+    fill(
+        connection,
+        InterestSet,
+        ({"id": id, "key": set_key(chosen), "themes": list(chosen)} for chosen, id in sets.items()),
+    )
+    fill(connection, SubscriberRow, (_reader(number, set, random) for number, set in enumerate(choices, 1)))
+
+
+def _reader(number: int, interest_set: int, random: Random) -> dict[str, Any]:
+    week = 3 * ARTICLES
+    kind = random.random()
+    cursor = week if kind < 0.97 else random.randrange(week, week + ARTICLES) if kind < 0.99 else 0
+    domain = f"provider{number % 50}.example"
+    return {
+        "id": number,
+        "email": f"lezer{number}@{domain}",
+        "domain": domain,
+        "name": "",
+        "language": "en" if random.random() < 0.03 else "nl",
+        "timezone": "Europe/Amsterdam",
+        "frequency": Frequency.WEEKLY,
+        "state": State.ACTIVE,
+        "cursor": cursor,
+        "confirmed_at": NOW - timedelta(days=30),
+        "created_at": NOW - timedelta(days=30),
+        "paused_until": None,
+        "address_key": f"{random.getrandbits(256):064x}",
+        "interest_set_id": interest_set,
+    }
+
+
+def fill(connection: Connection, model: type[SQLModel], rows: Iterable[dict[str, Any]]) -> None:
+    """Put rows in a model's table."""
+    statement = insert(model.__table__)  # type: ignore[attr-defined]
+    for batch in _batches(rows):
+        connection.execute(statement, batch)
+
+
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    remaining = iter(rows)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch
