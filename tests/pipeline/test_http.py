@@ -221,6 +221,7 @@ def test_only_what_anybody_can_reach_is_public(address: str, public: bool) -> No
 
 
 @pytest.mark.parametrize(
+    "encoding, packed",
     [
         pytest.param("gzip", gzip.compress(b"<rss/>"), id="gzip"),
         pytest.param("br", brotli.compress(b"<rss/>"), id="br"),
