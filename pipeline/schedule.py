@@ -75,6 +75,10 @@ def plan_and_send(app: App, stopping: Callable[[], bool]) -> None:
         log.info("planned", edition=str(planned.edition), readers=planned.planned, skipped=planned.skipped)
     for edition, report in jobs.deliver(app, stopping).items():
         log.info("sent", edition=edition, **report.settled)
+        for domain, reason in report.paused.items():
+            log.error("provider paused", domain=domain, reason=reason)
+        for segment, fault in report.broken.items():
+            log.error("letter not made", edition=edition, segment=segment, error=str(fault))
 
 
 def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, Callable[[], bool]], None]:

@@ -1,6 +1,6 @@
 """Statements that run thousands of times: compiled once, then handed to the database's driver as they are.
 
-What the library does for each execution costs ten times what the database does.
+What the library does for each execution costs several times what the database does.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
