@@ -95,7 +95,7 @@ class Renderer:
     ) -> Letter:
         """The letter for everybody with this digest. ``articles`` holds at least those in it.
 
-        ``language`` is a key of the environments. Items are taken in order until the budget is used,
+        ``language`` is a key of the environments. Sections take turns until the budget is used,
         and the text has the same ones; all of them are at ``web_url``. Raises ValueError for an empty
         digest, which is no letter.
         """
@@ -156,9 +156,12 @@ class Renderer:
                 break
             opened.append(section)
         room -= aside
-        for section in opened:
-            for item in section.items:
-                piece = self._item(press, item, articles)
+        # By turns, so that a long section leaves something for those after it.
+        for place in range(max(len(section.items) for section in opened)):
+            for section in opened:
+                if place >= len(section.items):
+                    continue
+                piece = self._item(press, section.items[place], articles)
                 if piece.size > room:
                     return opened
                 room -= piece.size
