@@ -239,10 +239,16 @@ class App:
     def deliverer(self) -> Iterator[Deliverer]:
         """A worker with a transport of its own, for as long as the block lasts."""
         mail = self.settings.mail
+        limits = Limits(
+            mail.rate,
+            mail.domain_connections,
+            {one.name: Limit(one.connections, one.rate) for one in mail.domain},
+        )
         with (
             closing(self.transport(mail.connections)) as transport,
             FileClaims(self._claims) as claims,
-            self.store.line() as line,
+            # A bucket that two senders fill at a time would let too much through.
+            self.store.line(alone=limits.paced) as line,
         ):
             yield Deliverer(
                 read=self.store.read,
@@ -255,11 +261,7 @@ class App:
                 rules=MailRules(
                     mail.retry_for,
                     mail.uncertain_after if mail.uncertain == "accepted" else None,
-                    Limits(
-                        mail.rate,
-                        mail.domain_connections,
-                        {one.name: Limit(one.connections, one.rate) for one in mail.domain},
-                    ),
+                    limits,
                 ),
             )
 

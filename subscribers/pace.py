@@ -49,6 +49,11 @@ class Limits:
     each: int = 0
     domains: Mapping[str, Limit] = field(default_factory=dict)
 
+    @property
+    def paced(self) -> bool:
+        """Whether any bucket is needed."""
+        return bool(self.rate or any(limit.rate for limit in self.domains.values()))
+
     def of(self, domain: str) -> Limit:
         """The limit of one provider."""
         return self.domains.get(domain) or Limit(self.each)

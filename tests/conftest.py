@@ -9,17 +9,21 @@ from pathlib import Path
 import pytest
 import time_machine
 from click.testing import CliRunner, Result
+from postgresql import Server, running
 
 from pipeline.app import App
 from pipeline.cli import cli
 from pipeline.edges import secrets
-from pipeline.settings import load
+from pipeline.settings import SQLITE, load
 from pipeline.store import schema
 
 CONFIG = """\
 [site]
 name = "Proefportaal"
 base_url = "https://portaal.example"
+
+[database]
+url = "DATABASE"
 
 [publish]
 directory = "public"
@@ -117,9 +121,33 @@ class Portal:
         return [path.read_bytes() for path in sorted((self.root / "mail" / "new").glob("*"))]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked ``each_database`` run once on each kind of database; others on SQLite."""
+    if metafunc.definition.get_closest_marker("each_database") and "database_url" in metafunc.fixturenames:
+        metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server. Where none can be started, the tests that need it fail."""
+    with running() as server:
+        yield server
+
+
 @pytest.fixture
-def portal(tmp_path: Path) -> Portal:
-    return Portal(tmp_path, CONFIG)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a database of the test's own, for a config file."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield SQLITE
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    with server.migrated() as url:
+        yield url
+
+
+@pytest.fixture
+def portal(tmp_path: Path, database_url: str) -> Portal:
+    return Portal(tmp_path, CONFIG.replace("DATABASE", database_url))
 
 
 @pytest.fixture(scope="session")

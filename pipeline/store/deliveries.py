@@ -52,7 +52,9 @@ class Deliveries:
     def uncertain_since(self, before: datetime) -> list[int]:
         """Uncertain deliveries that nobody settled by hand before a moment."""
         rows = self._session.exec(
-            select(DeliveryRow.id).where(UNCERTAIN, col(DeliveryRow.changed_at) <= before)
+            select(DeliveryRow.id)
+            .where(UNCERTAIN, col(DeliveryRow.changed_at) <= before)
+            .with_for_update(skip_locked=True)  # another worker is settling those
         )
         return [id for id in rows if id is not None]
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
-from typing import Any
 
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
 from pipeline.store.tables import DomainRow, PaceRow
+from pipeline.store.upsert import upsert
 from subscribers.pace import Bucket
 from subscribers.provider import Provider
 
@@ -36,7 +35,7 @@ class Providers:
     def put(self, providers: Iterable[Provider]) -> None:
         """Keep where we stand with these. In the order of their names, so that two senders can't deadlock."""
         rows = [asdict(provider) for provider in sorted(providers, key=lambda one: one.domain)]
-        self._upsert(DomainRow, [row | {"name": row.pop("domain")} for row in rows])
+        upsert(self._session, DomainRow, [row | {"name": row.pop("domain")} for row in rows])
 
     def bucket(self, name: str) -> Bucket | None:
         """A bucket, kept from other senders until this transaction ends."""
@@ -44,19 +43,7 @@ class Providers:
         return Bucket(row.tokens, row.at) if row else None
 
     def put_bucket(self, name: str, bucket: Bucket) -> None:
-        self._upsert(PaceRow, [{"name": name, "tokens": bucket.tokens, "at": bucket.at}])
-
-    def _upsert(self, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            return
-        dialect = postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(table)
-        given = {name: statement.excluded[name] for name in rows[0] if name != "name"}
-        self._session.execute(
-            statement.on_conflict_do_update(index_elements=["name"], set_=given),
-            rows,
-            execution_options={"synchronize_session": False},
-        )
+        upsert(self._session, PaceRow, [{"name": name, "tokens": bucket.tokens, "at": bucket.at}])
 
 
 def _provider(row: DomainRow) -> Provider:

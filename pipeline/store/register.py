@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from pipeline.store.tables import AuditRow, Fact, Tick
+from pipeline.store.upsert import upsert
 
 
 class Register:
@@ -35,9 +36,7 @@ class Register:
         return row.value if row else ""
 
     def set_fact(self, name: str, value: str) -> None:
-        row = self._session.get(Fact, name) or Fact(name=name, value=value)
-        row.value = value
-        self._session.add(row)
+        upsert(self._session, Fact, [{"name": name, "value": value}])
 
     def audit(self, at: datetime, who: str, action: str, what: str) -> None:
         """Write down who did what."""

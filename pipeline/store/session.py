@@ -1,7 +1,9 @@
 """Transactions: one engine, sessions for reading and for writing.
 
-On SQLite a writing session begins with ``BEGIN IMMEDIATE``, so that two writers queue instead of
-failing halfway; commits are synced to disk, since what was sent must not be forgotten.
+One writes at a time, so that planning sees nobody change their mind halfway. SQLite knows nothing else:
+a writing session begins with ``BEGIN IMMEDIATE``, so that two queue instead of failing halfway. On
+PostgreSQL it begins with an advisory lock, which senders share: they lock what they claim row by row.
+Commits are synced to disk, since what was sent must not be forgotten.
 """
 
 from collections.abc import Iterator
@@ -9,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, create_engine
 
 try:  # The SQLite of older Pythons can corrupt a WAL with two writers (fixed in 3.51.3); this brings its own.
@@ -21,6 +23,11 @@ except ImportError:
 
 _VERSION = sqlite.sqlite_version_info
 _WAL_IS_SAFE = _VERSION >= (3, 51, 3) or _VERSION in {(3, 50, 7), (3, 44, 6)}
+
+_WRITE_LOCK = 0x6B656E6F
+"""The advisory lock that every writing transaction holds; any number, as long as every process uses it."""
+_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""In seconds: a machine that is gone must neither keep others waiting for its locks nor wait for them."""
 
 
 class StoreError(Exception):
@@ -40,38 +47,57 @@ class Database:
             self.engine = create_engine(parsed, module=sqlite)
             _tune_sqlite(self.engine)
         else:
-            self.engine = create_engine(parsed)
+            self.engine = create_engine(parsed, pool_pre_ping=True, connect_args=_KEEPALIVE)
+            _tune_postgresql(self.engine)
         self.url = parsed
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session on one consistent view, rolled back at its end."""
-        with Session(self.engine, expire_on_commit=False) as session:
-            yield session
+        with self._refusals(), self.engine.connect() as connection:
+            if connection.dialect.name != "sqlite":  # where every transaction is one already
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with Session(connection, expire_on_commit=False) as session:
+                yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits when the block ends, and rolls back when it raises."""
-        with self.engine.connect() as connection, self._transaction(connection) as session:
+        with (
+            self._refusals(),
+            self.engine.connect() as connection,
+            self._transaction(connection, alone=True) as session,
+        ):
             yield session
 
     @contextmanager
-    def _transaction(self, connection: Connection) -> Iterator[Session]:
-        connection.execution_options(writes=True)
-        with Session(connection, expire_on_commit=False) as session:
-            try:
-                with session.begin():
-                    yield session
-            except OperationalError as error:
-                raise StoreError(
-                    f"the database {self.url.render_as_string()} refuses: {error.orig}"
-                ) from error
+    def line(self, *, alone: bool) -> Iterator["Line"]:
+        """A connection of one's own, for who writes all the time and must know when others do.
+
+        Its transactions run beside those of other lines, unless it writes ``alone``.
+        """
+        with self._refusals(), self.engine.connect() as connection:
+            yield Line(self, connection, alone=alone)
 
     @contextmanager
-    def line(self) -> Iterator["Line"]:
-        """A connection of one's own, for who writes all the time and must know when others do."""
-        with self.engine.connect() as connection:
-            yield Line(self, connection)
+    def _transaction(self, connection: Connection, *, alone: bool) -> Iterator[Session]:
+        connection.execution_options(writes=True)
+        with Session(connection, expire_on_commit=False) as session, session.begin():
+            if connection.dialect.name == "postgresql":
+                lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+                session.execute(text(f"SELECT {lock}({_WRITE_LOCK})"))
+            yield session
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Says which database it was that could not be reached, or could not do its work."""
+        try:
+            yield
+        except DBAPIError as error:
+            # A server that shuts down, or an administrator who ends a connection, is no OperationalError.
+            if not isinstance(error, OperationalError) and not error.connection_invalidated:
+                raise
+            raise StoreError(f"the database {self.url.render_as_string()} refuses: {error.orig}") from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -80,16 +106,20 @@ class Database:
 class Line:
     """One connection, for one thread: transactions on it, and a cheap question about others' writes."""
 
-    def __init__(self, database: Database, connection: Connection) -> None:
+    def __init__(self, database: Database, connection: Connection, *, alone: bool) -> None:
         self._database = database
         self._connection = connection
+        self._alone = alone
         self._seen: object = None
         self._cursor: Any = None
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """As ``Database.write``."""
-        with self._database._transaction(self._connection) as session:
+        """As ``Database.write``, beside others that do the same."""
+        with (
+            self._database._refusals(),
+            self._database._transaction(self._connection, alone=False) as session,
+        ):
             yield session
 
     def changed(self) -> bool:
@@ -107,6 +137,15 @@ class Line:
             return False
         self._seen = version
         return True
+
+
+def _tune_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, record: Any) -> None:
+        # The server's half of the above; the names lack an s there.
+        for name, value in _KEEPALIVE.items():
+            connection.execute(f"SET tcp_{name} = {value}")
+        connection.commit()
 
 
 def _tune_sqlite(engine: Engine) -> None:

@@ -117,9 +117,9 @@ class Store:
             yield Work(session, self._suppression_key)
 
     @contextmanager
-    def line(self) -> Iterator["StoreLine"]:
-        """A connection of one's own, for a worker that writes all the time."""
-        with self._database.line() as line:
+    def line(self, *, alone: bool) -> Iterator["StoreLine"]:
+        """A connection of one's own, for a worker that writes all the time; ``alone`` as ``Database.line``."""
+        with self._database.line(alone=alone) as line:
             yield StoreLine(line, self._suppression_key)
 
 

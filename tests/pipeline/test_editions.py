@@ -24,6 +24,8 @@ from subscribers.frequency import Frequency
 from subscribers.roster import read_rows
 from subscribers.subscriber import State
 
+pytestmark = pytest.mark.each_database
+
 
 def collect(portal, *titles: str) -> None:
     for title in titles:

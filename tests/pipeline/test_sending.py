@@ -21,6 +21,8 @@ from subscribers.provider import FIRST_HOLD, REFUSALS
 from subscribers.roster import read_rows
 from subscribers.token import BOUNCE, UNSUBSCRIBE
 
+pytestmark = pytest.mark.each_database
+
 
 def collect(portal, *titles: str) -> None:
     for title in titles:
