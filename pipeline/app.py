@@ -9,7 +9,7 @@ import importlib.metadata
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 
@@ -26,7 +26,7 @@ from pipeline.edges.fetch import fetch
 from pipeline.edges.http import Fetcher
 from pipeline.edges.live import LiveDirectory
 from pipeline.edges.templates import TEMPLATES, environments
-from pipeline.ports import Clock, EditionWork, Start, Transport
+from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
 from pipeline.steps.absorb import House
 from pipeline.steps.collect import Collector, Fetch
@@ -43,6 +43,7 @@ from pipeline.steps.publish import Imprint, Publisher
 from pipeline.steps.retheme import Rethemer
 from pipeline.steps.tick import Ticker
 from pipeline.store import schema
+from pipeline.store.claims import LockClaims
 from pipeline.store.session import Database
 from pipeline.store.subscribers import Subscribers
 from pipeline.store.work import Store
@@ -246,13 +247,14 @@ class App:
         )
         with (
             closing(self.transport(mail.connections)) as transport,
-            FileClaims(self._claims) as claims,
+            self._worker() as (claims, look),
             # A bucket that two senders fill at a time would let too much through.
             self.store.line(alone=limits.paced) as line,
         ):
             yield Deliverer(
                 read=self.store.read,
                 write=line.write,
+                look=look,
                 changed=line.changed,
                 clock=self.clock,
                 claims=claims,
@@ -305,12 +307,17 @@ class App:
         with self.store.write() as work:
             work.register.audit(self.clock(), who, action, what)
 
-    @property
-    def _claims(self) -> Path:
-        """The directory of the workers' locks, beside the database they work on."""
-        name = self.database.url.database
-        place = Path(name) if self.database.url.get_backend_name() == "sqlite" and name else None
-        return place.with_name(f"{place.name}.workers") if place else self.settings.path("var/workers")
+    @contextmanager
+    def _worker(self) -> Iterator[tuple[Claims, Start[EditionWork]]]:
+        """This process as a worker, and how it looks at what others do meanwhile."""
+        url = self.database.url
+        if url.get_backend_name() == "sqlite":
+            file = Path(url.database or "")
+            with FileClaims(file.with_name(f"{file.name}.workers")) as claims:
+                yield claims, self.store.read
+        else:
+            with LockClaims(self.database) as claims:
+                yield claims, partial(self.store.look, claims)
 
     def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
         collect, root = self.settings.collect, self.settings.root

@@ -32,7 +32,7 @@ from pipeline.cli.themes import themes
 from pipeline.demo import DemoError
 from pipeline.edges.mailbox import MailboxError
 from pipeline.edges.secrets import SecretError
-from pipeline.ports import PublishError
+from pipeline.ports import ClaimsLost, PublishError
 from pipeline.settings import ConfigError
 from pipeline.steps.desk import DeskError
 from pipeline.steps.enrol import EnrolError
@@ -47,6 +47,7 @@ from subscribers.subscriber import AddressError
 _EXPECTED = (
     AddressError,
     BadRow,
+    ClaimsLost,
     ConfigError,
     DemoError,
     DeskError,

@@ -56,5 +56,8 @@ class FileClaims:
         finally:
             os.close(descriptor)
 
+    def check(self) -> None:
+        """A file lock can't be lost while the process lives."""
+
     def _path(self, worker: str) -> Path:
         return self._directory / f"{worker}.lock"

@@ -66,11 +66,13 @@ class MailRules:
 class Deliverer:
     """Sends what is planned. One object is one worker's.
 
-    ``changed`` tells whether anything may have been written since it was asked last.
+    ``look`` is ``read`` for one short question, asked for each message; ``changed`` tells whether anything
+    may have been written since it was asked last.
     """
 
     read: Start[EditionWork]
     write: Start[EditionWork]
+    look: Start[EditionWork]
     changed: Callable[[], bool]
     clock: Clock
     claims: Claims
@@ -111,7 +113,8 @@ class Deliverer:
         ``due_only`` leaves out waves whose instant has not come. ``progress`` hears from time to time
         where it stands. Told to stop, it finishes what is under way and gives back the rest.
 
-        Raises TransportUnavailable when nothing can be handed over; what was claimed is given back.
+        Raises TransportUnavailable when nothing can be handed over; what was claimed is given back. Raises
+        ClaimsLost when others may take this worker for dead.
         """
         self.recover()
         run = _Run(self, edition, limit, due_only)
@@ -160,6 +163,7 @@ class _Run:
             return False
         wants = self._wants_more()
         if self._hand.is_due or wants:
+            self._deliverer.claims.check()
             self._write_down(claim=wants)
         if not self._sendable:
             self._give_back(self._hand.give_up())
@@ -169,7 +173,10 @@ class _Run:
         return True
 
     def end(self) -> None:
-        """Settle what is finished and give back what is not, whatever happened."""
+        """Settle what is finished and give back what is not, whatever happened.
+
+        Also after others took this worker for dead: what it knows is true, and theirs it leaves alone.
+        """
         if self._hand.under_way:
             self._hear(self._deliverer.transport.abort())
             self._hand.lose("the run broke off during the hand-off")
@@ -201,6 +208,9 @@ class _Run:
                 self._hand.put_back(claim.id)
                 self._give_back(self._hand.give_up(self._letters.broken))
                 continue
+            except Exception:
+                self._hand.put_back(claim.id)  # nothing of it was handed over
+                raise
             if not self._sendable:
                 self._hand.put_back(claim.id)
                 return None
@@ -214,7 +224,7 @@ class _Run:
 
     def _look(self) -> None:
         """See what was written meanwhile: who left, what was withdrawn, whether the edition was stopped."""
-        with self._deliverer.read() as work:
+        with self._deliverer.look() as work:
             self._heed(work.outbox.look(self._edition.id, self._deliverer.claims.worker))
 
     def _heed(self, situation: Situation) -> None:
@@ -268,7 +278,7 @@ class _Run:
             (claim, settle(outcome, claim.attempts, claim.first_attempt, now, retry_for))
             for claim, outcome in hand.finished
         ]
-        work.outbox.settle(settled, now)
+        work.outbox.settle(settled, self._deliverer.claims.worker, now)
         work.outbox.cancel(hand.cancelled, now)
         paused = self._traffic.learn(work.providers, hand.finished, now)
 
@@ -306,7 +316,7 @@ class _Run:
         if claims:
             with self._deliverer.write() as work:
                 now = self._deliverer.clock()
-                work.outbox.release([claim.id for claim in claims], now)
+                work.outbox.release([claim.id for claim in claims], self._deliverer.claims.worker, now)
                 # An administrator may have cancelled the edition while these were in hand.
                 if work.outbox.look(self._edition.id, "").state is EditionState.CANCELLED:
                     work.deliveries.cancel_edition(self._edition.id, now)

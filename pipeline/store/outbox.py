@@ -144,7 +144,11 @@ _LOOK = Prepared(
 )
 _SETTLE = Prepared(
     sa.update(_delivery)
-    .where(_delivery.c.id == sa.bindparam("this"))
+    .where(
+        _delivery.c.id == sa.bindparam("this"),
+        # Others may have taken us for dead meanwhile, and the delivery may be in their hands now.
+        sa.or_(_delivery.c.worker == sa.bindparam("by"), _delivery.c.state == str(DeliveryState.UNCERTAIN)),
+    )
     .values(
         state=sa.bindparam("to"),
         reply=sa.bindparam("said"),
@@ -246,13 +250,13 @@ class Outbox:
         objections = {row.id: str(row.reason) for row in rows if row.id is not None}
         return Situation(rows[0].head or 0, EditionState(rows[0].state), objections)
 
-    def settle(self, settled: Sequence[tuple[Claim, Settlement]], now: datetime) -> None:
-        """Record what became of claimed deliveries; acceptance moves the readers' cursors."""
+    def settle(self, settled: Sequence[tuple[Claim, Settlement]], worker: str, now: datetime) -> None:
+        """Record what became of a worker's claims; acceptance moves the readers' cursors."""
         if not settled:
             return
         _SETTLE.run(
             self._session,
-            {"now": now},
+            {"by": worker, "now": now},
             [
                 {
                     "this": claim.id,
@@ -272,11 +276,15 @@ class Outbox:
         if served:
             _SERVE.run(self._session, {}, served)
 
-    def release(self, ids: Collection[int], now: datetime) -> None:
-        """Give back claims of which nothing was handed over; the attempt does not count."""
+    def release(self, ids: Collection[int], worker: str, now: datetime) -> None:
+        """Give back a worker's claims of which nothing was handed over; the attempt does not count."""
         self._session.execute(
             sa.update(_delivery)
-            .where(_delivery.c.id.in_(list(ids)), _delivery.c.state == str(DeliveryState.IN_FLIGHT))
+            .where(
+                _delivery.c.id.in_(list(ids)),
+                _delivery.c.worker == worker,
+                _delivery.c.state == str(DeliveryState.IN_FLIGHT),
+            )
             .values(
                 state=sa.case(
                     (_delivery.c.retry_at.is_not(None), str(DeliveryState.DEFERRED)),

@@ -54,7 +54,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session on one consistent view, rolled back at its end."""
-        with self._refusals(), self.engine.connect() as connection:
+        with self.refusals(), self.engine.connect() as connection:
             if connection.dialect.name != "sqlite":  # where every transaction is one already
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with Session(connection, expire_on_commit=False) as session:
@@ -64,7 +64,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A session that commits when the block ends, and rolls back when it raises."""
         with (
-            self._refusals(),
+            self.refusals(),
             self.engine.connect() as connection,
             self._transaction(connection, alone=True) as session,
         ):
@@ -76,7 +76,7 @@ class Database:
 
         Its transactions run beside those of other lines, unless it writes ``alone``.
         """
-        with self._refusals(), self.engine.connect() as connection:
+        with self.refusals(), self.engine.connect() as connection:
             yield Line(self, connection, alone=alone)
 
     @contextmanager
@@ -89,7 +89,7 @@ class Database:
             yield session
 
     @contextmanager
-    def _refusals(self) -> Iterator[None]:
+    def refusals(self) -> Iterator[None]:
         """Says which database it was that could not be reached, or could not do its work."""
         try:
             yield
@@ -117,7 +117,7 @@ class Line:
     def write(self) -> Iterator[Session]:
         """As ``Database.write``, beside others that do the same."""
         with (
-            self._database._refusals(),
+            self._database.refusals(),
             self._database._transaction(self._connection, alone=False) as session,
         ):
             yield session

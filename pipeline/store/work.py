@@ -8,6 +8,7 @@ from functools import cached_property
 from sqlmodel import Session
 
 from pipeline.store.articles import Articles
+from pipeline.store.claims import LockClaims
 from pipeline.store.deliveries import Deliveries
 from pipeline.store.editions import Editions
 from pipeline.store.feedback import FeedbackLog
@@ -117,8 +118,14 @@ class Store:
             yield Work(session, self._suppression_key)
 
     @contextmanager
+    def look(self, claims: LockClaims) -> Iterator[Work]:
+        """A quick look at how things stand, by a worker, which it may only take while it holds its claims."""
+        with claims.session() as session:
+            yield Work(session, self._suppression_key)
+
+    @contextmanager
     def line(self, *, alone: bool) -> Iterator["StoreLine"]:
-        """A connection of one's own, for a worker that writes all the time; ``alone`` as ``Database.line``."""
+        """A connection of one's own, for a worker that writes all the time, as ``Database.line``."""
         with self._database.line(alone=alone) as line:
             yield StoreLine(line, self._suppression_key)
 

@@ -121,6 +121,8 @@ class Claims:
     def is_dead(self, worker: str) -> bool:
         return worker in self._dead
 
+    def check(self) -> None: ...
+
 
 class Killed(BaseException):
     """The process is gone: not even ``finally`` may do anything."""
@@ -477,6 +479,7 @@ class Portal(RuleBasedStateMachine):
         return Deliverer(
             read=self.alive(self.store.read),
             write=self.alive(self.store.write),
+            look=self.alive(self.store.read),
             changed=lambda: True,
             clock=lambda: self.now,
             claims=self.claims,
@@ -626,24 +629,27 @@ class _Transport(Immediate):
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/portal.db")
-    # Power loss is not part of these histories; thousands of commits are.
-    event.listen(
-        database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
-    )
-    SQLModel.metadata.create_all(database.engine)
+def database(tmp_path: Path, database_url: str) -> Iterator[Database]:
+    database = Database(database_url, tmp_path)
+    if database.engine.dialect.name == "sqlite":
+        # Power loss is not part of these histories; thousands of commits are.
+        event.listen(
+            database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
+        )
+        SQLModel.metadata.create_all(database.engine)
     yield database
     database.close()
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("kind", [Portal, CrowdedPortal])
 def test_over_any_history_nobody_is_mailed_twice_or_missed(kind: type[Portal], database: Database) -> None:
     machine = type("PortalHere", (kind,), {"database": database})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=80,
+            # A query there is a way to another process and back: fewer of the same histories.
+            max_examples=80 if database.engine.dialect.name == "sqlite" else 12,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

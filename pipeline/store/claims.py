@@ -1,0 +1,99 @@
+"""Claims held by a lock in PostgreSQL: the server lets go of it when the worker's connection ends.
+
+That is when its process dies, whatever machine it ran on, or the way between the two is gone. A worker
+that lives on then can't know what others made of its silence, so it has to stop.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+from pipeline.ports import ClaimsLost
+from pipeline.store.session import Database
+
+_LOCK = text("SELECT pg_advisory_lock(:key)")
+# Looking must not take the lock, not even for a moment: two that look would take each other for the worker.
+_HOLDER = text(
+    "SELECT pid = pg_backend_pid() FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND (classid::bigint << 32 | objid::bigint) = :key"
+)
+
+
+class LockClaims:
+    """This process as a worker, for as long as the ``with`` block lasts, on a connection of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.worker = uuid.uuid4().hex
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> "LockClaims":
+        with self._database.refusals():
+            connection = self._database.engine.connect()
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()  # closed at the end, and the lock with it, rather than lent to others
+            connection.execute(_LOCK, {"key": _key(self.worker)})
+        self._connection = connection
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session for looking, on the connection that holds the lock. Raises ClaimsLost.
+
+        Each statement sees all that was committed before it.
+        """
+        if self._connection is None:
+            raise _lost("it was closed")
+        try:
+            with Session(self._connection, expire_on_commit=False) as session:
+                yield session
+        except DBAPIError as error:
+            # Used once more, it would be made anew, without the lock.
+            self._connection.invalidate()
+            self._connection = None
+            raise _lost(str(error.orig)) from error
+
+    def check(self) -> None:
+        """Raises ClaimsLost where others may take this worker for dead."""
+        if self._holder(self.worker) is not True:
+            raise _lost(
+                "the lock is not on it; a pooler between here and the server must keep sessions apart"
+            )
+
+    def is_dead(self, worker: str) -> bool:
+        """Whether nobody holds this worker's lock any more."""
+        return worker != self.worker and self._holder(worker) is None
+
+    def _holder(self, worker: str) -> bool | None:
+        """Whether it is this very connection that holds a worker's lock; None where nobody does."""
+        with self.session() as session:
+            ours: bool | None = session.execute(_HOLDER, {"key": _key(worker)}).scalar()
+        return ours
+
+
+def _key(worker: str) -> int:
+    """A worker's lock. 63 bits of its name, so that no two share one."""
+    return int(worker[:16], 16) >> 1
+
+
+def _lost(why: str) -> ClaimsLost:
+    return ClaimsLost(
+        f"the database connection that tells others this sender lives is gone ({' '.join(why.split())}); "
+        "it stopped, so that nobody is mailed twice. Run the command again: it goes on where this one was"
+    )

@@ -1,0 +1,162 @@
+"""Claims on PostgreSQL, against real processes and a real server: killed, stopped, cut off."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from mailer import Mailer
+from sqlalchemy import text
+from sqlmodel import select
+
+from pipeline import jobs
+from pipeline.ports import ClaimsLost
+from pipeline.store.claims import LockClaims
+from pipeline.store.session import Database
+from pipeline.store.tables import DeliveryRow
+from subscribers.delivery import Accepted
+from subscribers.edition import EditionName
+from subscribers.roster import read_rows
+
+WORKER = """
+import sys
+from pipeline.store.claims import LockClaims
+from pipeline.store.session import Database
+with LockClaims(Database(sys.argv[1])) as claims:
+    print(claims.worker, flush=True)
+    sys.stdin.read()
+"""
+CUT = text(
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+)
+
+
+@pytest.fixture
+def url(postgresql) -> Iterator[str]:
+    with postgresql.migrated() as url:
+        yield url
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = Database(url)
+    yield database
+    database.close()
+
+
+@contextmanager
+def worker(url: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A worker in a process of its own, and its name; it ends when its input does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER, url],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def cut(database: Database) -> None:
+    """End the connections on which locks are held, and wait until they are gone."""
+    with database.engine.connect() as connection:
+        assert connection.execute(CUT).scalars().all() == [True]
+
+
+def becomes_dead(claims: LockClaims, name: str) -> bool:
+    """The server learns of a death from the connection's end, a moment later."""
+    return any(claims.is_dead(name) for _ in range(100_000))
+
+
+def test_a_worker_is_alive_until_it_is_killed(database: Database, url: str) -> None:
+    with LockClaims(database) as ours, LockClaims(database) as another, worker(url) as (process, theirs):
+        for _ in range(2):
+            assert not ours.is_dead(theirs), "asking must not take the lock away"
+            assert not another.is_dead(theirs)
+        process.kill()
+        process.wait()
+        assert becomes_dead(ours, theirs)
+        assert another.is_dead(theirs)
+        assert not ours.is_dead(another.worker)
+
+
+def test_a_stopped_process_is_slow_and_not_dead(database: Database, url: str) -> None:
+    with LockClaims(database) as ours, worker(url) as (process, theirs):
+        process.send_signal(signal.SIGSTOP)
+        assert not ours.is_dead(theirs)
+
+
+def test_a_worker_that_ends_well_lets_go(database: Database) -> None:
+    with LockClaims(database) as ours:
+        with LockClaims(database) as other:
+            assert not ours.is_dead(other.worker)
+        assert becomes_dead(ours, other.worker)
+        with pytest.raises(ClaimsLost):
+            other.check()
+
+
+def test_a_worker_nobody_has_heard_of_is_dead_and_nobody_takes_itself_for_dead(database: Database) -> None:
+    with LockClaims(database) as claims:
+        assert claims.is_dead("0" * 32)
+        assert not claims.is_dead(claims.worker)
+        claims.check()
+
+
+def test_who_is_cut_off_is_dead_to_others_and_knows_it_for_good(database: Database) -> None:
+    with LockClaims(database) as claims:
+        cut(database)
+        with LockClaims(database) as other:
+            assert other.is_dead(claims.worker)
+        for _ in range(3):
+            with pytest.raises(ClaimsLost, match="Run the command again"):
+                claims.check()
+        with pytest.raises(ClaimsLost):
+            claims.is_dead("0" * 32)
+        assert not claims.is_dead(claims.worker)
+
+
+def test_a_lock_that_was_let_go_of_by_others_is_missed(database: Database) -> None:
+    """As behind a pooler that lends one connection to many."""
+    with LockClaims(database) as claims:
+        with claims.session() as session:
+            session.execute(text("SELECT pg_advisory_unlock_all()"))
+        with pytest.raises(ClaimsLost, match="pooler"):
+            claims.check()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_sender_that_is_cut_off_stops_before_its_next_mail_and_is_resumed(portal) -> None:
+    portal.write("a", "De cloud")
+    everybody = [f"r{number:02}@a.example" for number in range(40)]
+    with portal.open() as app:
+        app.collector().collect(app.settings.source, force=True)
+        roster = "\n".join(["email,frequency,interests", *(f"{email},weekly,cloud" for email in everybody)])
+        app.enroller().take(read_rows(roster.encode()), "op papier")
+    assert portal.run("digest", "plan", "weekly").exit_code == 0
+    mailer = Mailer()
+
+    def third_cuts(recipient: str) -> Accepted:
+        if len(mailer.sent) == 2:
+            cut(app.database)
+        return Accepted()
+
+    mailer.answer = third_cuts
+    with portal.open() as app:
+        app.transport = lambda connections: mailer
+        edition = app.desk().ready(EditionName.parse("weekly/2026-11-23"))
+        with pytest.raises(ClaimsLost):
+            jobs.send(app, edition)
+        assert len(mailer.sent) == 3
+        with app.store.read() as work:
+            rows = work.session.exec(select(DeliveryRow)).all()
+        assert sorted(str(row.state) for row in rows) == ["accepted"] * 3 + ["planned"] * 37
+        mailer.answer = lambda recipient: Accepted()
+        jobs.send(app, edition)
+    assert sorted(mailer.sent) == everybody

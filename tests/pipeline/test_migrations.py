@@ -1,0 +1,121 @@
+"""Migrations: a database of the first version, with people in it, becomes one of this version."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import MetaData, Table, insert, select
+
+from pipeline.store import schema
+from pipeline.store.session import Database
+
+AT = datetime(2026, 11, 1, tzinfo=UTC)
+FIRST = {
+    "interest_set": {"id": 1, "key": "k", "themes": ["cloud"]},
+    "subscriber": {
+        "id": 7,
+        "email": "Lezer@Voorbeeld.example",
+        "name": "",
+        "language": "nl",
+        "timezone": "Europe/Amsterdam",
+        "frequency": "weekly",
+        "state": "active",
+        "cursor": 0,
+        "created_at": AT,
+        "confirmed_at": AT,
+        "address_key": "a",
+        "interest_set_id": 1,
+    },
+    "edition": {
+        "id": 3,
+        "frequency": "weekly",
+        "slot": "2026-11-02",
+        "n": 1,
+        "day": AT.date(),
+        "state": "planned",
+        "created_at": AT,
+    },
+    "wave": {
+        "id": 2,
+        "edition_id": 3,
+        "due": AT,
+        "planned_at": AT,
+        "cutoff": 0,
+        "candidates": 1,
+        "nothing_due": 0,
+    },
+    "delivery": {
+        "id": 9,
+        "edition_id": 3,
+        "wave_id": 2,
+        "subscriber_id": 7,
+        "state": "planned",
+        "reason": "",
+        "reply": "",
+        "from_position": 0,
+        "cutoff": 0,
+        "attempts": 0,
+        "worker": "",
+        "changed_at": AT,
+    },
+    "article": {
+        "id": 4,
+        "uri": "tag:x",
+        "source": "s",
+        "url": "https://x.example/",
+        "title": "T",
+        "summary": "",
+        "content": "",
+        "author": "",
+        "language": "nl",
+        "categories": [],
+        "published": AT,
+        "updated": AT,
+        "fingerprint": "f",
+        "revision": 1,
+        "change": "",
+        "visibility": "visible",
+    },
+}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path}/portal.db")
+        yield database
+        database.close()
+        return
+    with request.getfixturevalue("postgresql").database() as url:
+        database = Database(url)
+        yield database
+        database.close()
+
+
+def test_what_the_first_version_held_is_still_there_in_this_one(database: Database) -> None:
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        command.upgrade(schema._config(connection), "0001")
+        for name, row in FIRST.items():
+            connection.execute(insert(Table(name, MetaData(), autoload_with=connection)), row)
+    assert schema.upgrade(database) == schema.head()
+    schema.require(database)
+    assert schema.differences(database) == []
+    with database.engine.connect() as connection:
+        for name, row in FIRST.items():
+            table = Table(name, MetaData(), autoload_with=connection)
+            found = connection.execute(select(table)).mappings().one()
+            times = {key for key, value in row.items() if isinstance(value, datetime)}
+            assert {key: found[key] for key in row.keys() - times} == {
+                key: row[key] for key in row.keys() - times
+            }
+        for name in ("subscriber", "delivery"):
+            table = Table(name, MetaData(), autoload_with=connection)
+            assert connection.execute(select(table.c.domain)).scalar_one() == "voorbeeld.example"
+
+
+def test_upgrading_twice_changes_nothing(database: Database) -> None:
+    assert schema.upgrade(database) == schema.upgrade(database) == schema.head()
+    assert schema.differences(database) == []
