@@ -72,8 +72,12 @@ class App:
     def open(cls, config: Path, clock: Clock = now) -> "App":
         """The portal of a config file. Raises ConfigError, SecretError or StoreError."""
         app = cls(load(config), clock)
-        schema.require(app.database)
-        app._refuse_lost_themes()
+        try:
+            schema.require(app.database)
+            app._refuse_lost_themes()
+        except BaseException:
+            app.close()
+            raise
         return app
 
     def __enter__(self) -> "App":
@@ -85,6 +89,10 @@ class App:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database, where it was used."""
         if "database" in self.__dict__:
             self.database.close()
 

@@ -129,7 +129,8 @@ class DatabaseSettings(_Section):
         if url.drivername == "postgresql+psycopg":
             if find_spec("psycopg") is None:
                 raise ValueError(
-                    f"this installation has no psycopg and runs on SQLite; write it like {SQLITE!r}"
+                    "PostgreSQL needs psycopg; run \"pip install 'kennisportal[postgresql]'\", or write it "
+                    f"like {SQLITE!r}"
                 )
         elif url.drivername != "sqlite":
             raise ValueError(

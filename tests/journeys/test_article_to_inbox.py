@@ -18,6 +18,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+pytestmark = pytest.mark.each_database
+
 SERVER = Path(__file__).parents[1] / "support" / "smtp_server.py"
 KENNISPORTAL = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 
