@@ -6,7 +6,7 @@ what they need.
 
 import hashlib
 import importlib.metadata
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -46,7 +46,7 @@ from pipeline.store import schema
 from pipeline.store.claims import LockClaims
 from pipeline.store.session import Database
 from pipeline.store.subscribers import Subscribers
-from pipeline.store.work import Store
+from pipeline.store.work import Store, StoreLine
 from pipeline.transports import open_transport
 from subscribers.dkim import DkimKeyError, Signer
 from subscribers.feedback import read_feedback
@@ -255,15 +255,15 @@ class App:
         )
         with (
             closing(self.transport(mail.connections)) as transport,
-            self._worker() as (claims, look),
             # A bucket that two senders fill at a time would let too much through.
             self.store.line(alone=limits.paced) as line,
+            self._worker(line) as (claims, look, changed),
         ):
             yield Deliverer(
                 read=self.store.read,
                 write=line.write,
                 look=look,
-                changed=line.changed,
+                changed=changed,
                 clock=self.clock,
                 claims=claims,
                 transport=transport,
@@ -316,16 +316,16 @@ class App:
             work.register.audit(self.clock(), who, action, what)
 
     @contextmanager
-    def _worker(self) -> Iterator[tuple[Claims, Start[EditionWork]]]:
-        """This process as a worker, and how it looks at what others do meanwhile."""
+    def _worker(self, line: StoreLine) -> Iterator[tuple[Claims, Start[EditionWork], Callable[[], bool]]]:
+        """This process as a worker, how it looks at what others wrote, and how it knows whether they did."""
         url = self.database.url
         if url.get_backend_name() == "sqlite":
             file = Path(url.database or "")
             with FileClaims(file.with_name(f"{file.name}.workers")) as claims:
-                yield claims, self.store.read
+                yield claims, self.store.read, line.changed
         else:
             with LockClaims(self.database) as claims:
-                yield claims, partial(self.store.look, claims)
+                yield claims, partial(self.store.look, claims), claims.changed
 
     def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
         collect, root = self.settings.collect, self.settings.root

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -32,6 +33,8 @@ class LockClaims:
         self._database = database
         self.worker = uuid.uuid4().hex
         self._connection: Connection | None = None
+        self._cursor: Any = None
+        self._seen: object = None
 
     def __enter__(self) -> "LockClaims":
         with self._database.refusals():
@@ -39,6 +42,7 @@ class LockClaims:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()  # closed at the end, and the lock with it, rather than lent to others
             connection.execute(_LOCK, {"key": _key(self.worker)})
+            self._cursor = connection.connection.cursor()
         self._connection = connection
         return self
 
@@ -64,10 +68,22 @@ class LockClaims:
             with Session(self._connection, expire_on_commit=False) as session:
                 yield session
         except DBAPIError as error:
-            # Used once more, it would be made anew, without the lock.
-            self._connection.invalidate()
-            self._connection = None
-            raise _lost(str(error.orig)) from error
+            raise self._end(error.orig) from error
+
+    def changed(self) -> bool:
+        """Whether anybody may have written since this was asked last. Raises ClaimsLost.
+
+        Every commit in between makes for another snapshot. The driver is asked directly, since this is
+        asked for each message.
+        """
+        if self._connection is None:
+            raise _lost("it was closed")
+        try:
+            row = self._cursor.execute("SELECT pg_current_snapshot()::text", prepare=True).fetchone()
+        except self._database.engine.dialect.loaded_dbapi.Error as error:
+            raise self._end(error) from error
+        before, self._seen = self._seen, row
+        return bool(before != row)
 
     def check(self) -> None:
         """Raises ClaimsLost where others may take this worker for dead."""
@@ -79,6 +95,13 @@ class LockClaims:
     def is_dead(self, worker: str) -> bool:
         """Whether nobody holds this worker's lock any more."""
         return worker != self.worker and self._holder(worker) is None
+
+    def _end(self, why: object) -> ClaimsLost:
+        """Let go of a connection that failed: used once more, it would be made anew, without the lock."""
+        assert self._connection is not None
+        self._connection.invalidate()
+        self._connection = None
+        return _lost(str(why))
 
     def _holder(self, worker: str) -> bool | None:
         """Whether it is this very connection that holds a worker's lock; None where nobody does."""

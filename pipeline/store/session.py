@@ -123,13 +123,10 @@ class Line:
             yield session
 
     def changed(self) -> bool:
-        """Whether anybody else may have written since this was asked last.
+        """Whether anybody else may have written since this was asked last, on SQLite.
 
-        SQLite knows (its ``data_version`` moves with the commits of other connections alone). Elsewhere
-        the answer is always yes.
+        Its ``data_version`` moves with the commits of other connections alone.
         """
-        if self._connection.dialect.name != "sqlite":
-            return True
         if self._cursor is None:
             self._cursor = self._connection.connection.cursor()
         version = self._cursor.execute("PRAGMA data_version").fetchone()

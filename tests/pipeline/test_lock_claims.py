@@ -131,6 +131,27 @@ def test_a_lock_that_was_let_go_of_by_others_is_missed(database: Database) -> No
             claims.check()
 
 
+def test_what_others_commit_is_noticed_and_only_once_it_is_committed(database: Database) -> None:
+    with LockClaims(database) as claims, database.engine.connect() as other:
+        claims.changed()
+        for _ in range(3):
+            other.execute(text("INSERT INTO fact (name, value) VALUES (gen_random_uuid(), '')"))
+            claims.changed()
+            other.commit()
+            assert claims.changed()
+        # The server's own housekeeping may move it too, but not all the time.
+        assert not all(claims.changed() for _ in range(100))
+
+
+def test_who_is_cut_off_learns_it_when_looking_for_changes(database: Database) -> None:
+    with LockClaims(database) as claims:
+        claims.changed()
+        cut(database)
+        for _ in range(2):
+            with pytest.raises(ClaimsLost):
+                claims.changed()
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_sender_that_is_cut_off_stops_before_its_next_mail_and_is_resumed(portal) -> None:
     portal.write("a", "De cloud")

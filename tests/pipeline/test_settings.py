@@ -119,7 +119,7 @@ def test_a_postgresql_is_taken_only_where_there_is_something_to_speak_to_it(
         without.delitem(sys.modules, "psycopg", raising=False)
         message = refused(config)
     assert message.startswith(f"{config}:{number}: database.url: ")
-    assert re.search(r"no psycopg and runs on SQLite; write it like 'sqlite:///", message)
+    assert "pip install 'kennisportal[postgresql]'" in message
     assert "geheim" not in message
     (tmp_path / "psycopg.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
