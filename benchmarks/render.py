@@ -13,7 +13,7 @@ from benchmarks.seed import ARTICLES, NOW, SLUGS, TREE
 from feeds.article import Article
 from feeds.log import Due, Kind
 from pipeline.edges.templates import environments
-from subscribers.digest import Facts, compose
+from subscribers.digest import Composer, Digest, Facts
 from subscribers.render import Renderer, Sender
 
 MANY, FEW = 20_000, 200
@@ -31,7 +31,8 @@ def per_letter(segments: int) -> float:
     articles = {number: _article(number) for number in range(1, ARTICLES + 1)}
     placed = {number: frozenset(random.sample(SLUGS, 3)) for number in articles}
     facts = {number: Facts(article.published, {}) for number, article in articles.items()}
-    digests = []
+    composer = Composer(TREE, facts)
+    digests: list[Digest] = []
     while len(digests) < segments:
         following = frozenset(random.sample(SLUGS, random.randint(1, 5)))
         due = [
@@ -40,7 +41,7 @@ def per_letter(segments: int) -> float:
             if themes & following
         ]
         if due:
-            digests.append(compose(due, following, TREE, facts))
+            digests.append(composer.compose(due))
     sender = Sender("Portaal", "https://portaal.example", "Voorbeeldstraat 1, Voorbeeldstad")
     renderer = Renderer(environments(own=None, zone=ZoneInfo("Europe/Amsterdam")), sender, TREE)
     began = time.perf_counter()

@@ -5,10 +5,12 @@ past its cursor; a reader is due what lies between their cursor and a cutoff, in
 follow.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 BACKFILL_AGE = timedelta(days=7)
 
@@ -34,9 +36,11 @@ class Entry:
     themes: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """An article one reader is due: as ``NEW`` or as ``UPDATED``, for these themes they follow."""
+class Due(NamedTuple):
+    """An article one reader is due: as ``NEW`` or as ``UPDATED``, for these themes they follow.
+
+    A tuple, since planning looks up millions of them by their value.
+    """
 
     article: int
     kind: Kind
@@ -53,23 +57,15 @@ def kind_of_first_sight(published: datetime | None, first_collected: datetime, f
     return Kind.BACKFILL if published < first_collected - BACKFILL_AGE else Kind.NEW
 
 
-@dataclass(slots=True)
-class _Found:
-    first: int = 0
-    new: set[str] = field(default_factory=set)
-    updated: set[str] = field(default_factory=set)
-
-    def add(self, entry: Entry, theme: str) -> None:
-        self.first = min(self.first or entry.position, entry.position)
-        (self.new if entry.kind is Kind.NEW else self.updated).add(theme)
-
-
 class Window:
     """The part of the log that one wave of an edition looks at, arranged for many readers at once.
 
-    ``entries`` are all entries in (lowest cursor, cutoff], in order. ``earlier`` names, for articles
-    among them, the ``NEW`` entries at or below that lowest cursor (an announcement of something that
-    was new before). ``withdrawn`` are the articles that are out at the cutoff.
+    ``entries`` are all entries in (lowest cursor, cutoff] that name a theme of these readers, in order.
+    ``earlier`` names the other ``NEW`` entries of the articles among them, up to the cutoff (an
+    announcement of something that was new before). ``withdrawn`` are the articles that are out at the
+    cutoff.
+
+    What is found for one reader is kept for the next one with the same cursor, so ask in order of cursors.
     """
 
     def __init__(
@@ -81,17 +77,26 @@ class Window:
     ) -> None:
         self.cutoff = cutoff
         self._by_theme: dict[str, list[Entry]] = {}
-        self._introductions: dict[int, list[Entry]] = {}
-        for entry in earlier:
-            self._introductions.setdefault(entry.article, []).append(entry)
+        self._news: dict[int, list[Entry]] = {}
+        self._themes: dict[int, frozenset[str]] = {}
+        self._introductions: dict[int, dict[int, Entry]] = {}
+        self._cursor = cutoff
+        self._past: dict[str, frozenset[int]] = {}
+        self._judged: dict[tuple[int, frozenset[str]], tuple[int, Due] | None] = {}
         for entry in entries:
             if entry.kind is Kind.NEW:
-                self._introductions.setdefault(entry.article, []).append(entry)
+                self._introduce(entry)
             if entry.kind in (Kind.NEW, Kind.UPDATED) and entry.article not in withdrawn:
+                self._news.setdefault(entry.article, []).append(entry)
+                self._themes[entry.article] = self._themes.get(entry.article, frozenset()) | entry.themes
                 for theme in entry.themes:
                     self._by_theme.setdefault(theme, []).append(entry)
+        for entry in earlier:
+            self._introduce(entry)
+            if entry.article in self._themes:
+                self._themes[entry.article] |= entry.themes
 
-    def due(self, following: Set[str], cursor: int, received: Set[int] = frozenset()) -> list[Due]:
+    def due(self, following: frozenset[str], cursor: int, received: Set[int] = frozenset()) -> list[Due]:
         """What a reader is due who follows these themes now and was served up to ``cursor``.
 
         An article is new to them if a ``NEW`` entry past the cursor names a theme they follow and
@@ -99,29 +104,26 @@ class Window:
         ``received`` are announced articles that this reader already got, under themes they have
         since left: what was mailed is never new again. In order of first appearance.
         """
-        found: dict[int, _Found] = {}
+        if cursor != self._cursor:
+            self._cursor, self._past, self._judged = cursor, {}, {}
+        articles: set[int] = set()
         for theme in following:
-            for entry in self._by_theme.get(theme, ()):
-                if entry.position > cursor:
-                    found.setdefault(entry.article, _Found()).add(entry, theme)
-        due = []
-        for article, news in found.items():
-            if news.new and article not in received and not self._introduced(article, following, cursor):
-                due.append(
-                    (
-                        news.first,
-                        Due(article, Kind.NEW, frozenset(news.new | news.updated)),
-                    )
-                )
-            elif news.updated:
-                due.append((news.first, Due(article, Kind.UPDATED, frozenset(news.updated))))
-        return [item for _, item in sorted(due, key=lambda pair: pair[0])]
-
-    def _introduced(self, article: int, following: Set[str], cursor: int) -> bool:
-        return any(
-            entry.position <= cursor and not following.isdisjoint(entry.themes)
-            for entry in self._introductions[article]
-        )
+            past = self._past.get(theme)
+            articles |= self._named_past(theme) if past is None else past
+        found = []
+        for article in articles:
+            # Nothing else of the reader matters to this article: most of the answers are known already.
+            key = article, following & self._themes[article]
+            if article in received:
+                judged = self._judge(*key, received=True)
+            elif key in self._judged:
+                judged = self._judged[key]
+            else:
+                judged = self._judged[key] = self._judge(*key)
+            if judged is not None:
+                found.append(judged)
+        found.sort()
+        return [due for _, due in found]
 
     def announced(self) -> Mapping[int, list[int]]:
         """Articles with more than one ``NEW`` entry, and the positions of those entries.
@@ -129,7 +131,41 @@ class Window:
         Only for these can a reader who changed themes have received the article already.
         """
         return {
-            article: [entry.position for entry in entries]
-            for article, entries in self._introductions.items()
-            if len(entries) > 1
+            article: sorted(entries) for article, entries in self._introductions.items() if len(entries) > 1
         }
+
+    def _introduce(self, entry: Entry) -> None:
+        self._introductions.setdefault(entry.article, {})[entry.position] = entry
+
+    def _named_past(self, theme: str) -> frozenset[int]:
+        """The articles that entries past the cursor name for a theme."""
+        entries = self._by_theme.get(theme, [])
+        start = bisect_right(entries, self._cursor, key=lambda entry: entry.position)
+        self._past[theme] = frozenset(entry.article for entry in entries[start:])
+        return self._past[theme]
+
+    def _judge(
+        self, article: int, followed: frozenset[str], received: bool = False
+    ) -> tuple[int, Due] | None:
+        """What an article is to readers at the cursor who follow these of its themes; first its position."""
+        entries = [
+            entry
+            for entry in self._news[article]
+            if entry.position > self._cursor and not followed.isdisjoint(entry.themes)
+        ]
+        first = entries[0].position
+        new = any(entry.kind is Kind.NEW for entry in entries)
+        if new and not received and not self._introduced(article, followed):
+            return first, Due(article, Kind.NEW, _named(entries) & followed)
+        updates = [entry for entry in entries if entry.kind is Kind.UPDATED]
+        return (first, Due(article, Kind.UPDATED, _named(updates) & followed)) if updates else None
+
+    def _introduced(self, article: int, followed: frozenset[str]) -> bool:
+        return any(
+            position <= self._cursor and not followed.isdisjoint(entry.themes)
+            for position, entry in self._introductions[article].items()
+        )
+
+
+def _named(entries: Iterable[Entry]) -> frozenset[str]:
+    return frozenset().union(*(entry.themes for entry in entries))

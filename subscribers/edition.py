@@ -11,8 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 from feeds.log import Window
-from feeds.theme import ThemeTree
-from subscribers.digest import Digest, Facts, compose
+from subscribers.digest import Composer, Digest
 from subscribers.frequency import Frequency
 
 
@@ -114,20 +113,14 @@ class Group:
     readers: int = 0
 
 
-def decide(
-    group: Group,
-    window: Window,
-    tree: ThemeTree,
-    facts: Mapping[int, Facts],
-    min_articles: int,
-) -> tuple[Verdict, Digest]:
+def decide(group: Group, window: Window, composer: Composer, min_articles: int) -> tuple[Verdict, Digest]:
     """The group's digest; or that it is due nothing, or too little to be worth a mail."""
     due = window.due(group.following, group.cursor, group.received)
     if not due:
         return Verdict.NOTHING_DUE, ()
     if len(due) < min_articles:
         return Verdict.TOO_THIN, ()
-    return Verdict.PLAN, compose(due, group.following, tree, facts)
+    return Verdict.PLAN, composer.compose(due)
 
 
 def after_wave(state: EditionState, *, approval: bool, planned: int, open: int) -> EditionState:

@@ -206,7 +206,8 @@ class Explainer:
     def _due(self, work: ExplainWork, reader: Reader) -> list[Due]:
         """What the reader would be due if their edition were planned now."""
         cursor = reader.subscriber.cursor
-        window, _ = load_window(work.log, work.articles, cursor, work.log.head())
+        head = work.log.head()
+        window, _ = load_window(work.log, work.articles, cursor, head, reader.interests)
         return window.due(frozenset(reader.interests), cursor)
 
     def _next(self, reader: Reader) -> str:

@@ -1,7 +1,7 @@
 """Planning a wave of an edition::
 
     slot ─▶ edition ─▶ wave with its cutoff ─▶ skips
-    log (lowest cursor, cutoff] ─▶ window ─▶ a verdict per group of like readers ─▶ segments
+    log (cursors, cutoff] ─▶ windows ─▶ a verdict per group of like readers ─▶ segments
     verdicts ─▶ deliveries, superseding older ones; cursors of readers due nothing move on
 
 All of it is one transaction: an edition is planned or it is not.
@@ -14,17 +14,16 @@ from zoneinfo import ZoneInfo
 
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EditionWork, Planning, Start
-from pipeline.steps.window import load_window
+from pipeline.steps.deliver import SMTPUTF8_FACT
+from pipeline.steps.window import bands, load_window
 from subscribers.delivery import DeliveryState
-from subscribers.digest import Digest
+from subscribers.digest import Composer
 from subscribers.edition import (
     CLOSED,
     Edition,
     EditionName,
     EditionState,
-    Group,
     Skip,
-    Verdict,
     after_wave,
     decide,
 )
@@ -131,11 +130,8 @@ class Planner:
             now=now,
         )
         candidates = plan.candidates()
-        skipped = plan.skip_unmailable()
-        verdicts = self._decide(work, plan, cutoff, schedule.min_articles)
-        digests = list(dict.fromkeys((g.language, digest) for g, _, digest in verdicts if digest))
-        segments = dict(zip(digests, plan.add_segments(digests), strict=True))
-        plan.decide([(g, verdict, segments.get((g.language, digest))) for g, verdict, digest in verdicts])
+        skipped = plan.skip_unmailable(smtputf8=work.register.fact(SMTPUTF8_FACT) != "no")
+        self._decide(work, plan, cutoff, schedule.min_articles)
         thin = plan.skip_thin()
         superseded = plan.supersede()
         planned = plan.expand()
@@ -157,26 +153,26 @@ class Planner:
         return PlanReport(
             edition.name,
             candidates,
-            len(segments),
+            plan.segments(),
             planned,
             nothing_due,
             skipped,
             superseded,
         )
 
-    def _decide(
-        self, work: EditionWork, plan: Planning, cutoff: int, min_articles: int
-    ) -> list[tuple[Group, Verdict, Digest]]:
-        lowest = plan.lowest_cursor()
-        if lowest is None:
-            return []
-        window, facts = load_window(work.log, work.articles, lowest, cutoff)
-        received: dict[int, set[int]] = {}
-        for article, positions in window.announced().items():
-            for reader in work.deliveries.recipients(article, min(positions)):
-                received.setdefault(reader, set()).add(article)
-        plan.note_received({reader: frozenset(articles) for reader, articles in received.items()})
-        return [(group, *decide(group, window, self._tree, facts, min_articles)) for group in plan.groups()]
+    def _decide(self, work: EditionWork, plan: Planning, cutoff: int, min_articles: int) -> None:
+        """Decide about every group of like readers, a band of cursors and a batch of groups at a time."""
+        cursors = plan.gather()
+        if cursors is None:
+            return
+        for lowest, highest in bands(*cursors, cutoff):
+            themes = plan.followed(lowest, highest, len(self._tree))
+            window, facts = load_window(work.log, work.articles, lowest, cutoff, themes)
+            for article, positions in window.announced().items():
+                plan.note_received(article, positions[0], lowest, highest)
+            composer = Composer(self._tree, facts)
+            for groups in plan.groups(lowest, highest):
+                plan.decide([(group, *decide(group, window, composer, min_articles)) for group in groups])
 
 
 def slot_now(schedule: Schedule, now: datetime, zone: str) -> tuple[str, date]:

@@ -16,7 +16,7 @@ from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EditionWork, Start
 from pipeline.steps.plan import Planner, PlanReport, slot_now
 from pipeline.steps.window import load_window
-from subscribers.digest import Digest
+from subscribers.digest import Composer, Digest
 from subscribers.edition import Edition, EditionName, Group, Verdict, decide
 from subscribers.frequency import PERIODS, Schedule
 from subscribers.message import Newsletter, Recipient, Template
@@ -192,10 +192,11 @@ class Previewer:
     ) -> Specimen:
         """The mail of somebody who would have followed these themes for a period."""
         cursor = work.log.position_at(self._clock() - PERIODS[schedule.frequency])
-        window, facts = load_window(work.log, work.articles, cursor, work.log.head())
+        head = work.log.head()
+        window, facts = load_window(work.log, work.articles, cursor, head, choice.themes)
         language = choice.language or "nl"
         group = Group(0, frozenset(choice.themes), cursor, language)
-        verdict, digest = decide(group, window, self._tree, facts, min_articles=1)
+        verdict, digest = decide(group, window, Composer(self._tree, facts), min_articles=1)
         if verdict is not Verdict.PLAN:
             raise PreviewError(
                 f"nothing new in {', '.join(choice.themes)} since a {name.frequency} period ago"

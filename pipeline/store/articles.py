@@ -54,13 +54,13 @@ class Articles:
                 )
             ):
                 scores.setdefault(article, {})[theme] = score
-            for id, published, visibility in self._session.exec(
-                select(ArticleRow.id, ArticleRow.published, ArticleRow.visibility).where(
+            for id, published, visibility, pinned in self._session.exec(
+                select(ArticleRow.id, ArticleRow.published, ArticleRow.visibility, ArticleRow.pinned).where(
                     col(ArticleRow.id).in_(batch)
                 )
             ):
                 if id is not None:
-                    facts[id] = Facts(published, scores.get(id, {}))
+                    facts[id] = Facts(published, scores.get(id, {}), pinned)
                     if visibility != Visibility.VISIBLE:
                         hidden.add(id)
         return facts, hidden

@@ -1,6 +1,6 @@
 """Deliveries, as administrators ask about them and decide about them."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, update
@@ -192,18 +192,6 @@ class Deliveries:
                 DeliveryRow.subscriber_id == subscriber,
             )
         ).first()
-
-    def recipients(self, article: int, since: int) -> Iterator[int]:
-        """Everybody who was sent an article; ``since`` is a position before which it cannot have been."""
-        rows = self._session.exec(select(Segment.id, Segment.items).where(col(Segment.cutoff) >= since))
-        holding = [id for id, items in rows if any(item[0] == article for item in items)]
-        for segment in holding:
-            yield from self._session.exec(
-                select(DeliveryRow.subscriber_id).where(
-                    DeliveryRow.segment_id == segment,
-                    DeliveryRow.state == DeliveryState.ACCEPTED,
-                )
-            )
 
     def cancel(self, ids: Collection[int], reason: str, now: datetime) -> None:
         """Cancel planned or claimed deliveries."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import insert, text
 from sqlmodel import Session, col, func, select
@@ -55,6 +56,30 @@ class Log:
             )
         )
         return _entries(rows, themes)
+
+    def news(self, after: int, cutoff: int, themes: Collection[str]) -> list[Entry]:
+        """The ``NEW`` and ``UPDATED`` entries in (after, cutoff] for these themes, in order.
+
+        Of an entry's themes it gives those asked for.
+        """
+        entries: list[Entry] = []
+        alike: dict[frozenset[str], frozenset[str]] = {}
+        rows = self._session.execute(
+            select(LogRow.position, LogRow.article_id, LogRow.kind, LogTheme.theme)
+            .join(LogTheme, col(LogTheme.position) == LogRow.position)
+            .where(
+                col(LogTheme.theme).in_(sorted(themes)),
+                col(LogTheme.position) > after,
+                col(LogTheme.position) <= cutoff,
+                col(LogRow.kind).in_([Kind.NEW, Kind.UPDATED]),
+            )
+            .order_by(col(LogRow.position))
+        )
+        for (position, article, kind), named in groupby(rows, key=lambda row: row[:3]):
+            found = frozenset(row.theme for row in named)
+            # There are many entries and few different choices of themes.
+            entries.append(Entry(position, article, Kind(kind), alike.setdefault(found, found)))
+        return entries
 
     def introductions(self, articles: Collection[int], up_to: int) -> list[Entry]:
         """The ``NEW`` entries of these articles at or below a position."""

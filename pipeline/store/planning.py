@@ -1,10 +1,10 @@
 """Planning in the database: from groups of like readers to one delivery for each of them.
 
-Everything here is set-based: no statement's cost in Python grows with the number of readers. The
-decisions stand in two temporary tables, and each later statement joins them.
+Everything here is set-based: no statement's cost in Python grows with the number of readers. Who is to
+be decided about, and what was decided, stand in two temporary tables, which later statements join.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import (
@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Integer,
+    LargeBinary,
     MetaData,
     Select,
     String,
@@ -20,22 +21,27 @@ from sqlalchemy import (
     UpdateBase,
     and_,
     case,
+    cast,
     delete,
     exists,
     func,
     insert,
     literal,
     select,
+    text,
     update,
 )
 from sqlmodel import Session
 
-from pipeline.store.deliveries import as_items
+from pipeline.store.segments import Segments
 from pipeline.store.tables import DeliveryRow, InterestSet, Segment, SubscriberRow
-from subscribers.delivery import REPLACEABLE, DeliveryState
+from subscribers.delivery import REPLACEABLE, SMTPUTF8, DeliveryState
 from subscribers.digest import Digest
 from subscribers.edition import Cancel, Group, Skip, Verdict
 from subscribers.subscriber import CANDIDATES, State
+
+_BATCH = 1_000  # groups decided about at a time
+_NOTHING: frozenset[int] = frozenset()
 
 _temporary = MetaData()
 _verdict = Table(
@@ -49,10 +55,13 @@ _verdict = Table(
     Column("segment_id", Integer),
     prefixes=["TEMPORARY"],
 )
-_received = Table(
-    "plan_received",
+_waiting = Table(
+    "plan_reader",
     _temporary,
-    Column("subscriber_id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("interest_set_id", Integer, nullable=False),
+    Column("cursor", Integer, nullable=False),
+    Column("language", String(2), nullable=False),
     Column("received", Text, nullable=False),
     prefixes=["TEMPORARY"],
 )
@@ -86,6 +95,7 @@ class WavePlan:
         self._wave = wave
         self._cutoff = cutoff
         self._now = now
+        self._segments = Segments(session, wave, cutoff)
         narrower = [] if zones is None else [_subscriber.c.timezone.in_(list(zones))]
         if confirmed_by is not None:
             narrower.append(_subscriber.c.confirmed_at <= confirmed_by)
@@ -98,7 +108,7 @@ class WavePlan:
             ),
         )
         connection = session.connection()
-        for table in (_verdict, _received):
+        for table in (_verdict, _waiting):
             table.create(connection, checkfirst=True)
             connection.execute(delete(table))
 
@@ -107,10 +117,11 @@ class WavePlan:
         query = select(func.count()).where(self._in_wave, _subscriber.c.state.in_(CANDIDATES))
         return int(self._session.execute(query).scalar_one())
 
-    def skip_unmailable(self) -> dict[str, int]:
-        """Skip everybody who may not be mailed, and everybody whose last mail is still unsettled.
+    def skip_unmailable(self, *, smtputf8: bool) -> dict[str, int]:
+        """Skip everybody who may not or can't be mailed, or whose last mail is still unsettled.
 
-        Gives the number of readers by reason.
+        ``smtputf8`` tells whether the mail server may take addresses beyond ASCII. Gives the number of
+        readers by reason.
         """
         skipped = {}
         for state in CANDIDATES:
@@ -124,89 +135,112 @@ class WavePlan:
         skipped[str(Skip.OPEN_DELIVERY)] = self._skip(
             Skip.OPEN_DELIVERY, and_(_subscriber.c.state == State.ACTIVE, busy)
         )
+        if not smtputf8:
+            skipped[SMTPUTF8] = self._skip(
+                SMTPUTF8, and_(_subscriber.c.state == State.ACTIVE, self._beyond_ascii())
+            )
         return {reason: number for reason, number in skipped.items() if number}
 
-    def note_received(self, received: Mapping[int, frozenset[int]]) -> None:
-        """Tell apart the readers who already got an article that is announced again."""
-        rows = [{"subscriber_id": id, "received": _text(articles)} for id, articles in received.items()]
-        if rows:
-            self._session.execute(insert(_received), rows)
+    def gather(self) -> tuple[int, int] | None:
+        """Find the readers left to decide about; gives their lowest and highest cursor, None for nobody."""
+        who = select(
+            _subscriber.c.id,
+            _subscriber.c.interest_set_id,
+            _subscriber.c.cursor,
+            _subscriber.c.language,
+            literal(""),
+        ).where(self._in_wave, _subscriber.c.state == State.ACTIVE)
+        names = ["id", "interest_set_id", "cursor", "language", "received"]
+        self._session.execute(insert(_waiting).from_select(names, who))
+        self._analyze(_waiting)
+        query = select(func.min(_waiting.c.cursor), func.max(_waiting.c.cursor))
+        lowest, highest = self._session.execute(query).one()
+        return None if lowest is None else (lowest, highest)
 
-    def groups(self) -> Iterable[Group]:
-        """The readers left to decide about, by what decides."""
-        received = func.coalesce(_received.c.received, "").label("received")
+    def followed(self, lowest: int, highest: int, all: int) -> set[str]:
+        """The themes of readers with these cursors; it stops looking when it has found ``all`` of them."""
+        chosen = select(_waiting.c.interest_set_id).where(_waiting.c.cursor.between(lowest, highest))
+        rows = self._session.execute(
+            select(_sets.c.themes).where(_sets.c.id.in_(chosen)).execution_options(yield_per=_BATCH)
+        )
+        found: set[str] = set()
+        for (themes,) in rows:
+            found.update(themes)
+            if len(found) >= all:
+                rows.close()
+                break
+        return found
+
+    def note_received(self, article: int, since: int, lowest: int, highest: int) -> None:
+        """Tell apart the readers with these cursors who got an article that is announced again.
+
+        ``since`` is a position before which they cannot have got it.
+        """
+        # An item begins with its article's number, and nothing else in a segment begins with a bracket
+        # and a number.
+        holds = cast(_segment.c.items, Text).like(f"%[{article},%")
+        got = (
+            select(_delivery.c.subscriber_id)
+            .join(_segment, _segment.c.id == _delivery.c.segment_id)
+            .where(_segment.c.cutoff >= since, holds, _delivery.c.state == DeliveryState.ACCEPTED)
+        )
+        self._session.execute(
+            update(_waiting)
+            .where(_waiting.c.id.in_(got), _waiting.c.cursor.between(lowest, highest))
+            .values(received=_waiting.c.received + f"{article},")
+        )
+
+    def groups(self, lowest: int, highest: int) -> Iterator[Sequence[Group]]:
+        """The readers with these cursors, by what decides, in batches and in the order of the cursors."""
+        decisive = (
+            _waiting.c.cursor,
+            _waiting.c.interest_set_id,
+            _waiting.c.language,
+            _waiting.c.received,
+        )
         alike = (
-            select(
-                _subscriber.c.interest_set_id,
-                _subscriber.c.cursor,
-                _subscriber.c.language,
-                received,
-                func.count().label("readers"),
-            )
-            .outerjoin(_received, _received.c.subscriber_id == _subscriber.c.id)
-            .where(self._in_wave, _subscriber.c.state == State.ACTIVE)
-            .group_by(
-                _subscriber.c.interest_set_id,
-                _subscriber.c.cursor,
-                _subscriber.c.language,
-                received,
-            )
+            select(*decisive, func.count().label("readers"))
+            .where(_waiting.c.cursor.between(lowest, highest))
+            .group_by(*decisive)
             .subquery()
         )
         rows = self._session.execute(
             select(alike, _sets.c.themes)
             .join(_sets, _sets.c.id == alike.c.interest_set_id)
-            .order_by(
-                alike.c.interest_set_id,
-                alike.c.cursor,
-                alike.c.language,
-                alike.c.received,
-            )
+            .order_by(*alike.c[:4])
+            .execution_options(yield_per=_BATCH)
         )
-        for row in rows:
-            yield Group(
-                row.interest_set_id, frozenset(row.themes), row.cursor, row.language,
-                frozenset(int(id) for id in row.received.split(",") if id), row.readers,
-            )  # fmt: skip
+        for batch in rows.partitions():
+            yield [
+                Group(
+                    set, frozenset(themes), cursor, language,
+                    frozenset(int(id) for id in received.split(",") if id) if received else _NOTHING, readers,
+                )
+                for cursor, set, language, received, readers, themes in batch
+            ]  # fmt: skip
 
-    def lowest_cursor(self) -> int | None:
-        """The lowest cursor among the readers left to decide about; None if there are none."""
-        lowest: int | None = self._session.execute(
-            select(func.min(_subscriber.c.cursor)).where(self._in_wave, _subscriber.c.state == State.ACTIVE)
-        ).scalar()
-        return lowest
-
-    def add_segments(self, segments: Iterable[tuple[str, Digest]]) -> list[int]:
-        """Store segments as (language, items); gives their ids in that order."""
-        rows = [
-            {
-                "wave_id": self._wave,
-                "cutoff": self._cutoff,
-                "language": language,
-                "items": as_items(digest),
-            }
-            for language, digest in segments
-        ]
-        if not rows:
-            return []
-        statement = insert(_segment).returning(_segment.c.id, sort_by_parameter_order=True)
-        return list(self._session.execute(statement, rows).scalars())
-
-    def decide(self, verdicts: Iterable[tuple[Group, Verdict, int | None]]) -> None:
-        """Store what was decided per group: ``PLAN`` with its segment, or another verdict."""
+    def decide(self, decided: Sequence[tuple[Group, Verdict, Digest]]) -> None:
+        """Store what was decided per group, and the segments of those with a digest."""
+        segments = iter(
+            self._segments.put((group.language, digest) for group, _, digest in decided if digest)
+        )
         rows = [
             {
                 "interest_set_id": group.interest_set,
                 "cursor": group.cursor,
                 "language": group.language,
-                "received": _text(group.received),
+                "received": "".join(f"{id}," for id in sorted(group.received)),
                 "verdict": str(verdict),
-                "segment_id": segment,
+                "segment_id": next(segments) if digest else None,
             }
-            for group, verdict, segment in verdicts
+            for group, verdict, digest in decided
         ]
         if rows:
-            self._session.execute(insert(_verdict), rows)
+            self._session.connection().execute(insert(_verdict), rows)
+
+    def segments(self) -> int:
+        """How many segments the wave has."""
+        return len(self._segments)
 
     def skip_thin(self) -> int:
         """Skip those due too little; their cursors stay, so that it adds up for next time."""
@@ -214,7 +248,7 @@ class WavePlan:
 
     def supersede(self) -> int:
         """Cancel older deliveries, planned or deferred, of everybody about to get a newer one."""
-        newer = self._decided(Verdict.PLAN).with_only_columns(_subscriber.c.id)
+        newer = self._decided(Verdict.PLAN)
         return self._changed(
             update(_delivery)
             .where(_delivery.c.state.in_(REPLACEABLE), _delivery.c.subscriber_id.in_(newer))
@@ -270,30 +304,25 @@ class WavePlan:
 
     def advance_idle(self) -> int:
         """Move the cursors of readers due nothing: they have been served up to the cutoff."""
-        idle = self._decided(Verdict.NOTHING_DUE).with_only_columns(_subscriber.c.id)
+        idle = self._decided(Verdict.NOTHING_DUE)
         return self._changed(
             update(_subscriber).where(_subscriber.c.id.in_(idle)).values(cursor=self._cutoff)
         )
 
     def _decided(self, verdict: Verdict) -> Select[tuple[int]]:
         return (
-            select(_subscriber.c.id)
-            .select_from(_subscriber)
-            .outerjoin(_received, _received.c.subscriber_id == _subscriber.c.id)
+            select(_waiting.c.id)
             .join(
                 _verdict,
                 and_(
-                    _verdict.c.interest_set_id == _subscriber.c.interest_set_id,
-                    _verdict.c.cursor == _subscriber.c.cursor,
-                    _verdict.c.language == _subscriber.c.language,
-                    _verdict.c.received == func.coalesce(_received.c.received, ""),
+                    _verdict.c.interest_set_id == _waiting.c.interest_set_id,
+                    _verdict.c.cursor == _waiting.c.cursor,
+                    _verdict.c.language == _waiting.c.language,
+                    _verdict.c.received == _waiting.c.received,
                 ),
             )
-            .where(
-                self._in_wave,
-                _subscriber.c.state == State.ACTIVE,
-                _verdict.c.verdict == str(verdict),
-            )
+            .join(_subscriber, _subscriber.c.id == _waiting.c.id)
+            .where(_verdict.c.verdict == str(verdict))
         )
 
     def _skip(
@@ -317,12 +346,20 @@ class WavePlan:
         )  # fmt: skip
         return self._changed(insert(_delivery).from_select(list(columns), chosen))
 
+    def _beyond_ascii(self) -> ColumnElement[bool]:
+        """Whether an address has characters of more than one byte."""
+        email = _subscriber.c.email
+        if self._session.get_bind().dialect.name == "postgresql":
+            return func.octet_length(email) != func.char_length(email)
+        return func.length(cast(email, LargeBinary)) != func.length(email)
+
+    def _analyze(self, table: Table) -> None:
+        # PostgreSQL knows nothing of what was just put into a temporary table, and would join it badly.
+        if self._session.get_bind().dialect.name == "postgresql":
+            self._session.execute(text(f"ANALYZE {table.name}"))
+
     def _changed(self, statement: UpdateBase) -> int:
         # Without the option, PostgreSQL's driver counts nothing for INSERT … SELECT.
         result = self._session.execute(statement.execution_options(preserve_rowcount=True))
         assert isinstance(result, CursorResult)
         return result.rowcount
-
-
-def _text(articles: Iterable[int]) -> str:
-    return ",".join(str(id) for id in sorted(articles))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from feeds.log import Due, Kind
 from feeds.theme import Theme, ThemeTree
-from subscribers.digest import Facts, Item, compose
+from subscribers.digest import Composer, Digest, Facts, Item
 
 TREE = ThemeTree(
     [
@@ -32,14 +32,18 @@ def due(article: int, *themes: str, kind: Kind = Kind.NEW) -> Due:
     return Due(article, kind, frozenset(themes))
 
 
+def compose(items: list[Due], known: dict[int, Facts]) -> Digest:
+    return Composer(TREE, known).compose(items)
+
+
 def one(themes: set[str], following: set[str], **scores: int) -> Item:
-    [item] = compose([due(1, *themes)], following, TREE, {1: facts(**scores)})
+    [item] = compose([due(1, *themes & following)], {1: facts(**scores)})
     return item
 
 
 def test_sections_come_in_the_order_of_the_tree_children_below_their_parent() -> None:
     items = [due(number, theme) for number, theme in enumerate(reversed(ORDER))]
-    digest = compose(items, set(ORDER), TREE, {number: facts() for number in range(5)})
+    digest = compose(items, {number: facts() for number in range(5)})
     assert [item.theme for item in digest] == ORDER
 
 
@@ -67,25 +71,34 @@ def test_also_in_names_followed_themes_that_the_section_does_not_imply() -> None
 def test_in_a_section_what_is_new_comes_before_what_changed_and_then_the_newest() -> None:
     items = [due(1, "it", kind=Kind.UPDATED), due(2, "it"), due(3, "it"), due(4, "it", kind=Kind.UPDATED)]
     ages = {1: facts(0), 2: facts(5), 3: facts(2), 4: facts(9)}
-    digest = compose(items, {"it"}, TREE, ages)
+    digest = compose(items, ages)
     assert [item.article for item in digest] == [3, 2, 1, 4]
     assert [item.kind for item in digest] == [Kind.NEW, Kind.NEW, Kind.UPDATED, Kind.UPDATED]
 
 
+def test_a_pinned_article_comes_first_in_its_section_and_moves_no_section() -> None:
+    items = [due(1, "it"), due(2, "it", kind=Kind.UPDATED), due(3, "it"), due(4, "avg"), due(5, "avg")]
+    ages = {number: facts(number) for number in range(1, 6)}
+    for number in (2, 5):
+        ages[number] = Facts(ages[number].published, {}, pinned=True)
+    digest = compose(items, ages)
+    assert [item.article for item in digest] == [2, 1, 3, 5, 4]
+
+
 def test_articles_of_one_moment_keep_one_order() -> None:
     items = [due(number, "it") for number in (3, 1, 2)]
-    digest = compose(items, {"it"}, TREE, {number: facts() for number in (1, 2, 3)})
+    digest = compose(items, {number: facts() for number in (1, 2, 3)})
     assert [item.article for item in digest] == [1, 2, 3]
 
 
 def test_a_theme_that_left_the_config_comes_last() -> None:
-    digest = compose([due(1, "weg"), due(2, "avg")], {"weg", "avg"}, TREE, {1: facts(), 2: facts()})
+    digest = compose([due(1, "weg"), due(2, "avg")], {1: facts(), 2: facts()})
     assert [item.theme for item in digest] == ["avg", "weg"]
     assert one({"weg", "it"}, {"weg", "it"}).theme == "it"
 
 
 def test_nothing_due_is_an_empty_digest() -> None:
-    assert compose([], {"it"}, TREE, {}) == ()
+    assert compose([], {}) == ()
 
 
 SLUGS = [*ORDER, "weg", "oud"]
@@ -119,7 +132,7 @@ def test_any_digest_holds_each_article_once_in_a_best_theme_in_order(
     case: tuple[list[Due], frozenset[str], dict[int, Facts]], random: Random
 ) -> None:
     items, following, known = case
-    digest = compose(items, following, TREE, known)
+    digest = compose(items, known)
     by_article = {item.article: item for item in digest}
     assert len(by_article) == len(digest) == len(items)
     for item in items:
@@ -133,6 +146,4 @@ def test_any_digest_holds_each_article_once_in_a_best_theme_in_order(
     assert len(sections) == len(set(sections)), "a section is in two pieces"
     assert [TREE.place(theme) for theme in sections] == sorted(TREE.place(theme) for theme in sections)
     random.shuffle(items)
-    assert compose(items, following, TREE, known) == digest, (
-        "the order in which articles were due must not matter"
-    )
+    assert compose(items, known) == digest, "the order in which articles were due must not matter"

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from feeds.log import Entry, Kind, Window
 from feeds.theme import Theme, ThemeTree
-from subscribers.digest import Facts, Item
+from subscribers.digest import Composer, Facts, Item
 from subscribers.edition import EditionName, Group, Verdict, balanced, decide
 from subscribers.frequency import Frequency
 
 TREE = ThemeTree([Theme(slug="cloud", name="Cloud"), Theme(slug="privacy", name="Privacy")])
 FACTS = {number: Facts(datetime(2026, 12, number, tzinfo=UTC), {"cloud": 1}) for number in range(1, 4)}
+COMPOSER = Composer(TREE, FACTS)
 
 
 @pytest.mark.parametrize(
@@ -75,19 +76,19 @@ def group(cursor: int = 0, theme: str = "cloud") -> Group:
 
 
 def test_a_group_that_is_due_something_gets_a_digest_of_exactly_that() -> None:
-    verdict, digest = decide(group(cursor=1), window(1, 2, 3), TREE, FACTS, min_articles=2)
+    verdict, digest = decide(group(cursor=1), window(1, 2, 3), COMPOSER, min_articles=2)
     assert verdict is Verdict.PLAN
     assert digest == (Item(3, Kind.NEW, "cloud"), Item(2, Kind.NEW, "cloud"))
 
 
 @pytest.mark.parametrize("nothing", [group(cursor=3), group(theme="privacy")])
 def test_a_group_that_has_seen_it_all_or_follows_something_else_is_due_nothing(nothing: Group) -> None:
-    assert decide(nothing, window(1, 2, 3), TREE, FACTS, min_articles=1) == (Verdict.NOTHING_DUE, ())
+    assert decide(nothing, window(1, 2, 3), COMPOSER, min_articles=1) == (Verdict.NOTHING_DUE, ())
 
 
 def test_too_few_articles_are_no_mail_and_not_nothing() -> None:
-    assert decide(group(cursor=1), window(1, 2, 3), TREE, FACTS, min_articles=3) == (Verdict.TOO_THIN, ())
-    assert decide(group(cursor=3), window(1, 2, 3), TREE, FACTS, min_articles=3) == (Verdict.NOTHING_DUE, ())
+    assert decide(group(cursor=1), window(1, 2, 3), COMPOSER, min_articles=3) == (Verdict.TOO_THIN, ())
+    assert decide(group(cursor=3), window(1, 2, 3), COMPOSER, min_articles=3) == (Verdict.NOTHING_DUE, ())
 
 
 @given(
