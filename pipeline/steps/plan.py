@@ -8,7 +8,7 @@ All of it is one transaction: an edition is planned or it is not.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -85,7 +85,32 @@ class Planner:
             if latest is not None and latest.state is EditionState.CANCELLED:
                 return None
             edition = latest or self._open(work, schedule, name, day, now)
-            return self._wave(work, edition, schedule, zones, due, now)
+            return self._wave(work, edition, schedule, zones, due, now, work.log.head())
+
+    def freeze(self, schedule: Schedule, day: date) -> PlanReport | None:
+        """Plan all of a slot ahead, once: a wave for each instant at which it is due, with one cutoff.
+
+        None if it was planned before, its edition was cancelled, or the frequency has no readers.
+        """
+        now = self._clock()
+        name = EditionName(schedule.frequency, day.isoformat())
+        with self._start() as work:
+            if not work.register.tick(f"digest.{schedule.frequency}", f"{name.slot} frozen", now):
+                return None
+            zones = work.subscribers.zones(schedule.frequency)
+            edition = work.editions.latest(schedule.frequency, name.slot)
+            if not zones or (edition is not None and edition.state is EditionState.CANCELLED):
+                return None
+            edition = edition or self._open(work, schedule, name, day, now)
+            waves: dict[datetime, list[str]] = {}
+            for zone in zones:
+                waves.setdefault(schedule.due(day, zone), []).append(zone)
+            cutoff, superseded = work.log.head(), 0
+            for due, alike in sorted(waves.items()):
+                # Every wave may move the edition to another state, from which the next one goes on.
+                edition = work.editions.get(edition.name) or edition
+                superseded += self._wave(work, edition, schedule, alike, due, now, cutoff).superseded
+            return replace(report_of(work, edition), superseded=superseded, resumed=False)
 
     def _next(self, work: EditionWork, schedule: Schedule, slot: str, day: date) -> PlanReport:
         """The open edition of a slot, or else a new one, planned for everybody."""
@@ -95,7 +120,7 @@ class Planner:
             return report_of(work, latest)
         n = latest.name.n + 1 if latest else 1
         edition = self._open(work, schedule, EditionName(schedule.frequency, slot, n), day, now)
-        return self._wave(work, edition, schedule, None, now, now)
+        return self._wave(work, edition, schedule, None, now, now, work.log.head())
 
     def _open(
         self,
@@ -116,9 +141,9 @@ class Planner:
         zones: Sequence[str] | None,
         due: datetime,
         now: datetime,
+        cutoff: int,
     ) -> PlanReport:
         work.subscribers.wake(now)
-        cutoff = work.log.head()
         wave = work.editions.add_wave(edition.id, due, now, cutoff)
         plan = work.plan(
             edition=edition.id,
@@ -162,7 +187,7 @@ class Planner:
 
     def _decide(self, work: EditionWork, plan: Planning, cutoff: int, min_articles: int) -> None:
         """Decide about every group of like readers, a band of cursors and a batch of groups at a time."""
-        cursors = plan.gather()
+        cursors = plan.cursors()
         if cursors is None:
             return
         for lowest, highest in bands(*cursors, cutoff):

@@ -1,7 +1,8 @@
 """Planning in the database: from groups of like readers to one delivery for each of them.
 
-Everything here is set-based: no statement's cost in Python grows with the number of readers. Who is to
-be decided about, and what was decided, stand in two temporary tables, which later statements join.
+Everything here is set-based: no statement's cost in Python grows with the number of readers. The
+decisions stand in temporary tables, and each later statement joins them. These are narrow, and so is what
+is sorted: our SQLite keeps both in memory.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     select,
     text,
     update,
@@ -34,13 +36,15 @@ from sqlalchemy import (
 from sqlmodel import Session
 
 from pipeline.store.segments import Segments
-from pipeline.store.tables import DeliveryRow, InterestSet, Segment, SubscriberRow
+from pipeline.store.tables import STANDING, DeliveryRow, InterestSet, Segment, SubscriberRow
 from subscribers.delivery import REPLACEABLE, SMTPUTF8, DeliveryState
 from subscribers.digest import Digest
 from subscribers.edition import Cancel, Group, Skip, Verdict
 from subscribers.subscriber import CANDIDATES, State
 
 _BATCH = 1_000  # groups decided about at a time
+_PART = 20_000  # readers looked at by one statement
+_TURNS = 2_000  # deliveries made by one statement: their readers, and so their index entries, lie far apart
 _NOTHING: frozenset[int] = frozenset()
 
 _temporary = MetaData()
@@ -54,15 +58,21 @@ _verdict = Table(
     Column("verdict", String(12), nullable=False),
     Column("segment_id", Integer),
     prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
 )
-_waiting = Table(
-    "plan_reader",
+_received = Table(
+    "plan_received",
     _temporary,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("interest_set_id", Integer, nullable=False),
-    Column("cursor", Integer, nullable=False),
-    Column("language", String(2), nullable=False),
+    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
     Column("received", Text, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+_turn = Table(
+    "plan_turn",
+    _temporary,
+    Column("place", Integer, primary_key=True),
+    Column("segment_id", Integer, nullable=False),
+    Column("subscriber_id", Integer, nullable=False),
     prefixes=["TEMPORARY"],
 )
 
@@ -108,7 +118,7 @@ class WavePlan:
             ),
         )
         connection = session.connection()
-        for table in (_verdict, _waiting):
+        for table in (_verdict, _received, _turn):
             table.create(connection, checkfirst=True)
             connection.execute(delete(table))
 
@@ -129,6 +139,7 @@ class WavePlan:
                 skipped[str(state)] = self._skip(str(state), _subscriber.c.state == state)
         unsettled = (DeliveryState.IN_FLIGHT, DeliveryState.UNCERTAIN)
         busy = exists().where(
+            STANDING,
             _delivery.c.subscriber_id == _subscriber.c.id,
             _delivery.c.state.in_(unsettled),
         )
@@ -141,34 +152,27 @@ class WavePlan:
             )
         return {reason: number for reason, number in skipped.items() if number}
 
-    def gather(self) -> tuple[int, int] | None:
-        """Find the readers left to decide about; gives their lowest and highest cursor, None for nobody."""
-        who = select(
-            _subscriber.c.id,
-            _subscriber.c.interest_set_id,
-            _subscriber.c.cursor,
-            _subscriber.c.language,
-            literal(""),
-        ).where(self._in_wave, _subscriber.c.state == State.ACTIVE)
-        names = ["id", "interest_set_id", "cursor", "language", "received"]
-        self._session.execute(insert(_waiting).from_select(names, who))
-        self._analyze(_waiting)
-        query = select(func.min(_waiting.c.cursor), func.max(_waiting.c.cursor))
-        lowest, highest = self._session.execute(query).one()
+    def cursors(self) -> tuple[int, int] | None:
+        """The lowest and highest cursor of the readers left to decide about; None if there are none."""
+        query = select(func.min(_subscriber.c.cursor), func.max(_subscriber.c.cursor))
+        lowest, highest = self._session.execute(query.where(self._undecided)).one()
         return None if lowest is None else (lowest, highest)
 
     def followed(self, lowest: int, highest: int, all: int) -> set[str]:
         """The themes of readers with these cursors; it stops looking when it has found ``all`` of them."""
-        chosen = select(_waiting.c.interest_set_id).where(_waiting.c.cursor.between(lowest, highest))
-        rows = self._session.execute(
-            select(_sets.c.themes).where(_sets.c.id.in_(chosen)).execution_options(yield_per=_BATCH)
+        within = exists().where(
+            _subscriber.c.interest_set_id == _sets.c.id,
+            _subscriber.c.cursor.between(lowest, highest),
+            self._undecided,
         )
         found: set[str] = set()
-        for (themes,) in rows:
-            found.update(themes)
-            if len(found) >= all:
-                rows.close()
-                break
+        with self._session.execute(
+            select(_sets.c.themes).where(within).execution_options(yield_per=_BATCH)
+        ) as rows:
+            for (themes,) in rows:
+                found.update(themes)
+                if len(found) >= all:
+                    break
         return found
 
     def note_received(self, article: int, since: int, lowest: int, highest: int) -> None:
@@ -176,48 +180,44 @@ class WavePlan:
 
         ``since`` is a position before which they cannot have got it.
         """
-        # An item begins with its article's number, and nothing else in a segment begins with a bracket
-        # and a number.
-        holds = cast(_segment.c.items, Text).like(f"%[{article},%")
-        got = (
-            select(_delivery.c.subscriber_id)
-            .join(_segment, _segment.c.id == _delivery.c.segment_id)
-            .where(_segment.c.cutoff >= since, holds, _delivery.c.state == DeliveryState.ACCEPTED)
+        # An item begins with its article's number, and nothing else in a segment looks like that.
+        holds = cast(_segment.c["items"], Text).like(f"%[{article},%")
+        segments = select(_segment.c.id).where(_segment.c.cutoff >= since, holds)
+        got = select(_delivery.c.subscriber_id).where(
+            _delivery.c.segment_id.in_(segments), _delivery.c.state == DeliveryState.ACCEPTED
         )
+        who = select(_subscriber.c.id).where(
+            _subscriber.c.id.in_(got), _subscriber.c.cursor.between(lowest, highest), self._undecided
+        )
+        known = select(_received.c.subscriber_id)
+        unknown = who.with_only_columns(_subscriber.c.id, literal("")).where(_subscriber.c.id.not_in(known))
+        self._session.execute(insert(_received).from_select(["subscriber_id", "received"], unknown))
         self._session.execute(
-            update(_waiting)
-            .where(_waiting.c.id.in_(got), _waiting.c.cursor.between(lowest, highest))
-            .values(received=_waiting.c.received + f"{article},")
+            update(_received)
+            .where(_received.c.subscriber_id.in_(who))
+            .values(received=_received.c.received + f"{article},")
         )
 
     def groups(self, lowest: int, highest: int) -> Iterator[Sequence[Group]]:
         """The readers with these cursors, by what decides, in batches and in the order of the cursors."""
-        decisive = (
-            _waiting.c.cursor,
-            _waiting.c.interest_set_id,
-            _waiting.c.language,
-            _waiting.c.received,
-        )
-        alike = (
-            select(*decisive, func.count().label("readers"))
-            .where(_waiting.c.cursor.between(lowest, highest))
-            .group_by(*decisive)
-            .subquery()
-        )
+        # A literal, so that SQLite sees that the groups come in this order already.
+        received = func.coalesce(_received.c.received, literal_column("''"))
+        alike = (_subscriber.c.cursor, _subscriber.c.interest_set_id, _subscriber.c.language, received)
         rows = self._session.execute(
-            select(alike, _sets.c.themes)
-            .join(_sets, _sets.c.id == alike.c.interest_set_id)
-            .order_by(*alike.c[:4])
+            select(*alike, func.count())
+            .outerjoin(_received, _received.c.subscriber_id == _subscriber.c.id)
+            .where(_subscriber.c.cursor.between(lowest, highest), self._undecided)
+            .group_by(*alike)
+            .order_by(*alike)
             .execution_options(yield_per=_BATCH)
         )
         for batch in rows.partitions():
+            chosen = select(_sets.c.id, _sets.c.themes).where(_sets.c.id.in_({row[1] for row in batch}))
+            themes = {id: frozenset(slugs) for id, slugs in self._session.execute(chosen)}
             yield [
-                Group(
-                    set, frozenset(themes), cursor, language,
-                    frozenset(int(id) for id in received.split(",") if id) if received else _NOTHING, readers,
-                )
-                for cursor, set, language, received, readers, themes in batch
-            ]  # fmt: skip
+                Group(set, themes[set], cursor, language, _articles(received), readers)
+                for cursor, set, language, received, readers in batch
+            ]
 
     def decide(self, decided: Sequence[tuple[Group, Verdict, Digest]]) -> None:
         """Store what was decided per group, and the segments of those with a digest."""
@@ -235,8 +235,7 @@ class WavePlan:
             }
             for group, verdict, digest in decided
         ]
-        if rows:
-            self._session.connection().execute(insert(_verdict), rows)
+        self._session.connection().execute(insert(_verdict), rows)
 
     def segments(self) -> int:
         """How many segments the wave has."""
@@ -248,31 +247,47 @@ class WavePlan:
 
     def supersede(self) -> int:
         """Cancel older deliveries, planned or deferred, of everybody about to get a newer one."""
-        newer = self._decided(Verdict.PLAN)
-        return self._changed(
-            update(_delivery)
-            .where(_delivery.c.state.in_(REPLACEABLE), _delivery.c.subscriber_id.in_(newer))
-            .values(
-                state=DeliveryState.CANCELLED,
-                reason=str(Cancel.SUPERSEDED),
-                superseded_by=self._wave,
-                changed_at=self._now,
+        return sum(
+            self._changed(
+                update(_delivery)
+                .where(
+                    STANDING,
+                    _delivery.c.state.in_(REPLACEABLE),
+                    _delivery.c.subscriber_id.in_(self._decided(Verdict.PLAN).where(part)),
+                )
+                .values(
+                    state=DeliveryState.CANCELLED,
+                    reason=str(Cancel.SUPERSEDED),
+                    superseded_by=self._wave,
+                    changed_at=self._now,
+                )
             )
+            for part in self._parts()
         )
 
     def expand(self) -> int:
         """One delivery for each reader with a segment; the clock of a superseded one carries on."""
+        # Ids then follow the segments, and a worker needs few letters at a time.
+        order = self._decided(Verdict.PLAN).with_only_columns(_verdict.c.segment_id, _subscriber.c.id)
+        order = order.order_by(_verdict.c.segment_id, _subscriber.c.id)
+        planned = self._changed(insert(_turn).from_select(["segment_id", "subscriber_id"], order))
+        self._analyze(_turn)
+        first = self._session.execute(select(func.min(_turn.c.place))).scalar() or 0
+        for place in range(first, first + planned, _TURNS):
+            self._deliver(_turn.c.place.between(place, place + _TURNS - 1))
+        return planned
+
+    def _deliver(self, turns: ColumnElement[bool]) -> None:
         old = _delivery.alias("old")
         waiting = case(
             (old.c.retry_at > self._now, str(DeliveryState.DEFERRED)),
             else_=str(DeliveryState.PLANNED),
         )
         chosen = (
-            self._decided(Verdict.PLAN)
-            .with_only_columns(
+            select(
                 literal(self._edition),
                 literal(self._wave),
-                _verdict.c.segment_id,
+                _turn.c.segment_id,
                 _subscriber.c.id,
                 _subscriber.c.domain,
                 waiting,
@@ -286,6 +301,8 @@ class WavePlan:
                 literal(""),
                 literal(self._now, _delivery.c.changed_at.type),
             )
+            .select_from(_turn)
+            .join(_subscriber, _subscriber.c.id == _turn.c.subscriber_id)
             .outerjoin(
                 old,
                 and_(
@@ -293,36 +310,52 @@ class WavePlan:
                     old.c.superseded_by == self._wave,
                 ),
             )
+            .where(turns)
+            .order_by(_turn.c.place)
         )
         columns = (
             "edition_id", "wave_id", "segment_id", "subscriber_id", "domain", "state", "reason", "reply",
             "from_position", "cutoff", "attempts", "first_attempt", "retry_at", "worker", "changed_at",
         )  # fmt: skip
-        # Ids then follow the segments, and a worker needs few letters at a time.
-        chosen = chosen.order_by(_verdict.c.segment_id, _subscriber.c.id)
-        return self._changed(insert(_delivery).from_select(list(columns), chosen))
+        self._session.execute(insert(_delivery).from_select(list(columns), chosen))
 
     def advance_idle(self) -> int:
         """Move the cursors of readers due nothing: they have been served up to the cutoff."""
-        idle = self._decided(Verdict.NOTHING_DUE)
-        return self._changed(
-            update(_subscriber).where(_subscriber.c.id.in_(idle)).values(cursor=self._cutoff)
+        return sum(
+            self._changed(
+                update(_subscriber)
+                .where(_subscriber.c.id.in_(self._decided(Verdict.NOTHING_DUE).where(part)))
+                .values(cursor=self._cutoff)
+            )
+            for part in self._parts()
         )
+
+    def _parts(self) -> Iterator[ColumnElement[bool]]:
+        """All readers, by the thousand: SQLite remembers every page that a statement changes, in memory."""
+        last = self._session.execute(select(func.max(_subscriber.c.id))).scalar() or 0
+        for first in range(1, last + 1, _PART):
+            yield _subscriber.c.id.between(first, first + _PART - 1)
+
+    @property
+    def _undecided(self) -> ColumnElement[bool]:
+        """Who is in the wave and was not skipped."""
+        return and_(self._in_wave, _subscriber.c.state == State.ACTIVE)
 
     def _decided(self, verdict: Verdict) -> Select[tuple[int]]:
         return (
-            select(_waiting.c.id)
+            select(_subscriber.c.id)
+            .select_from(_subscriber)
+            .outerjoin(_received, _received.c.subscriber_id == _subscriber.c.id)
             .join(
                 _verdict,
                 and_(
-                    _verdict.c.interest_set_id == _waiting.c.interest_set_id,
-                    _verdict.c.cursor == _waiting.c.cursor,
-                    _verdict.c.language == _waiting.c.language,
-                    _verdict.c.received == _waiting.c.received,
+                    _verdict.c.interest_set_id == _subscriber.c.interest_set_id,
+                    _verdict.c.cursor == _subscriber.c.cursor,
+                    _verdict.c.language == _subscriber.c.language,
+                    _verdict.c.received == func.coalesce(_received.c.received, ""),
                 ),
             )
-            .join(_subscriber, _subscriber.c.id == _waiting.c.id)
-            .where(_verdict.c.verdict == str(verdict))
+            .where(self._undecided, _verdict.c.verdict == str(verdict))
         )
 
     def _skip(
@@ -344,7 +377,10 @@ class WavePlan:
             "edition_id", "wave_id", "subscriber_id", "domain", "state", "reason", "reply", "from_position",
             "cutoff", "attempts", "worker", "changed_at",
         )  # fmt: skip
-        return self._changed(insert(_delivery).from_select(list(columns), chosen))
+        return sum(
+            self._changed(insert(_delivery).from_select(list(columns), chosen.where(part)))
+            for part in self._parts()
+        )
 
     def _beyond_ascii(self) -> ColumnElement[bool]:
         """Whether an address has characters of more than one byte."""
@@ -363,3 +399,7 @@ class WavePlan:
         result = self._session.execute(statement.execution_options(preserve_rowcount=True))
         assert isinstance(result, CursorResult)
         return result.rowcount
+
+
+def _articles(received: str) -> frozenset[int]:
+    return frozenset(int(id) for id in received.split(",") if id) if received else _NOTHING

@@ -204,7 +204,7 @@ class Segment(SQLModel, table=True):
 # Literal, so that SQLite sees that a query asks for no more than an index with this condition holds.
 IN_HAND = text("worker <> ''")
 UNCERTAIN = text(f"state = '{DeliveryState.UNCERTAIN}'")
-_OPEN = text("state IN ({})".format(", ".join(f"'{state}'" for state in OPEN)))
+STANDING = text("state IN ({})".format(", ".join(f"'{state}'" for state in OPEN)))
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -217,8 +217,8 @@ class DeliveryRow(SQLModel, table=True):
             "uq_delivery_open",
             "subscriber_id",
             unique=True,
-            sqlite_where=_OPEN,
-            postgresql_where=_OPEN,
+            sqlite_where=STANDING,
+            postgresql_where=STANDING,
         ),
         Index("ix_delivery_state", "edition_id", "state", "id"),
         Index("ix_delivery_in_hand", "worker", sqlite_where=IN_HAND, postgresql_where=IN_HAND),
