@@ -31,6 +31,15 @@ PERIODS = {
 }
 """How far before confirmation a reader's cursor starts, so that the first digest is not empty."""
 
+_EARLIEST = "Etc/GMT-14"
+"""Where a local time comes first of all (the sign is POSIX's: this is UTC+14)."""
+
+_ROUND_THE_WORLD = timedelta(hours=25)
+"""From a local time at UTC+14 to the same at UTC-11, the last place where anybody lives."""
+
+_SHORTEST = {Frequency.WEEKLY: timedelta(weeks=1), Frequency.MONTHLY: timedelta(days=28)}
+"""The least time between two slots, where there is enough to prepare one."""
+
 _WEEKDAYS = (
     "monday",
     "tuesday",
@@ -43,7 +52,10 @@ _WEEKDAYS = (
 
 
 class Schedule(SQLModel):
-    """One ``[[digest]]`` of the config: when a frequency's editions go out, in local time."""
+    """One ``[[digest]]`` of the config: when a frequency's editions go out, in local time.
+
+    ``prepare`` is how long before it is first due to anybody an edition is frozen, for approval.
+    """
 
     model_config = SQLModelConfig(extra="forbid")
 
@@ -52,6 +64,7 @@ class Schedule(SQLModel):
     day: str = ""
     min_articles: int = Field(default=1, ge=1)
     approval: bool = False
+    prepare: Duration = timedelta(0)
     quiet: Duration = timedelta(minutes=10)
 
     @field_validator("at", mode="before")
@@ -72,6 +85,11 @@ class Schedule(SQLModel):
     def _is_text(cls, value: Any) -> Any:
         return str(value).lower() if isinstance(value, int | str) else value
 
+    @field_validator("prepare", mode="before")
+    @classmethod
+    def _may_be_left_empty(cls, value: Any) -> Any:
+        return timedelta(0) if value == "" else value
+
     @model_validator(mode="after")
     def _day_suits_the_frequency(self) -> "Schedule":
         if self.frequency is Frequency.WEEKLY:
@@ -84,6 +102,28 @@ class Schedule(SQLModel):
                 raise ValueError(f"day {self.day!r} must be 1 to 28 for a monthly digest")
         elif self.day:
             raise ValueError(f"day has no meaning where the frequency is {self.frequency}; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_time_to_prepare(self) -> "Schedule":
+        if not self.prepare:
+            return self
+        if not self.approval:
+            raise ValueError(
+                "prepare is the time to approve an edition in; add approval = true, or remove prepare"
+            )
+        # A frozen edition takes the place of an older one, which must have left everywhere by then.
+        room = _SHORTEST.get(self.frequency, _ROUND_THE_WORLD) - _ROUND_THE_WORLD
+        if not room:
+            raise ValueError(
+                f"prepare can't be had with {self.frequency} digests, since the next one begins before one "
+                "is over around the world; remove it"
+            )
+        if self.prepare > room:
+            raise ValueError(
+                f"prepare is too long: the next {self.frequency} edition would be frozen before one is over "
+                f"around the world; write at most '{room // timedelta(hours=1)}h'"
+            )
         return self
 
     def slot(self, now: datetime, zone: str) -> date:
@@ -114,6 +154,14 @@ class Schedule(SQLModel):
         time (PEP 495, ``fold=0``).
         """
         return datetime.combine(slot, self.at, ZoneInfo(zone)).astimezone(UTC)
+
+    def frozen_slot(self, now: datetime) -> date:
+        """The latest slot that is to be frozen by ``now``."""
+        return self.slot(now + self.prepare, _EARLIEST)
+
+    def first_due(self, slot: date) -> datetime:
+        """The earliest instant at which ``slot`` can be due to anybody."""
+        return self.due(slot, _EARLIEST)
 
     def _on_or_before(self, day: date) -> date:
         if self.frequency is Frequency.DAILY:

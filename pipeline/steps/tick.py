@@ -32,6 +32,8 @@ class Ticker:
         for schedule in self._schedules:
             if schedule.frequency is Frequency.IMMEDIATE:
                 reports.append(self._immediate(schedule))
+            elif schedule.prepare:
+                reports.append(self._frozen(schedule))
             else:
                 reports.extend(
                     self._planner.wave(schedule, day, due, zones)
@@ -42,12 +44,8 @@ class Ticker:
     def _due(self, schedule: Schedule) -> dict[tuple[date, datetime], list[str]]:
         """The zones for which a slot is due, by slot and instant; none from before we first looked."""
         now = self._clock()
-        name = f"digest.{schedule.frequency}"
         with self._start() as work:
-            since = work.register.first_tick(name)
-            if since is None:
-                work.register.tick(name, _START, now)
-                since = now
+            since = self._since(work, schedule, now)
             zones = work.subscribers.zones(schedule.frequency)
         waves: dict[tuple[date, datetime], list[str]] = {}
         for zone in zones:
@@ -56,6 +54,22 @@ class Ticker:
             if due > since:
                 waves.setdefault((day, due), []).append(zone)
         return waves
+
+    def _frozen(self, schedule: Schedule) -> PlanReport | None:
+        """A whole edition, ahead of its slot; none that was due to anybody before we first looked."""
+        now = self._clock()
+        with self._start() as work:
+            since = self._since(work, schedule, now)
+        day = schedule.frozen_slot(now)
+        return self._planner.freeze(schedule, day) if schedule.first_due(day) > since else None
+
+    def _since(self, work: EditionWork, schedule: Schedule, now: datetime) -> datetime:
+        """When a schedule was first looked at: now, if that never was."""
+        name = f"digest.{schedule.frequency}"
+        since = work.register.first_tick(name)
+        if since is None:
+            work.register.tick(name, _START, now)
+        return since or now
 
     def _immediate(self, schedule: Schedule) -> PlanReport | None:
         """An edition once the log has been quiet for a while since its last entry."""

@@ -514,3 +514,117 @@ def test_a_stop_in_the_middle_of_a_batch_gives_the_rest_back(portal) -> None:
         app.transport = lambda connections: mailer
         jobs.send(app, app.desk().ready(name), stopping=lambda: len(mailer.sent) >= 2)
         assert app.desk().account(name).deliveries == {"accepted": 2, "planned": 3}
+
+
+PREPARED = 'frequency = "weekly"\napproval = true\nprepare = "1d"'
+
+
+def test_a_prepared_edition_is_frozen_for_everybody_and_leaves_at_everybodys_own_hour(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace('frequency = "weekly"', PREPARED))
+    portal.now = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)  # Friday; Monday is the day
+    collect(portal, "De cloud")
+    zones = ["Pacific/Kiritimati", "Europe/Amsterdam", "Pacific/Pago_Pago"]
+    sign_up(
+        portal, *[f"l{number}@voorbeeld.example,weekly,cloud,{zone}" for number, zone in enumerate(zones)]
+    )
+    tick(portal)
+    portal.now = datetime(2026, 11, 28, 17, 59, tzinfo=UTC)
+    assert tick(portal) == []
+    portal.wait(minutes=1)  # a day before eight o'clock on Kiritimati
+    (report,) = tick(portal)
+    assert (report.candidates, report.planned) == (3, 3)
+    assert tick(portal) == []
+    assert state(portal, report.edition) == "awaiting_approval"
+
+    collect(portal, "De cloud twee")
+    sign_up(portal, "laat@voorbeeld.example,weekly,cloud,Europe/Amsterdam")
+    with portal.open() as app:
+        app.desk().approve(report.edition)
+    mailer = Mailer()
+    left = []
+    for _ in range(50):
+        portal.wait(hours=1)
+        assert tick(portal) == []
+        with portal.open() as app:
+            app.transport = lambda connections: mailer
+            jobs.deliver(app)
+        left += [(portal.now, mailer.sent.pop()) for _ in mailer.sent]
+    assert left == [
+        (datetime(2026, 11, 29, 18, 0, tzinfo=UTC), "l0@voorbeeld.example"),
+        (datetime(2026, 11, 30, 7, 0, tzinfo=UTC), "l1@voorbeeld.example"),
+        (datetime(2026, 11, 30, 19, 0, tzinfo=UTC), "l2@voorbeeld.example"),
+    ]
+    assert {row.cutoff for row in deliveries(portal)} == {1}
+    assert state(portal, report.edition) == "done"
+
+
+def test_a_prepared_edition_with_news_for_some_zones_alone_waits_for_approval(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace('frequency = "weekly"', PREPARED))
+    portal.now = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+    collect(portal, "De cloud")
+    sign_up(
+        portal,
+        "a@voorbeeld.example,weekly,gemeenten,Pacific/Kiritimati",
+        "b@voorbeeld.example,weekly,cloud,Europe/Amsterdam",
+        "c@voorbeeld.example,weekly,gemeenten,Pacific/Pago_Pago",
+    )
+    tick(portal)
+    portal.wait(days=2)
+    (report,) = tick(portal)
+    assert (report.planned, report.nothing_due) == (1, 2)
+    assert state(portal, report.edition) == "awaiting_approval"
+
+
+def test_a_missed_slot_is_sent_late(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,Europe/Amsterdam")
+    tick(portal)
+    portal.now = datetime(2026, 12, 2, 9, 0, tzinfo=UTC)  # Wednesday; nothing ran on Monday
+    (report,) = tick(portal)
+    assert (str(report.edition), report.planned) == ("weekly/2026-11-30", 1)
+
+
+def test_a_missed_slot_is_merged_into_the_next_when_that_is_due_too(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,Europe/Amsterdam")
+    tick(portal)
+    portal.now = datetime(2026, 12, 2, 9, 0, tzinfo=UTC)
+    collect(portal, "De cloud twee")
+    portal.now = datetime(2026, 12, 7, 9, 0, tzinfo=UTC)
+    (report,) = tick(portal)
+    assert (str(report.edition), report.planned) == ("weekly/2026-12-07", 1)
+    with portal.open() as app, app.store.read() as work:
+        ((segment, _, _),) = work.deliveries.segments(work.editions.get(report.edition).id)
+        assert len(work.deliveries.digest(segment)) == 2
+
+
+def test_who_needs_smtputf8_is_skipped_while_the_mail_server_lacks_it(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "josé@voorbeeld.example,weekly,cloud,", "c@voorbeeld.example,weekly,cloud,")
+    with portal.open() as app, app.store.write() as work:
+        work.register.set_fact("smtp.smtputf8", "no")
+    report = plan(portal)
+    assert (report.planned, report.skipped) == (1, {"smtputf8": 1})
+    assert reader(portal, "josé@voorbeeld.example").subscriber.cursor == 0
+    with portal.open() as app, app.store.write() as work:
+        work.register.set_fact("smtp.smtputf8", "yes")
+    send(portal, report.edition, Mailer())
+    portal.wait(days=7)
+    assert plan(portal).planned == 1
+
+
+def test_a_reader_far_behind_gets_what_everybody_else_had_long_ago(portal, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.steps.window._REACH", 1)
+    collect(portal, "De cloud", "De cloud twee", "De gemeente", "De cloud drie")
+    sign_up(portal, *[f"l{number}@voorbeeld.example,weekly,cloud," for number in range(4)])
+    with portal.open() as app, app.store.write() as work:
+        for number in range(4):
+            who = work.subscribers.by_email(f"l{number}@voorbeeld.example")
+            work.subscribers.begin(who.id, number, portal.now)
+    report = plan(portal)
+    with portal.open() as app, app.store.read() as work:
+        segments = work.deliveries.segments(work.editions.get(report.edition).id)
+        lengths = sorted(len(work.deliveries.digest(segment)) for segment, _, _ in segments)
+    assert (report.planned, report.segments, lengths) == (3, 3, [1, 2, 3])

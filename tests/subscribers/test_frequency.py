@@ -177,6 +177,34 @@ def test_an_immediate_digest_has_no_calendar() -> None:
         schedule("immediate").slot(utc("2026-12-07"), AMSTERDAM)
 
 
+@pytest.mark.parametrize(
+    "keys, said",
+    [
+        ({"frequency": "weekly", "prepare": "1d"}, "add approval = true"),
+        ({"frequency": "daily", "approval": True, "prepare": "1h"}, "can't be had with daily"),
+        ({"frequency": "immediate", "approval": True, "prepare": "1h"}, "can't be had with immediate"),
+        ({"frequency": "weekly", "approval": True, "prepare": "6d"}, "at most '143h'"),
+    ],
+)
+def test_an_edition_can_be_prepared_where_somebody_approves_it_and_there_is_time(
+    keys: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        Schedule(**keys)
+
+
+def test_prepare_may_be_left_empty() -> None:
+    assert Schedule(frequency="weekly", prepare="").prepare == timedelta(0)
+
+
+def test_an_edition_is_frozen_so_long_before_it_is_due_anywhere() -> None:
+    weekly = Schedule(frequency="weekly", at="08:00", approval=True, prepare="1d")
+    slot = date(2026, 12, 7)
+    assert weekly.first_due(slot) == utc("2026-12-06T18:00")
+    assert weekly.frozen_slot(utc("2026-12-05T17:59")) == slot - timedelta(weeks=1)
+    assert weekly.frozen_slot(utc("2026-12-05T18:00")) == slot
+
+
 # -- whenever, wherever ----------------------------------------------------------------------------
 
 
