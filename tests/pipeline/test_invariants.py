@@ -103,7 +103,7 @@ class ModelEntry:
 class Renderer:
     """Stands in for the templates: the letter names its articles, and that is all."""
 
-    def letter(self, digest, articles, *, frequency: str, day: date, language: str) -> Letter:
+    def letter(self, digest, articles, *, frequency: str, day: date, language: str, web_url: str) -> Letter:
         body = " ".join(f"{item.article}:{item.kind}" for item in digest)
         return Letter("subject", body, body)
 
