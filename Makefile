@@ -14,7 +14,7 @@ serve: $(VENV)/.installed
 	$(BIN)/kennisportal web --config demo/kennisportal.toml
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
