@@ -43,20 +43,6 @@ class Log:
             self._session.exec(select(func.max(LogRow.position)).where(col(LogRow.at) <= moment)).one() or 0
         )
 
-    def between(self, after: int, cutoff: int) -> list[Entry]:
-        """All entries in (after, cutoff], in order."""
-        rows = self._session.exec(
-            select(LogRow.position, LogRow.article_id, LogRow.kind)
-            .where(col(LogRow.position) > after, col(LogRow.position) <= cutoff)
-            .order_by(col(LogRow.position))
-        ).all()
-        themes = self._session.exec(
-            select(LogTheme.position, LogTheme.theme).where(
-                col(LogTheme.position) > after, col(LogTheme.position) <= cutoff
-            )
-        )
-        return _entries(rows, themes)
-
     def news(self, after: int, cutoff: int, themes: Collection[str]) -> list[Entry]:
         """The ``NEW`` and ``UPDATED`` entries in (after, cutoff] for these themes, in order.
 

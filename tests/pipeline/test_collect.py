@@ -30,8 +30,9 @@ def collect(portal, *, force=True, dry_run=False) -> CollectReport:
 def log(portal) -> list[tuple[str, Kind, set[str]]]:
     """The whole log: title, kind, themes."""
     with portal.open() as app, app.store.read() as work:
-        entries = work.log.between(0, work.log.head())
-        articles = work.articles.get({entry.article for entry in entries})
+        articles = work.articles.get([id for batch in work.articles.all_ids() for id in batch])
+        told = [entry for id in articles for entry, _ in work.log.of_article(id)]
+        entries = sorted(told, key=lambda entry: entry.position)
         return [(articles[entry.article].title, entry.kind, set(entry.themes)) for entry in entries]
 
 
