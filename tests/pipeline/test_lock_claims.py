@@ -30,7 +30,8 @@ with LockClaims(Database(sys.argv[1])) as claims:
     sys.stdin.read()
 """
 CUT = text(
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 
 
