@@ -4,6 +4,7 @@ That is when its process dies, whatever machine it ran on, or the way between th
 that lives on then can't know what others made of its silence, so it has to stop.
 """
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,8 +112,8 @@ class LockClaims:
 
 
 def _key(worker: str) -> int:
-    """A worker's lock. 63 bits of its name, so that no two share one."""
-    return int(worker[:16], 16) >> 1
+    """A worker's lock. 63 bits made from its name, so that no two share one."""
+    return int.from_bytes(hashlib.blake2b(worker.encode(), digest_size=8).digest()) >> 1
 
 
 def _lost(why: str) -> ClaimsLost:

@@ -27,14 +27,16 @@ class Deliveries:
 
     def cancel_edition(self, edition: int, now: datetime) -> int:
         """Cancel whatever of an edition has not been handed over."""
-        ids = self._session.exec(
-            select(DeliveryRow.id).where(
-                DeliveryRow.edition_id == edition,
+        # By what they are and not by their ids, of which a statement takes only so many.
+        result = self._session.execute(
+            update(DeliveryRow)
+            .where(
+                col(DeliveryRow.edition_id) == edition,
                 col(DeliveryRow.state).in_([DeliveryState.PLANNED, DeliveryState.DEFERRED]),
             )
-        ).all()
-        self.cancel([id for id in ids if id is not None], Cancel.CANCELLED, now)
-        return len(ids)
+            .values(state=DeliveryState.CANCELLED, reason=str(Cancel.CANCELLED), changed_at=now)
+        )
+        return int(result.rowcount)  # type: ignore[attr-defined]
 
     def uncertain(self, edition: int) -> list[tuple[int, str, datetime]]:
         """The uncertain deliveries of an edition: id, address, since when."""
@@ -192,19 +194,6 @@ class Deliveries:
                 DeliveryRow.subscriber_id == subscriber,
             )
         ).first()
-
-    def cancel(self, ids: Collection[int], reason: str, now: datetime) -> None:
-        """Cancel planned or claimed deliveries."""
-        self._session.execute(
-            update(DeliveryRow)
-            .where(col(DeliveryRow.id).in_(list(ids)))
-            .values(
-                state=DeliveryState.CANCELLED,
-                reason=str(reason),
-                worker="",
-                changed_at=now,
-            )
-        )
 
     def _advance(self, deliveries: Iterable[int]) -> None:
         """Move the cursors of these deliveries' readers to the cutoff, never backwards."""

@@ -37,7 +37,11 @@ def is_ours(item: Any, name: str | None, kind: str, reflected: bool, compared: A
 
 def upgrade(database: Database) -> str:
     """Bring the database to this version's schema, making it where there is none; gives the revision."""
-    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with (
+        database.refusals(),
+        database.engine.connect().execution_options(writes=True) as connection,
+        connection.begin(),
+    ):
         command.upgrade(_config(connection), "head")
     return head()
 
@@ -51,13 +55,13 @@ def head() -> str:
 
 def is_empty(database: Database) -> bool:
     """Whether there is no schema yet."""
-    with database.engine.connect() as connection:
+    with database.refusals(), database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() is None
 
 
 def require(database: Database) -> None:
     """Refuse to work on any schema but this version's. Raises StoreError that says what to do."""
-    with database.engine.connect() as connection:
+    with database.refusals(), database.engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     if found is None:
         raise StoreError("the database is empty; run 'kennisportal db upgrade' once")
@@ -69,7 +73,7 @@ def require(database: Database) -> None:
 
 def differences(database: Database) -> list[str]:
     """What the tables in the database lack, or have too much, next to what the code declares."""
-    with database.engine.connect() as connection:
+    with database.refusals(), database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={**COMPARE, "include_object": is_ours})
         return [str(difference) for difference in compare_metadata(context, SQLModel.metadata)]
 

@@ -90,7 +90,7 @@ class Database:
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """Says which database it was that could not be reached, or could not do its work."""
+        """Turns into a StoreError what the driver says of a database that is gone, busy or full."""
         try:
             yield
         except DBAPIError as error:

@@ -104,3 +104,17 @@ def test_a_killed_sender_is_resumed_and_two_share_an_edition_without_a_repeat(
     run(portal, "digest", "settle", edition, "--as", "accepted")
     status = report(portal, "digest", "status", edition)
     assert (status["state"], status["deliveries"]) == ("done", {"accepted": readers})
+
+
+def test_a_server_that_is_gone_is_one_line_without_its_password(portal) -> None:
+    text = portal.config.read_text()
+    url = next(line for line in text.splitlines() if line.startswith("url = "))
+    nowhere = f"postgresql+psycopg://portaal:geheim@/portaal?host={portal.root}"
+    portal.config.write_text(text.replace(url, f'url = "{nowhere}"'))
+    for words in (["status"], ["collect", "--force"], ["db", "upgrade"]):
+        result = portal.run(*words)
+        assert result.exit_code == 1
+        (line,) = result.stderr.splitlines()
+        assert "connection" in line
+        assert "postgresql+psycopg://portaal:***@" in line
+        assert "geheim" not in line
