@@ -21,7 +21,7 @@ def sending(directory: str, port: int, messages: int) -> float:
         edition = work.editions.get(EditionName.parse(EDITION))
         assert edition is not None
         segment, language, _ = work.deliveries.segments(edition.id)[0]
-        articles = work.articles.get([item.article for item in work.deliveries.digest(segment)])
+        articles = work.articles.get([item.article for item in work.deliveries.segment(segment)[1]])
         environment = app.templates[language]
         style = environment.get_template("email/digest/style.css.j2").render()
         item = environment.get_template("email/digest/item.html.j2")

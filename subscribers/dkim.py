@@ -36,17 +36,35 @@ class Signer:
         self._key = key
         self._head = f"v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n d={domain};\r\n s={selector};"
 
-    def header(self, names: Sequence[str], headers: bytes, body: bytes, at: int) -> bytes:
-        """The ``DKIM-Signature`` line for a message, signed at this second since 1970.
+    def of(self, names: Sequence[str], shared: bytes) -> "Signature":
+        """The signing of messages that have these headers, in this order.
 
-        ``headers`` are those of ``names``, in that order, and ``body`` the body, both in relaxed form.
+        ``shared`` are the last of them, the same for all messages, in relaxed form.
+        """
+        signed = ":".join(name for name in names for _ in range(2 if name in TWICE else 1))
+        return Signature(self._key, self._head, _folded(signed, ":"), shared)
+
+
+class Signature:
+    """Makes the ``DKIM-Signature`` of one message after another."""
+
+    def __init__(self, key: rsa.RSAPrivateKey, head: str, names: str, shared: bytes) -> None:
+        self._key = key
+        self._head = head
+        self._names = names
+        self._shared = shared
+
+    def line(self, personal: bytes, body: bytes, at: int) -> bytes:
+        """The header line, signed at this second since 1970.
+
+        ``personal`` are the first headers, and ``body`` the whole body, both in relaxed form.
         """
         digest = b64encode(hashlib.sha256(body).digest()).decode()
-        signed = [name for name in names for _ in range(2 if name in TWICE else 1)]
-        fields = f"{self._head} t={at};\r\n h={_folded(':'.join(signed), ':')};\r\n bh={digest};\r\n b="
-        own = b"dkim-signature:" + _BLANKS.sub(b" ", fields.replace("\r\n", "").encode())
-        signature = b64encode(self._key.sign(headers + own, padding.PKCS1v15(), hashes.SHA256())).decode()
-        lines = [signature[start : start + _FOLD] for start in range(0, len(signature), _FOLD)]
+        fields = f"{self._head} t={at};\r\n h={self._names};\r\n bh={digest};\r\n b="
+        own = b"dkim-signature:" + fields.replace("\r\n", "").encode()
+        signature = self._key.sign(personal + self._shared + own, padding.PKCS1v15(), hashes.SHA256())
+        text = b64encode(signature).decode()
+        lines = [text[start : start + _FOLD] for start in range(0, len(text), _FOLD)]
         return f"DKIM-Signature: {fields}".encode() + "\r\n ".join(["", *lines]).encode() + b"\r\n"
 
 
@@ -58,6 +76,8 @@ def relaxed_header(name: str, value: str) -> bytes:
 
 def relaxed_body(part: bytes) -> bytes:
     """Whole lines of a body as they are signed (RFC 6376 §3.4.4), but for empty lines at its end."""
+    if b"  " not in part and b"\t" not in part and b" \r" not in part:
+        return part
     return _TRAILING.sub(b"", _BLANKS.sub(b" ", part))
 
 

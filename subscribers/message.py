@@ -66,6 +66,7 @@ class Template:
     def __init__(
         self, letter: Letter, newsletter: Newsletter, language: str, signer: Signer | None = None
     ) -> None:
+        self.language = language
         seed = f"{letter.subject}\0{letter.html}".encode("utf-8", "replace")
         boundary = f"=_{hashlib.sha256(seed).hexdigest()[:32]}"
         shared = [
@@ -83,10 +84,11 @@ class Template:
         ]
         headers = [(name, value) for name, value in shared if value]
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
-        self._signer = signer
-        self._relaxed_headers = b"".join(relaxed_header(name, value) for name, value in headers)
-        self._signed = [*_PERSONAL, *(name.lower() for name, _ in headers)]
-        body = _Body()
+        self._signature = None
+        if signer is not None:
+            relaxed = b"".join(relaxed_header(name, value) for name, value in headers)
+            self._signature = signer.of([*_PERSONAL, *(name.lower() for name, _ in headers)], relaxed)
+        body = _Body(relaxes=signer is not None)
         for kind, text in (("plain", letter.text), ("html", letter.html)):
             body.add(
                 f"--{boundary}\r\n"
@@ -121,19 +123,11 @@ class Template:
             if (escaped := escape(plain)) != plain:
                 filled[slot, True] = filling(escaped)
         head = personal + self._headers
-        if self._signer is not None:
+        if self._signature is not None:
             # These lines are never folded and have no blanks to reduce: only their names change.
             lines = [line.split(b": ", 1) for line in personal.split(b"\r\n")[:-1]]
             relaxed = b"".join(name.lower() + b":" + value + b"\r\n" for name, value in lines)
-            head = (
-                self._signer.header(
-                    self._signed,
-                    relaxed + self._relaxed_headers,
-                    self._body.relaxed(filled),
-                    int(date.timestamp()),
-                )
-                + head
-            )
+            head = self._signature.line(relaxed, self._body.relaxed(filled), int(date.timestamp())) + head
         return head + b"\r\n" + self._body.filled(filled)
 
 
@@ -146,14 +140,16 @@ _Hole = tuple[Slot, bool]
 class _Body:
     """A message's body in pieces: bytes that all share, and holes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, relaxes: bool) -> None:
         self._pieces: list[bytes] = []
         self._relaxed: list[bytes] = []
         self._holes: list[tuple[int, _Hole]] = []
+        self._relaxes = relaxes
 
     def add(self, shared: bytes) -> None:
         self._pieces.append(shared)
-        self._relaxed.append(relaxed_body(shared))
+        if self._relaxes:
+            self._relaxed.append(relaxed_body(shared))
 
     def take(self, parts: list[Chunk], *, html: bool) -> None:
         for part in parts:

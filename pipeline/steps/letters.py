@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from feeds.article import Visibility
+from feeds.article import Article, Visibility
 from pipeline.ports import EditionWork, Start
 from subscribers.delivery import Claim, Parcel
-from subscribers.digest import Digest
 from subscribers.dkim import Signer
 from subscribers.edition import Edition
 from subscribers.message import Newsletter, Recipient, Template, message_id
@@ -51,7 +50,7 @@ class Letters:
         self._stationery = stationery
         self._renderer = stationery.renderer()
         self._made: dict[int, Template | None] = {}
-        self._languages: dict[int, str] = {}
+        self._articles: dict[int, Article] = {}
         self._head = -1
         self._succeeded = False
         self.broken: dict[int, Exception] = {}
@@ -61,6 +60,7 @@ class Letters:
         """Take note of the end of the log: what was made up to another one is made anew."""
         if head != self._head:
             self._made.clear()
+            self._articles.clear()
             self._renderer = self._stationery.renderer()
             self._head = head
 
@@ -73,9 +73,7 @@ class Letters:
             if len(self._made) >= _KEPT:
                 self._made.pop(next(iter(self._made)))
             with self._read() as work:
-                self.follow(work.log.head())
-                self._languages[segment] = work.deliveries.language(segment)
-                self._made[segment] = self._make(work, work.deliveries.digest(segment), segment)
+                self._made[segment] = self._make(work, segment)
         return self._made[segment]
 
     def parcel(self, template: Template, claim: Claim, now: datetime) -> Parcel:
@@ -85,7 +83,7 @@ class Letters:
         reader = claim.subscriber
         recipient = Recipient(
             email=claim.email,
-            greeting_name=self._renderer.greeting_name(claim.name, self._languages[claim.segment]),
+            greeting_name=self._renderer.greeting_name(claim.name, template.language),
             unsubscribe_url=f"{base}/unsubscribe/{tokens.sign(UNSUBSCRIBE, reader)}",
             preferences_url=f"{base}/preferences/{tokens.sign(PREFERENCES, reader)}",
             message_id=message_id(stationery.host, str(self._edition.name), reader, stationery.secret),
@@ -100,12 +98,13 @@ class Letters:
             dotless=True,
         )
 
-    def _make(self, work: EditionWork, digest: Digest, segment: int) -> Template | None:
-        articles = work.articles.get({item.article for item in digest})
+    def _make(self, work: EditionWork, segment: int) -> Template | None:
+        language, digest = work.deliveries.segment(segment)
+        articles = self._known(work, {item.article for item in digest})
         left = tuple(item for item in digest if articles[item.article].visibility == Visibility.VISIBLE)
         if not left:
             return None
-        language, stationery = self._languages[segment], self._stationery
+        stationery = self._stationery
         token = stationery.tokens.sign(EDITION, segment)
         try:
             letter = self._renderer.letter(
@@ -125,3 +124,9 @@ class Letters:
             raise LetterFailed from error
         self._succeeded = True
         return template
+
+    def _known(self, work: EditionWork, ids: set[int]) -> dict[int, Article]:
+        """These articles, each loaded once; without their content, which no letter shows."""
+        for id, article in work.articles.get(ids - self._articles.keys()).items():
+            self._articles[id] = article.model_copy(update={"content": ""})
+        return {id: self._articles[id] for id in ids}

@@ -153,7 +153,7 @@ class Previewer:
         renderer = self._renderer()
         specimens = []
         for id, language, readers in segments:
-            digest = work.deliveries.digest(id)
+            _, digest = work.deliveries.segment(id)
             shown = self._specimen(
                 work, renderer, edition.name, edition.day, language, digest, readers, self._web_url(id, kept)
             )
@@ -177,8 +177,7 @@ class Previewer:
             self._renderer(),
             edition.name,
             edition.day,
-            work.deliveries.language(segment),
-            work.deliveries.digest(segment),
+            *work.deliveries.segment(segment),
             1,
             self._web_url(segment, kept),
             reader,

@@ -143,12 +143,12 @@ class Deliveries:
         )
         return self._session.exec(query).one()
 
-    def digest(self, segment: int) -> Digest:
-        """What a segment holds."""
-        return _digest(self._session.exec(select(Segment.items).where(Segment.id == segment)).one())
-
-    def language(self, segment: int) -> str:
-        return self._session.exec(select(Segment.language).where(Segment.id == segment)).one()
+    def segment(self, id: int) -> tuple[str, Digest]:
+        """A segment's language, and what it holds."""
+        language, items = self._session.exec(
+            select(Segment.language, Segment.items).where(Segment.id == id)
+        ).one()
+        return language, _digest(items)
 
     def segments(self, edition: int) -> list[tuple[int, str, int]]:
         """The segments of an edition: id, language, number of readers; the largest first."""

@@ -29,8 +29,7 @@ class WebEditions:
             edition = work.editions.of_segment(segment)
             if edition is None:
                 return self._unknown()
-            language = work.deliveries.language(segment)
-            digest = work.deliveries.digest(segment)
+            language, digest = work.deliveries.segment(segment)
             articles = work.articles.get({item.article for item in digest})
         sections = web_sections(digest, articles, self._tree)
         return self._pages.show(

@@ -236,7 +236,7 @@ def test_too_thin_a_digest_waits_for_company(portal) -> None:
     assert second.planned == 1
     with portal.open() as app, app.store.read() as work:
         ((segment, _, _),) = work.deliveries.segments(work.editions.get(second.edition).id)
-        assert len(work.deliveries.digest(segment)) == 2
+        assert len(work.deliveries.segment(segment)[1]) == 2
 
 
 def test_a_changed_choice_repeats_nothing_and_misses_nothing(portal) -> None:
@@ -249,7 +249,7 @@ def test_a_changed_choice_repeats_nothing_and_misses_nothing(portal) -> None:
     report = plan(portal, Frequency.DAILY)
     with portal.open() as app, app.store.read() as work:
         ((segment, _, _),) = work.deliveries.segments(work.editions.get(report.edition).id)
-        (item,) = work.deliveries.digest(segment)
+        _, (item,) = work.deliveries.segment(segment)
         assert work.articles.get([item.article])[item.article].title == "De gemeente kiest de cloud"
 
 
@@ -467,7 +467,7 @@ def test_who_chooses_other_themes_between_plan_and_send_gets_those_and_misses_no
     again = plan(portal)
     with portal.open() as app, app.store.read() as work:
         ((segment, _, _),) = work.deliveries.segments(work.editions.get(again.edition).id)
-        (item,) = work.deliveries.digest(segment)
+        _, (item,) = work.deliveries.segment(segment)
         assert work.articles.get([item.article])[item.article].title == "De gemeente"
 
 
@@ -597,7 +597,7 @@ def test_a_missed_slot_is_merged_into_the_next_when_that_is_due_too(portal) -> N
     assert (str(report.edition), report.planned) == ("weekly/2026-12-07", 1)
     with portal.open() as app, app.store.read() as work:
         ((segment, _, _),) = work.deliveries.segments(work.editions.get(report.edition).id)
-        assert len(work.deliveries.digest(segment)) == 2
+        assert len(work.deliveries.segment(segment)[1]) == 2
 
 
 def test_who_needs_smtputf8_is_skipped_while_the_mail_server_lacks_it(portal) -> None:
