@@ -239,7 +239,7 @@ class WavePlan:
 
     def segments(self) -> int:
         """How many segments the wave has."""
-        return len(self._segments)
+        return self._segments.count
 
     def skip_thin(self) -> int:
         """Skip those due too little; their cursors stay, so that it adds up for next time."""
@@ -267,6 +267,7 @@ class WavePlan:
 
     def expand(self) -> int:
         """One delivery for each reader with a segment; the clock of a superseded one carries on."""
+        self._segments.close()
         # Ids then follow the segments, and a worker needs few letters at a time.
         order = self._decided(Verdict.PLAN).with_only_columns(_verdict.c.segment_id, _subscriber.c.id)
         order = order.order_by(_verdict.c.segment_id, _subscriber.c.id)

@@ -25,9 +25,11 @@ class Segments:
         self._cutoff = cutoff
         self._ids: dict[bytes, int] = {}
         self._texts: dict[Item, str] = {}
+        self.count = 0
 
-    def __len__(self) -> int:
-        return len(self._ids)
+    def close(self) -> None:
+        """Forget what was written, once all is: its memory is needed for what comes next."""
+        self._ids, self._texts = {}, {}
 
     def put(self, digests: Iterable[tuple[str, Digest]]) -> list[int]:
         """Store what was not stored yet, as (language, items); gives all their ids in that order."""
@@ -42,6 +44,7 @@ class Segments:
                     "items": f"[{items}]",
                 }  # fmt: skip
         if fresh:
+            self.count += len(fresh)
             ids = self._reserve(len(fresh))
             self._ids.update(zip(fresh, ids, strict=True))
             rows = [{"id": id, **row} for id, row in zip(ids, fresh.values(), strict=True)]
