@@ -67,11 +67,14 @@ class App:
     def __init__(self, settings: Settings, clock: Clock = now) -> None:
         self.settings = settings
         self.clock = clock
+        self.config: Path | None = None
+        """The file that the settings came from, where they came from one."""
 
     @classmethod
     def open(cls, config: Path, clock: Clock = now) -> "App":
         """The portal of a config file. Raises ConfigError, SecretError or StoreError."""
         app = cls(load(config), clock)
+        app.config = config
         try:
             schema.require(app.database)
             app._refuse_lost_themes()
@@ -245,8 +248,11 @@ class App:
             ) from None
 
     @contextmanager
-    def deliverer(self) -> Iterator[Deliverer]:
-        """A worker with a transport of its own, for as long as the block lasts."""
+    def deliverer(self, connections: int | None = None) -> Iterator[Deliverer]:
+        """A worker with a transport of its own, for as long as the block lasts.
+
+        It has at most so many connections at a time; as many as the config allows where nothing is given.
+        """
         mail = self.settings.mail
         limits = Limits(
             mail.rate,
@@ -254,7 +260,7 @@ class App:
             {one.name: Limit(one.connections, one.rate) for one in mail.domain},
         )
         with (
-            closing(self.transport(mail.connections)) as transport,
+            closing(self.transport(connections or mail.connections)) as transport,
             # A bucket that two senders fill at a time would let too much through.
             self.store.line(alone=limits.paced) as line,
             self._worker(line) as (claims, look, changed),

@@ -4,11 +4,15 @@ Each is idempotent: what is due stands in the database, so that running one twic
 does nothing twice.
 """
 
+import os
+import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 
 from pipeline.app import App
+from pipeline.edges.assistants import Assistants
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.plan import PlanReport, slot_now
@@ -17,6 +21,11 @@ from pipeline.transports import hand_over
 from subscribers.delivery import Outcome, Parcel
 from subscribers.edition import Edition, EditionState
 from subscribers.frequency import Frequency
+
+_MANY = 2_000
+"""Messages to sign that are worth starting other processes for."""
+_GLANCE = 0.1
+"""Seconds between two looks at whether others are done."""
 
 
 def collect(app: App) -> CollectReport:
@@ -81,8 +90,41 @@ def send(
     ``limit`` is the most to send; ``due_only`` leaves out waves whose instant has not come. Raises
     TransportUnavailable when nothing can be handed over.
     """
-    with app.deliverer() as deliverer:
-        return deliverer.send(edition, limit=limit, due_only=due_only, progress=progress, stopping=stopping)
+    processes = _processes(app, edition, limit)
+    connections = -(-app.settings.mail.connections // processes)
+    command = [sys.executable, "-m", "pipeline.assist", str(app.config), str(edition.name)]
+    command += [str(connections), str(due_only)]
+    with app.deliverer(connections) as deliverer, Assistants([command] * (processes - 1)) as assistants:
+
+        def told(report: DeliverReport) -> DeliverReport:
+            return report.with_others(assistants.told.values())
+
+        def stop() -> bool:
+            if stopping():
+                assistants.dismiss()
+                return True
+            return False
+
+        report = deliverer.send(
+            edition, limit=limit, due_only=due_only, progress=lambda own: progress(told(own)), stopping=stop
+        )
+        while assistants.busy and not stop():
+            time.sleep(_GLANCE)
+            progress(told(report))
+    return told(report)
+
+
+def _processes(app: App, edition: Edition, limit: int | None) -> int:
+    """In how many processes to send: one on each core where every message is to be signed, else one.
+
+    What a provider takes at once is counted by each sender, so with such limits there is only one.
+    """
+    mail = app.settings.mail
+    if mail.dkim is None or app.config is None or limit is not None or mail.domain_connections or mail.domain:
+        return 1
+    with app.store.read() as work:
+        many = work.deliveries.left(edition.id, app.clock()) >= _MANY
+    return max(1, min(os.cpu_count() or 1, mail.connections)) if many else 1
 
 
 def send_alone(app: App, to: str, message: bytes) -> Outcome:

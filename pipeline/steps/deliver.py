@@ -10,9 +10,11 @@ of which nobody can know, and never one that is sent twice or forgotten.
 """
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
 from pipeline.steps.hand import GROUP, SIZE, Hand
@@ -48,6 +50,19 @@ class DeliverReport:
     @property
     def handed_over(self) -> int:
         return sum(self.settled.values())
+
+    def with_others(self, told: Iterable[Mapping[str, Any]]) -> "DeliverReport":
+        """This and what other senders of the edition said of theirs, with the same names."""
+        others = list(told)
+        settled = Counter(self.settled)
+        for one in others:
+            settled.update(one["settled"])
+        return DeliverReport(
+            dict(settled),
+            self.cancelled + sum(one["cancelled"] for one in others),
+            {domain: reason for one in others for domain, reason in one["paused"].items()} | self.paused,
+            self.broken,
+        )
 
 
 @dataclass(frozen=True, slots=True)
