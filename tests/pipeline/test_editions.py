@@ -626,5 +626,5 @@ def test_a_reader_far_behind_gets_what_everybody_else_had_long_ago(portal, monke
     report = plan(portal)
     with portal.open() as app, app.store.read() as work:
         segments = work.deliveries.segments(work.editions.get(report.edition).id)
-        lengths = sorted(len(work.deliveries.digest(segment)) for segment, _, _ in segments)
+        lengths = sorted(len(work.deliveries.segment(segment)[1]) for segment, _, _ in segments)
     assert (report.planned, report.segments, lengths) == (3, 3, [1, 2, 3])
