@@ -44,6 +44,8 @@ REPLACEABLE = (DeliveryState.PLANNED, DeliveryState.DEFERRED)
 REJECTED = "rejected"
 POLICY = "policy"
 """Rejected for what we are or sent, not for who the reader is: nothing is held against them."""
+TOO_LARGE = "too_large"
+"""Rejected for its size, or another limit of a mail server's own: not the reader's fault either."""
 EXPIRED = "expired"
 SMTPUTF8 = "smtputf8"
 """Skipped, since no mail server of ours takes an address beyond ASCII (RFC 6531)."""
@@ -193,8 +195,7 @@ def settle(
         case Accepted(reply):
             return Settlement(DeliveryState.ACCEPTED, reply)
         case Rejected(reply):
-            policy = Reply.read(reply).is_policy
-            return Settlement(DeliveryState.REJECTED, reply, POLICY if policy else REJECTED)
+            return Settlement(DeliveryState.REJECTED, reply, _reason(Reply.read(reply)))
         case Unsupported(reply):
             return Settlement(DeliveryState.SKIPPED, reply, SMTPUTF8)
         case Uncertain(reply):
@@ -206,3 +207,9 @@ def settle(
             return Settlement(DeliveryState.DEFERRED, reply, retry_at=retry_at)
         case Unsent(reply):
             return Settlement(DeliveryState.PLANNED, reply)
+
+
+def _reason(reply: Reply) -> str:
+    if reply.is_policy:
+        return POLICY
+    return TOO_LARGE if reply.status.startswith("5.3.") else REJECTED

@@ -17,6 +17,8 @@ from subscribers.token import BOUNCE, UNSUBSCRIBE, Tokens
 
 _ADDRESSED = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
 _LONGEST_REPLY = 1000
+_LONGEST_HEADER = 500
+"""Of a header with one address of ours in it; comments in longer ones can exhaust the parser."""
 
 
 class FeedbackKind(StrEnum):
@@ -47,7 +49,15 @@ class Feedback:
 
 def read_feedback(raw: bytes, tokens: Tokens) -> Feedback:
     """What a message means that came to one of our addresses; ``OTHER`` for what can't be read."""
-    message = message_from_bytes(raw, policy=policy.compat32)
+    try:
+        return _read(message_from_bytes(raw, policy=policy.compat32), tokens)
+    except Exception:
+        # Anybody can write to these addresses. Whatever a message does to the parser (nesting a thousand
+        # deep exhausts it), the next one must be read.
+        return Feedback(FeedbackKind.OTHER)
+
+
+def _read(message: Message, tokens: Tokens) -> Feedback:
     delivery = subscriber = None
     for address in _recipients(message):
         subscriber = subscriber or tokens.read_address(UNSUBSCRIBE, address)
@@ -65,8 +75,9 @@ def read_feedback(raw: bytes, tokens: Tokens) -> Feedback:
 
 def _recipients(message: Message) -> Iterator[str]:
     for name in _ADDRESSED:
-        values = [str(value) for value in message.get_all(name, [])]
-        yield from (address for _, address in getaddresses(values))
+        for value in message.get_all(name, []):
+            if len(text := str(value)) <= _LONGEST_HEADER:
+                yield from (address for _, address in getaddresses([text]))
 
 
 def _reports(message: Message) -> Iterator[Message]:

@@ -15,7 +15,6 @@ FIRST_HOLD = timedelta(minutes=1)
 LONGEST_HOLD = timedelta(minutes=30)
 REFUSALS = 5
 """Rejections for policy in a row at which a provider is paused."""
-
 _FORGOTTEN = timedelta(days=1)
 """After so long without a report, counting begins anew. What the relay takes meanwhile says nothing of it."""
 
@@ -51,6 +50,9 @@ class Provider:
     def after(self, outcome: Outcome, now: datetime) -> "Provider":
         """Where we stand once a mail came to this."""
         match outcome:
+            case Accepted() if self.closed(now):
+                # It was under way when the provider asked for patience, and takes nothing of that back.
+                return replace(self, last_accepted=now)
             case Accepted():
                 return replace(self, hold_until=None, strikes=0, refusals=0, last_accepted=now)
             case Deferred(reply):
@@ -94,3 +96,13 @@ class Provider:
         if refused.refusals >= REFUSALS and not self.paused:
             return refused.pause(f"{refused.refusals} mails in a row were refused for policy: {reply}")
         return refused
+
+
+def tells_of_trouble(outcome: Outcome) -> bool:
+    """Whether an outcome bears on the next mails to the same provider, and should be heeded at once."""
+    match outcome:
+        case Deferred(reply):
+            return Reply.read(reply).asks_for_patience
+        case Rejected(reply):
+            return Reply.read(reply).is_policy
+    return False

@@ -1,4 +1,4 @@
-"""Messages from standard input, a Maildir or an mbox, one at a time and none too large."""
+"""Messages from standard input, a file, a Maildir or an mbox, one at a time and none too large."""
 
 import mailbox
 import sys
@@ -21,8 +21,10 @@ def messages(place: Path | None) -> Iterator[bytes]:
         if not (place / "new").is_dir():
             raise MailboxError(f"{place} is no Maildir: it has no folder 'new'; name the Maildir itself")
         for path in sorted([*(place / "new").iterdir(), *(place / "cur").glob("*")]):
-            with path.open("rb") as file:
-                yield file.read(LARGEST)
+            if path.is_file():
+                yield _one(path)
+    elif place.is_file() and not _one(place).startswith(b"From "):
+        yield _one(place)  # no mbox but a message by itself
     elif place.is_file():
         box = mailbox.mbox(place, create=False)
         try:
@@ -33,3 +35,8 @@ def messages(place: Path | None) -> Iterator[bytes]:
             box.close()
     else:
         raise MailboxError(f"{place} does not exist; name a Maildir or an mbox, or give a message on stdin")
+
+
+def _one(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST)

@@ -185,6 +185,8 @@ class _Run:
         if not self._hand.held and (self._exhausted or not self._sendable or not self._left()):
             return False
         self._exchange(self._take, self._hand.waiting, _LOOK_UP)
+        if not self._hand.held:
+            time.sleep(min(_LOOK_UP, max(0.0, self._may_claim_at - time.monotonic())))
         return True
 
     def end(self) -> None:
@@ -221,7 +223,7 @@ class _Run:
                     template = self._letters.template(claim.segment)
             except LetterFailed:
                 self._hand.put_back(claim.id)
-                self._give_back(self._hand.give_up(self._letters.broken))
+                self._give_back(self._hand.give_up(self._is_broken))
                 continue
             except Exception:
                 self._hand.put_back(claim.id)  # nothing of it was handed over
@@ -236,6 +238,9 @@ class _Run:
             else:
                 return self._letters.parcel(template, claim, self._deliverer.clock())
         return None
+
+    def _is_broken(self, claim: Claim) -> bool:
+        return claim.segment in self._letters.broken
 
     def _look(self) -> None:
         """See what was written meanwhile: who left, what was withdrawn, whether the edition was stopped."""
@@ -295,14 +300,17 @@ class _Run:
         ]
         work.outbox.settle(settled, self._deliverer.claims.worker, now)
         work.outbox.cancel(hand.cancelled, now)
-        paused = self._traffic.learn(work.providers, hand.finished, now)
+        closed = self._traffic.learn(work.providers, hand.finished, now)
 
         def committed() -> None:
             for _, settlement in settled:
                 self.report.settled[settlement.state] = self.report.settled.get(settlement.state, 0) + 1
             self.report.cancelled += len(hand.cancelled)
-            self.report.paused |= paused
+            self.report.paused |= {one.domain: one.reason for one in closed if one.paused}
             hand.forget_finished()
+            if closed:
+                names = {one.domain for one in closed}
+                self._give_back(hand.give_up(lambda claim: claim.domain in names))
 
         return committed
 
@@ -321,7 +329,8 @@ class _Run:
         traffic.pay(providers, claims, now)
         if not claims:
             # There is no more once everything was looked at, and nobody left out who will have room again.
-            waits = any(free <= 0 for free in wanted.room.values())
+            full = [domain for domain, free in wanted.room.items() if free <= 0]
+            waits = work.outbox.awaits(wanted, full, now)
             self._exhausted = not (began or wanted.after or waits)
             self._may_claim_at = time.monotonic() + (_LOOK_UP if waits else 0)
         return claims

@@ -5,10 +5,11 @@ In the database all of it is in flight, and at most ``SIZE``; that many a crash 
 
 import time
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Callable
 
 from subscribers.delivery import Claim, Outcome, Uncertain
 from subscribers.pace import Limits
+from subscribers.provider import tells_of_trouble
 
 SIZE = 32
 """The most a worker has in hand."""
@@ -27,6 +28,7 @@ class Hand:
         self._under_way: dict[int, Claim] = {}
         self._busy: Counter[str] = Counter()
         self._finished_at = 0.0
+        self._hurries = False
         self.finished: list[tuple[Claim, Outcome]] = []
         self.cancelled: dict[int, str] = {}
         """Deliveries not to be made after all, and why."""
@@ -57,6 +59,7 @@ class Hand:
             return False
         return (
             done >= GROUP
+            or self._hurries
             or not (self._waiting or self._under_way)
             or time.monotonic() >= self._finished_at + PATIENCE
         )
@@ -77,6 +80,7 @@ class Hand:
 
     def finish(self, id: int, outcome: Outcome) -> None:
         """A message that was under way came to this."""
+        self._hurries = self._hurries or tells_of_trouble(outcome)
         if not self.finished:
             self._finished_at = time.monotonic()
         self.finished.append((self._end(id), outcome))
@@ -95,14 +99,15 @@ class Hand:
         self._end(id)
         self.cancelled[id] = reason
 
-    def give_up(self, segments: Collection[int] | None = None) -> list[Claim]:
-        """Those that wait, of these segments or of all: they are no longer in hand."""
-        given = [claim for claim in self._waiting if segments is None or claim.segment in segments]
+    def give_up(self, which: Callable[[Claim], bool] = lambda claim: True) -> list[Claim]:
+        """Those that wait, all or some: they are no longer in hand."""
+        given = [claim for claim in self._waiting if which(claim)]
         self._waiting = deque(claim for claim in self._waiting if claim not in given)
         return given
 
     def forget_finished(self) -> None:
         """They are written down."""
+        self._hurries = False
         self.finished.clear()
         self.cancelled.clear()
 

@@ -17,6 +17,8 @@ _KEPT = 100
 """Letters kept at a time. Deliveries are claimed by segment, so that few are needed twice."""
 _HOPELESS = 10
 """Letters that fail, with none that succeeds, after which it must be the templates."""
+_TOO_MANY = 500
+"""Letters that fail, whatever succeeds, after which somebody should look before it goes on."""
 
 
 class LetterFailed(Exception):
@@ -119,7 +121,7 @@ class Letters:
         except Exception as error:
             # A template can fail in any way there is; the segments of which it makes something still go.
             self.broken[segment] = error
-            if not self._succeeded and len(self.broken) >= _HOPELESS:
+            if len(self.broken) >= (_TOO_MANY if self._succeeded else _HOPELESS):
                 raise
             raise LetterFailed from error
         self._succeeded = True

@@ -35,7 +35,8 @@ class Traffic:
     ) -> dict[str, int]:
         """How many more of each limited provider may be taken in hand, where ``in_hand`` are already."""
         room = {}
-        for domain in {*self.limits.domains, *(in_hand if self.limits.each else ())}:
+        # In one order for all senders, since each holds a bucket until the end of its transaction.
+        for domain in sorted({*self.limits.domains, *(in_hand if self.limits.each else ())}):
             limit = self.limits.of(domain)
             free = _AHEAD * limit.connections - in_hand[domain] if limit.connections else most
             room[domain] = self._passed(providers, domain, limit.rate, free, now)
@@ -56,14 +57,14 @@ class Traffic:
 
     def learn(
         self, providers: ProviderStore, heard: Sequence[tuple[Claim, Outcome]], now: datetime
-    ) -> dict[str, str]:
-        """Note what the outcomes mean for each provider's next mails; gives those now paused, and why."""
+    ) -> list[Provider]:
+        """Note what the outcomes mean for each provider's next mails; gives those that get none now."""
         told: dict[str, list[Outcome]] = {}
         for claim, outcome in heard:
             if not isinstance(outcome, Accepted) or self._is_news(claim.domain, now):
                 told.setdefault(claim.domain, []).append(outcome)
         if not told:
-            return {}
+            return []
         before = providers.of(told.keys())
         after = {domain: _after(before[domain], outcomes, now) for domain, outcomes in told.items()}
         providers.put(after.values())
@@ -72,11 +73,7 @@ class Traffic:
                 self._accepted_at.pop(domain, None)  # so that its next acceptance clears it
             else:
                 self._accepted_at[domain] = provider.last_accepted
-        return {
-            domain: provider.reason
-            for domain, provider in after.items()
-            if provider.paused and not before[domain].paused
-        }
+        return [provider for provider in after.values() if provider.closed(now)]
 
     def _is_news(self, domain: str, now: datetime) -> bool:
         """Whether it is worth writing down that a provider took a mail."""

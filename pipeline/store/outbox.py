@@ -225,10 +225,33 @@ class Outbox:
             _CLAIM.run(self._session, shared, taken)
         return claims, last
 
+    def awaits(self, wanted: Wanted, domains: Collection[str], now: datetime) -> bool:
+        """Whether there is anything to claim for these domains, once they have room."""
+        values = self._values(wanted, 1, now) | {"after": 0}
+        return bool(domains) and any(
+            self._session.execute(
+                which.where(
+                    _delivery.c.domain.in_(sorted(domains)), _delivery.c.segment_id.not_in(wanted.broken)
+                ),
+                values,
+            ).first()
+            for which in (_PLANNED, _WAITED)
+        )
+
     def _candidates(
         self, which: sa.Select[Any], wanted: Wanted, limit: int, now: datetime
     ) -> Sequence[sa.Row[Any]]:
-        values = {
+        values = self._values(wanted, limit, now)
+        if not (wanted.full or wanted.broken):
+            return _QUICK[which].run(self._session, values).all()
+        narrower = which.where(
+            _delivery.c.domain.not_in(wanted.full), _delivery.c.segment_id.not_in(wanted.broken)
+        )
+        return self._session.execute(narrower, values).all()
+
+    @staticmethod
+    def _values(wanted: Wanted, limit: int, now: datetime) -> dict[str, Any]:
+        return {
             "edition": wanted.edition,
             "after": wanted.after,
             "due": now if wanted.due_only else _EVER,
@@ -237,12 +260,6 @@ class Outbox:
             "far": now + LONGEST_RETRY,
             "most": limit,
         }
-        if not (wanted.full or wanted.broken):
-            return _QUICK[which].run(self._session, values).all()
-        narrower = which.where(
-            _delivery.c.domain.not_in(wanted.full), _delivery.c.segment_id.not_in(wanted.broken)
-        )
-        return self._session.execute(narrower, values).all()
 
     def look(self, edition: int, worker: str) -> Situation:
         """How things stand at this very moment for what a worker has in hand of an edition."""

@@ -118,7 +118,7 @@ class Line:
         """As ``Database.write``, beside others that do the same."""
         with (
             self._database.refusals(),
-            self._database._transaction(self._connection, alone=False) as session,
+            self._database._transaction(self._connection, alone=self._alone) as session,
         ):
             yield session
 

@@ -110,6 +110,13 @@ def test_who_writes_to_the_address_for_leaving_has_left(portal) -> None:
     assert states == ["unsubscribed", "active"]
 
 
+def test_a_file_with_one_message_is_read_as_that(portal, tmp_path: Path) -> None:
+    ready(portal, 1)
+    file = tmp_path / "terug.eml"
+    file.write_bytes(refusals(portal)[0])
+    assert json.loads(portal.run("bounces", "ingest", str(file), "--json").stdout)["taken"] == {"policy": 1}
+
+
 def test_a_place_without_messages_is_named(portal, tmp_path: Path) -> None:
     (tmp_path / "leeg").mkdir()
     for place in ("leeg", "weg"):

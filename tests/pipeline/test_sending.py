@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 
 import pytest
 from mailer import Mailer
-from scripted import PIPELINING, serving
+from scripted import PIPELINING, THEN_HANG_UP, serving
 from sqlmodel import select
 
 from pipeline import jobs
@@ -223,6 +223,41 @@ def test_a_provider_s_own_pace_slows_that_provider_alone(portal) -> None:
     went = Counter(to.partition("@")[2] for to in mailer.sent)
     assert went["vlot.example"] == 30
     assert 2 <= went["traag.example"] <= 8
+
+
+def test_waiting_for_the_pace_costs_no_work(portal) -> None:
+    configure(portal, "rate = 2")
+    name = planned(portal, *many(8))
+    portal.go_live()
+    began, worked = time.monotonic(), time.thread_time()
+    assert send(portal, name, Mailer()).settled == {"accepted": 8}
+    assert time.thread_time() - worked < (time.monotonic() - began) / 2
+
+
+def test_a_provider_without_any_mail_in_an_edition_keeps_nobody_waiting(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[mail.domain]]\nname = "traag.example"\nrate = 0.001\n')
+    name = planned(portal, "a@traag.example", "b@vlot.example")
+    portal.go_live()
+    assert send(portal, name, Mailer()).settled == {"accepted": 2}
+    with portal.open() as app:
+        assert app.desk().account(name).state == "done"
+
+
+def test_a_provider_that_defers_at_the_recipient_and_hangs_up_is_held_back_and_no_other(portal) -> None:
+    name = planned(portal, *many(20, "traag.example"), *many(20, "vlot.example"))
+    script = {"EHLO": PIPELINING, "RCPT r": b"250 ok"}
+    slow = {f"RCPT r{one:03}@traag": b"421 4.7.0 too fast" + THEN_HANG_UP for one in range(20)}
+    with serving(slow | script) as server:
+        text = portal.config.read_text()
+        portal.config.write_text(text.replace("maildir://mail", f"smtp://127.0.0.1:{server.port}"))
+        result = portal.run("digest", "send", str(name), "--yes", "--json")
+    assert result.exit_code == 0, result.stderr
+    sent = json.loads(result.stdout)["sent"]
+    assert sent["accepted"] == 20
+    assert sent["deferred"] < 20
+    (held,) = json.loads(portal.run("domains", "list", "--closed", "--json").stdout)
+    assert (held["domain"], held["last_reply"]) == ("traag.example", "421 4.7.0 too fast")
 
 
 # -- what can't be delivered -----------------------------------------------------------------------

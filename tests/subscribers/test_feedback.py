@@ -98,3 +98,21 @@ def test_anything_at_all_can_be_read(noise: bytes) -> None:
     assert read_feedback(noise, TOKENS).delivery is None
     assert isinstance(read_feedback(report("failed", "5.7.1") + noise, TOKENS), Feedback)
     assert isinstance(read_feedback(report("failed", "5.7.1").replace(b"--b", noise, 3), TOKENS), Feedback)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"To: " + b"(" * 100_000 + b"\r\n\r\n",
+        b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n' * 1_000,
+        b"Content-Type: message/rfc822\r\n\r\n" * 1_000,
+    ],
+    ids=["parentheses", "parts", "messages"],
+)
+def test_a_message_made_to_exhaust_the_parser_is_read_like_any_other_noise(raw: bytes) -> None:
+    assert read_feedback(raw, TOKENS).kind is FeedbackKind.OTHER
+
+
+def test_one_header_made_to_exhaust_the_parser_hides_no_other() -> None:
+    raw = b"To: " + b"(" * 100_000 + f"\r\nDelivered-To: {LEAVE}\r\n\r\n".encode()
+    assert read_feedback(raw, TOKENS).subscriber == 7

@@ -95,12 +95,18 @@ class SmtpTransport:
         wanted = min(self._most, busy + waiting)
         while len(self._connections) + openers.busy < wanted:
             relay = next((relay for relay in self._relays if relay.up), None)
-            if relay is None:
+            if relay is None or self._open_to(relay) + openers.busy >= relay.most:
                 return
             openers.open(relay)
 
+    def _open_to(self, relay: Relay) -> int:
+        return sum(connection.relay is relay for connection in self._connections)
+
     def _welcome(self, loop: selectors.BaseSelector, openers: Openers) -> None:
         for relay, result in openers.opened():
+            if isinstance(result, Unreachable) and self._open_to(relay):
+                relay.most = self._open_to(relay)  # some servers take no more than a few connections
+                continue
             if isinstance(result, Unreachable):
                 relay.fail(
                     f"the mail server {relay.place} can't be used: {result}; "
@@ -150,7 +156,7 @@ class SmtpTransport:
             for connection in self._connections:
                 if now >= connection.deadline and not connection.dialogue.over:
                     # Some offer PIPELINING and throw away what comes behind the first command.
-                    connection.dialogue.confused = not connection.dialogue.awaits_contents
+                    connection.dialogue.confused = connection.dialogue.waits_for_several
                     connection.lose("it does not answer")
 
     def _collect(self) -> list[tuple[Parcel, Outcome]]:
@@ -177,7 +183,7 @@ class SmtpTransport:
         self._forget(connection)
         if connection.socket.fileno() >= 0:
             connection.lose(dialogue.over)
-        if dialogue.confused:
+        if dialogue.confused and relay.pipelines:
             relay.pipelines = False
             return
         if dialogue.refused:

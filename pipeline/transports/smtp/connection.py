@@ -70,8 +70,10 @@ class Connection:
             if not data:
                 self.lose("it closed the connection")
                 return
-            self._heard_at = time.monotonic()
+            heard = self.dialogue.heard
             self.dialogue.feed(data)
+            if self.dialogue.heard != heard:  # whole replies count, not a byte now and then
+                self._heard_at = time.monotonic()
             if len(data) < _CHUNK and not isinstance(self.socket, ssl.SSLSocket):
                 return
 

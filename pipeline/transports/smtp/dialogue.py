@@ -26,6 +26,7 @@ from subscribers.delivery import (
     Unsent,
     Unsupported,
 )
+from subscribers.reply import Reply
 from subscribers.subscriber import needs_smtputf8
 
 PER_CONNECTION = 500
@@ -91,6 +92,8 @@ class Dialogue:
         self.outcomes: list[tuple[Parcel, Outcome]] = []
         self.begun = 0
         """Messages offered to the server."""
+        self.heard = 0
+        """Replies that came."""
         self.settled = 0
         """Messages that came to an answer."""
         self._place = place
@@ -125,6 +128,11 @@ class Dialogue:
         return self._envelope is not None or bool(self._contents)
 
     @property
+    def waits_for_several(self) -> bool:
+        """Whether answers are owed to commands that were sent together."""
+        return self._offers.pipelining and not self._contents
+
+    @property
     def awaits_contents(self) -> bool:
         """Whether the answer owed is to a whole message, which may take long (RFC 5321 §4.5.3.2.6)."""
         return bool(self._contents)
@@ -142,7 +150,7 @@ class Dialogue:
         if self._offers.size and size > self._offers.size:
             self._settle(
                 parcel,
-                Rejected(f"{self._place} takes at most {self._offers.size} bytes; this mail has {size}"),
+                Rejected(f"552 5.3.4 {self._place} takes {self._offers.size} bytes; this mail has {size}"),
             )
             return
         self.begun += 1
@@ -206,7 +214,7 @@ class Dialogue:
         if self._envelope is not None:
             # It may be this one recipient that the server breaks off at; the next may fare better.
             culprit = fresh and self._envelope.at_recipient
-            broken = Deferred(f"the server broke off at this recipient: {why}") if culprit else Unsent(why)
+            broken = Deferred(f"{why}; the server broke off at this recipient") if culprit else Unsent(why)
             self.outcomes.append((self._envelope.parcel, broken))
             self._envelope = None
 
@@ -247,6 +255,7 @@ class Dialogue:
     # Replies. They come in the order of what was said: contents, RSET, then an envelope's three.
 
     def _hear(self, reply: "_Reply") -> None:
+        self.heard += 1
         if self._contents:
             self._judge_contents(reply)
         elif self._resets:
@@ -257,7 +266,11 @@ class Dialogue:
                 self._ask()
         elif self._envelope is not None:
             self._envelope.replies.append(reply)
-            if reply.code == _GOING_DOWN or not 200 <= reply.code < 600:
+            if reply.code == _GOING_DOWN and self._envelope.at_recipient and not _is_own(reply.words):
+                self._settle(self._envelope.parcel, Deferred(reply.words))
+                self._envelope = None
+                self._end(reply.words)
+            elif reply.code == _GOING_DOWN or not 200 <= reply.code < 600:
                 self._end(reply.words)
             elif len(self._envelope.replies) == self._envelope.asked:
                 self._go_on(self._envelope)
@@ -351,6 +364,11 @@ def _refusal(code: int, words: str) -> Outcome:
 def _is_done(code: int) -> bool:
     """Whether a reply says yes. Its first digit decides (RFC 5321 §4.2.1): not all servers say 250."""
     return 200 <= code < 300
+
+
+def _is_own(words: str) -> bool:
+    """Whether a server speaks of its own state (RFC 3463 §3.4), and not of the recipient's provider."""
+    return Reply.read(words).status.startswith("4.3.")
 
 
 def _goes_on(code: int) -> bool:

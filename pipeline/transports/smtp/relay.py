@@ -3,8 +3,11 @@
 import smtplib
 import socket
 import ssl
+import threading
 import time
+from contextlib import suppress
 from functools import cache
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from feeds.markup import one_line
@@ -12,8 +15,11 @@ from pipeline.transports.smtp.dialogue import Offers
 
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 TIMEOUT = 60.0
+OPENING = 120.0
+"""Seconds that opening a connection may take in all, however slowly or at length the server talks."""
 REST = 60.0
 """Seconds for which a relay that failed is left alone, while there are others or until it is asked again."""
+_ANY = 1_000_000
 
 
 class Unreachable(Exception):
@@ -33,6 +39,8 @@ class Relay:
         self.pipelines = True
         """Until it proves not to, whatever it offers."""
         self.smtputf8: bool | None = None
+        self.most = _ANY
+        """Connections that it takes at a time, as far as it has shown."""
         self.fault = ""
         self.break_offs = 0
         """Connections in a row on which not one message got an answer."""
@@ -56,6 +64,7 @@ class Relay:
     def recover(self) -> None:
         """Forget what went wrong."""
         self.fault = ""
+        self.most = _ANY
         self.break_offs = self.doubts = 0
 
     def connect(self) -> tuple[socket.socket, Offers]:
@@ -63,14 +72,15 @@ class Relay:
 
         It blocks, for at most a minute a step.
         """
-        connection: smtplib.SMTP | None = None
+        # Made in two steps, so that there is something to break off while it connects.
+        kind: Any = smtplib.SMTP_SSL if self._scheme == "smtps" else smtplib.SMTP
+        connection: smtplib.SMTP = kind.__new__(kind)
+        limit = threading.Timer(OPENING, _break_off, [connection])
+        limit.daemon = True
+        limit.start()
         try:
-            name = _own_name()
-            if self._scheme == "smtps":
-                context = ssl.create_default_context()
-                connection = smtplib.SMTP_SSL(self._host, self._port, name, timeout=TIMEOUT, context=context)
-            else:
-                connection = smtplib.SMTP(self._host, self._port, name, timeout=TIMEOUT)
+            more = {"context": ssl.create_default_context()} if kind is smtplib.SMTP_SSL else {}
+            kind.__init__(connection, self._host, self._port, _own_name(), timeout=TIMEOUT, **more)
             connection.ehlo_or_helo_if_needed()
             if self._scheme == "smtp+starttls":
                 connection.starttls(context=ssl.create_default_context())
@@ -84,9 +94,11 @@ class Relay:
             connection.sock = connection.file = None
             open.setblocking(False)
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
-            if connection is not None:
+            if hasattr(connection, "sock"):
                 connection.close()
             raise Unreachable(_cause(error)) from error
+        finally:
+            limit.cancel()
         self.smtputf8 = offers.smtputf8
         return open, offers
 
@@ -107,6 +119,13 @@ def _own_name() -> str:
     """Our name for EHLO, asked of the system once: without a resolver that takes seconds."""
     name = socket.getfqdn()
     return name if "." in name and name.isascii() else "[127.0.0.1]"
+
+
+def _break_off(connection: smtplib.SMTP) -> None:
+    open = getattr(connection, "sock", None)
+    if open is not None:
+        with suppress(OSError):
+            open.shutdown(socket.SHUT_RDWR)
 
 
 def _cause(error: Exception) -> str:

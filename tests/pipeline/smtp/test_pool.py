@@ -1,8 +1,11 @@
 """Several connections at once, against servers that are slow, broken, picky or gone."""
 
+import socket
+import threading
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from scripted import HANG_UP, PIPELINING, THEN_HANG_UP, Script, Scripted, serving
@@ -175,6 +178,73 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
     assert "does not answer" in why
     assert {type(outcome) for outcome in found.values()} <= {Uncertain, Unsent}
     check(found, server, 10)
+
+
+@pytest.mark.parametrize("script", [FAST, {}], ids=["pipelining", "one by one"])
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
+def test_a_server_that_hangs_is_given_up_and_the_next_relay_takes_over(
+    monkeypatch: pytest.MonkeyPatch, verb: str, script: Script
+) -> None:
+    monkeypatch.setattr(relays, "TIMEOUT", 0.3)
+    silent = script | {verb: b"250-and then nothing"}
+    with serving(silent) as bad, transport_to(bad) as transport:
+        found, why = drive(transport, parcels(9))
+    assert "does not answer" in why
+    assert bad.connections <= smtp.BREAK_OFFS + 1
+    # Of those it hung at when it had taken the sender, it may be the recipient that it stumbled over.
+    assert {type(outcome) for outcome in found.values()} <= {Deferred, Unsent}
+    with serving(silent) as bad, serving(FAST) as good, transport_to(bad, good) as transport:
+        found, why = drive(transport, parcels(9))
+    assert not why
+    deferred = sum(isinstance(outcome, Deferred) for outcome in found.values())
+    assert deferred <= smtp.BREAK_OFFS
+    assert len(good.taken) == 9 - deferred
+
+
+def test_a_server_that_talks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relays, "OPENING", 0.3)
+    with _endless() as bad, serving(FAST) as good:
+        transport = SmtpTransport([Relay(f"smtp://127.0.0.1:{port}") for port in (bad, good.port)], 1)
+        _, why = drive(transport, parcels(3))
+        transport.close()
+    assert not why
+    assert len(good.taken) == 3
+
+
+@contextmanager
+def _endless() -> Iterator[int]:
+    """A server whose greeting goes on and on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                while True:
+                    connection.sendall(b"220-welcome\r\n")
+                    time.sleep(0.01)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+def test_a_server_that_takes_few_connections_gets_no_more() -> None:
+    busy, few = {"220": b"421 4.7.0 too many connections"}, FAST | {"slow": b"0.01"}
+    with serving(few, few, busy, busy, few) as server, transport_to(server, connections=4) as transport:
+        _, why = drive(transport, parcels(40))
+    assert not why
+    assert Counter(server.taken) == Counter(f"r{id}@x.example" for id in range(1, 41))
+
+
+def test_a_provider_that_defers_by_hanging_up_costs_the_others_nothing() -> None:
+    script = FAST | {"RCPT r2@": b"421 4.7.0 try later" + THEN_HANG_UP}
+    with serving(script) as server, transport_to(server) as transport:
+        some = [Parcel(one, "van@p.example", f"r{1 + one % 2}@x.example", MESSAGE) for one in range(12)]
+        found, why = drive(transport, some)
+    assert not why
+    assert [found[one] for one in range(1, 12, 2)] == [Deferred("421 4.7.0 try later")] * 6
+    assert all(isinstance(found[one], Accepted) for one in range(0, 12, 2))
 
 
 def test_several_connections_share_the_work_and_nobody_gets_it_twice() -> None:
