@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
-from html import escape
 
 from subscribers.dkim import Signer, relaxed_body, relaxed_header
 from subscribers.piece import one_line
-from subscribers.quoted import Chunk, chunks, filling
+from subscribers.quoted import Chunk, chunks, fillings
 from subscribers.render import Letter
 from subscribers.slot import Slot, without_slots
 
@@ -118,10 +117,7 @@ class Template:
         }
         filled: dict[_Hole, bytes] = {}
         for slot, value in values.items():
-            plain = without_slots(value)
-            filled[slot, False] = filled[slot, True] = filling(plain)
-            if (escaped := escape(plain)) != plain:
-                filled[slot, True] = filling(escaped)
+            filled[slot, False], filled[slot, True] = fillings(without_slots(value))
         head = personal + self._headers
         if self._signature is not None:
             # These lines are never folded and have no blanks to reduce: only their names change.

@@ -6,15 +6,17 @@ what stands around it needs no encoding anew when the slot is filled.
 
 import re
 from binascii import b2a_qp
+from html import escape
 
 from subscribers.slot import CLOSE, OPEN, Slot
 
 _LINE = 76
+_ROOM = _LINE - 1
 _SOFT = b"=\r\n"
 _SLOT = re.compile(f"({OPEN}[A-Z_]+{CLOSE})")
 _KNOWN = set(Slot)
-_PLAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9 .,:/@+_-]{0,70})?[A-Za-z0-9]")
-"""What stands for itself, as most names and addresses do."""
+_PLAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9 .,:/@+_-]*)?[A-Za-z0-9]")
+"""What stands for itself, in mail and in HTML, as most names, addresses and links do."""
 _DOT_FIRST = re.compile(rb"^\.", re.MULTILINE)
 
 Chunk = bytes | Slot
@@ -44,9 +46,23 @@ def encoded(text: str) -> bytes:
 
 def filling(value: str) -> bytes:
     """What goes in the place of a slot: the value, and a soft line break."""
-    if _PLAIN.fullmatch(value):
-        return value.encode() + _SOFT
-    return _open_ended(encoded(value))
+    return _plain(value) or _open_ended(encoded(value))
+
+
+def fillings(value: str) -> tuple[bytes, bytes]:
+    """The same for a slot in text and for one in HTML, where the value is escaped."""
+    plain = _plain(value)
+    return (plain, plain) if plain else (filling(value), filling(escape(value)))
+
+
+def _plain(value: str) -> bytes:
+    """What needs no encoding, in lines that are short enough; empty for anything else."""
+    if not _PLAIN.fullmatch(value):
+        return b""
+    lines = [value[start : start + _ROOM] for start in range(0, len(value), _ROOM)]
+    if any(line.startswith(".") for line in lines):
+        return b""
+    return b"".join(line.encode() + _SOFT for line in lines)
 
 
 def _without_leading_dots(data: bytes) -> bytes:

@@ -23,7 +23,7 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
-        self._texts: dict[str, tuple[str, Sequence[str] | None, Values]] = {}
+        self._texts: dict[str, tuple[str, Sequence[str] | None, Values, frozenset[str]]] = {}
 
     def run(self, session: Session, shared: Values, rows: Iterable[Values] = ({},)) -> CursorResult[Any]:
         """Run it in the session's transaction once for each of the rows, of which there is at least one.
@@ -32,31 +32,30 @@ class Prepared:
         """
         connection = session.connection()
         dialect = connection.dialect
-        text, order, constants = self._texts.get(dialect.name) or self._compile(dialect)
+        text, order, constants, moments = self._texts.get(dialect.name) or self._compile(dialect)
         stored = storing(dialect)
-        common = {**constants, **{name: stored(value) for name, value in shared.items()}}
-        values = [{**common, **{name: stored(value) for name, value in row.items()}} for row in rows]
+        values = [{**constants, **shared, **row} for row in rows]
+        for row in values:
+            for name in moments:
+                row[name] = stored(row[name])
         given: Any = values if order is None else [tuple([row[name] for name in order]) for row in values]
         return connection.exec_driver_sql(text, given if len(given) > 1 else given[0])
 
-    def _compile(self, dialect: Dialect) -> tuple[str, Sequence[str] | None, Values]:
+    def _compile(self, dialect: Dialect) -> tuple[str, Sequence[str] | None, Values, frozenset[str]]:
         assert isinstance(self._statement, ClauseElement)
         compiled: Any = self._statement.compile(dialect=dialect)
-        made = str(compiled), compiled.positiontup, compiled.params
+        moments = frozenset(name for name, bound in compiled.binds.items() if isinstance(bound.type, Moment))
+        made = str(compiled), compiled.positiontup, compiled.params, moments
         self._texts[dialect.name] = made
         return made
 
 
 @cache
 def storing(dialect: Dialect) -> Callable[[Any], Any]:
-    """How a value goes to the driver: moments as our columns keep them, all else as it is."""
+    """How a moment goes to the driver."""
     write = _moment(dialect).bind_processor(dialect)
     assert write is not None, "a moment always has something to be checked for"
-
-    def stored(value: Any) -> Any:
-        return write(value) if isinstance(value, datetime) else value
-
-    return stored
+    return write
 
 
 @cache

@@ -154,6 +154,7 @@ def _tune_sqlite(engine: Engine) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=30000",
+            "wal_autocheckpoint=4000",  # pages: each checkpoint waits for the disk twice
         ):
             try:
                 connection.execute(f"PRAGMA {pragma}")
