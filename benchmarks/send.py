@@ -31,7 +31,6 @@ from pipeline.store.tables import DeliveryRow, EditionRow, Segment, Wave
 from subscribers.edition import EditionName, EditionState
 
 READERS = 100_000
-SIGNED = 20_000
 NAIVE = 400
 SEGMENTS = 200
 ITEMS = 6
@@ -58,7 +57,7 @@ def rows() -> Iterator[Row]:
                     against_naive = "jinja2, premailer, EmailMessage, smtplib"
                     yield Row("send-naive", ours, slow, against_naive, "messages/s", memory)
     with databases.sqlite() as url, sink() as port:
-        root, _ = _portal(url, port, scaled(SIGNED), signed=True)
+        root, _ = _portal(url, port, scaled(READERS), signed=True)
         with root as directory:
             one_core, _ = apart(signing)
             ours, memory = apart(sending, directory)
