@@ -6,11 +6,12 @@ process of its own (``benchmarks.apart``), so that memory is that of the work an
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import plan, render, send
+from benchmarks import memory, plan, render, send
 from benchmarks.row import Row
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "send": send.rows,
     "plan": plan.rows,
     "render": render.rows,
+    "memory": memory.rows,
 }
