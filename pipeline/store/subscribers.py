@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy import exists, update
 from sqlmodel import Session, col, func, select
 
@@ -109,15 +110,22 @@ class Subscribers:
 
     def followed(self) -> set[str]:
         """Every theme that somebody follows who is not gone."""
-        rows = self._session.exec(
-            select(InterestSet.themes).where(
+        # Unpacked by the database: every command asks this, and there may be hundreds of thousands of sets.
+        sqlite = self._session.get_bind().dialect.name == "sqlite"
+        unpack = func.json_each if sqlite else func.json_array_elements_text
+        themes = unpack(InterestSet.themes).table_valued("value")
+        query = (
+            sa.select(themes.c.value)
+            .select_from(sa.join(InterestSet, themes, sa.true()))
+            .distinct()
+            .where(
                 exists().where(
                     col(SubscriberRow.interest_set_id) == InterestSet.id,
                     col(SubscriberRow.state).not_in([State.UNSUBSCRIBED, State.ERASED]),
                 )
             )
         )
-        return {theme for themes in rows for theme in themes}
+        return set(self._session.execute(query).scalars())
 
     def followers(self) -> dict[str, int]:
         """How many active subscribers follow each theme by name."""
