@@ -24,6 +24,9 @@ from subscribers.subscriber import Consent, Reader, State, Subscriber
 Clock = Callable[[], datetime]
 """Now, as an aware datetime."""
 
+SMTPUTF8_FACT = "smtp.smtputf8"
+"""The fact in which a sender leaves for planning whether addresses beyond ASCII can be mailed."""
+
 W_co = TypeVar("W_co", covariant=True)
 
 

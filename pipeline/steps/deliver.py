@@ -16,16 +16,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
+from pipeline.ports import SMTPUTF8_FACT, Claims, Clock, EditionWork, Start, Transport
 from pipeline.steps.hand import GROUP, SIZE, Hand
 from pipeline.steps.letters import LetterFailed, Letters, Stationery
 from pipeline.steps.traffic import Traffic
 from subscribers.delivery import Claim, Outcome, Parcel, Unsent, Wanted, settle
 from subscribers.edition import Cancel, Edition, EditionState, Situation
 from subscribers.pace import Limits
-
-SMTPUTF8_FACT = "smtp.smtputf8"
-"""The fact in which a sender leaves for planning whether addresses beyond ASCII can be mailed."""
 
 _SENDABLE = (EditionState.PLANNED, EditionState.SENDING)
 _LOOK_UP = 0.2
@@ -54,6 +51,8 @@ class DeliverReport:
     def with_others(self, told: Iterable[Mapping[str, Any]]) -> "DeliverReport":
         """This and what other senders of the edition said of theirs, with the same names."""
         others = list(told)
+        if not others:
+            return self
         settled = Counter(self.settled)
         for one in others:
             settled.update(one["settled"])

@@ -13,8 +13,7 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from feeds.theme import ThemeTree
-from pipeline.ports import Clock, EditionWork, Planning, Start
-from pipeline.steps.deliver import SMTPUTF8_FACT
+from pipeline.ports import SMTPUTF8_FACT, Clock, EditionWork, Planning, Start
 from pipeline.steps.window import bands, load_window
 from subscribers.delivery import DeliveryState
 from subscribers.digest import Composer

@@ -13,7 +13,8 @@ from scripted import PIPELINING, THEN_HANG_UP, serving
 from sqlmodel import select
 
 from pipeline import jobs
-from pipeline.steps.deliver import SMTPUTF8_FACT, DeliverReport
+from pipeline.ports import SMTPUTF8_FACT
+from pipeline.steps.deliver import DeliverReport
 from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import Accepted, Deferred, Outcome, Rejected, Unsupported
 from subscribers.edition import EditionName
