@@ -192,7 +192,7 @@ class Planner:
         for lowest, highest in bands(*cursors, cutoff):
             themes = plan.followed(lowest, highest, len(self._tree))
             window, facts = load_window(work.log, work.articles, lowest, cutoff, themes)
-            for article, positions in window.announced().items():
+            for article, positions in sorted(window.announced().items()):
                 plan.note_received(article, positions[0], lowest, highest)
             composer = Composer(self._tree, facts)
             for groups in plan.groups(lowest, highest):

@@ -7,6 +7,7 @@ import pytest
 from mailer import Mailer
 from sqlmodel import select
 
+from feeds.log import Kind
 from pipeline import jobs
 from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.store.tables import DeliveryRow
@@ -84,6 +85,20 @@ def test_a_newer_edition_takes_over_what_never_left_and_keeps_its_retry_clock(po
     mailer = Mailer(lambda _: Deferred("451 still later"))
     assert send(portal, second.edition, mailer) == {"rejected": 1}  # a day of trying was over long ago
     assert deliveries(portal)[1].reason == "expired"
+
+
+def test_who_got_several_articles_under_a_theme_they_left_gets_none_of_them_again(portal) -> None:
+    collect(portal, "De cloud", "De cloud twee")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    assert send(portal, plan(portal).edition, Mailer()) == {"accepted": 1}
+    with portal.open() as app:
+        app.enroller().edit("c@voorbeeld.example", {"interests": "gemeenten"})
+        with app.store.write() as work:
+            # Announced in another order than they were first seen.
+            for article in (2, 1):
+                work.log.append(article, Kind.NEW, ["gemeenten"], app.clock())
+    portal.wait(days=7)
+    assert plan(portal).nothing_due == 1
 
 
 def test_nobody_has_two_open_deliveries(portal) -> None:
