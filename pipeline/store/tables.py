@@ -204,6 +204,7 @@ class Segment(SQLModel, table=True):
 # Literal, so that SQLite sees that a query asks for no more than an index with this condition holds.
 IN_HAND = text("worker <> ''")
 UNCERTAIN = text(f"state = '{DeliveryState.UNCERTAIN}'")
+SUPERSEDED = text("superseded_by IS NOT NULL")
 STANDING = text("state IN ({})".format(", ".join(f"'{state}'" for state in OPEN)))
 
 
@@ -223,6 +224,13 @@ class DeliveryRow(SQLModel, table=True):
         Index("ix_delivery_state", "edition_id", "state", "id"),
         Index("ix_delivery_in_hand", "worker", sqlite_where=IN_HAND, postgresql_where=IN_HAND),
         Index("ix_delivery_uncertain", "changed_at", sqlite_where=UNCERTAIN, postgresql_where=UNCERTAIN),
+        Index(
+            "ix_delivery_superseded_by",
+            "superseded_by",
+            "subscriber_id",
+            sqlite_where=SUPERSEDED,
+            postgresql_where=SUPERSEDED,
+        ),
         _one_of("state", DeliveryState),
         _NO_REUSE,
     )
@@ -242,7 +250,7 @@ class DeliveryRow(SQLModel, table=True):
     first_attempt: datetime | None = Field(default=None, sa_type=Moment)
     retry_at: datetime | None = Field(default=None, sa_type=Moment)
     worker: str = Field(default="", max_length=40)
-    superseded_by: int | None = Field(default=None, index=True)
+    superseded_by: int | None = None
     changed_at: datetime = Field(sa_type=Moment)
 
 
