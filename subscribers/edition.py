@@ -100,7 +100,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Readers who are alike in all that decides their digest, and how many they are.
+    """Readers who are alike in all that decides their digest.
 
     ``received`` are announced articles that they got before; it is almost always empty.
     """
@@ -110,7 +110,6 @@ class Group:
     cursor: int
     language: str
     received: frozenset[int] = frozenset()
-    readers: int = 0
 
 
 def decide(group: Group, window: Window, composer: Composer, min_articles: int) -> tuple[Verdict, Digest]:

@@ -28,9 +28,9 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
     select,
     text,
+    tuple_,
     update,
 )
 from sqlmodel import Session
@@ -48,6 +48,16 @@ _TURNS = 2_000  # deliveries made by one statement: their readers, and so their 
 _NOTHING: frozenset[int] = frozenset()
 
 _temporary = MetaData()
+_group = Table(
+    "plan_group",
+    _temporary,
+    Column("cursor", Integer, primary_key=True),
+    Column("interest_set_id", Integer, primary_key=True),
+    Column("language", String(2), primary_key=True),
+    Column("received", Text, primary_key=True),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+)
 _verdict = Table(
     "plan_verdict",
     _temporary,
@@ -70,10 +80,10 @@ _received = Table(
 _turn = Table(
     "plan_turn",
     _temporary,
-    Column("place", Integer, primary_key=True),
-    Column("segment_id", Integer, nullable=False),
-    Column("subscriber_id", Integer, nullable=False),
+    Column("segment_id", Integer, primary_key=True, autoincrement=False),
+    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
     prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
 )
 
 _subscriber = SubscriberRow.__table__  # type: ignore[attr-defined]
@@ -118,7 +128,7 @@ class WavePlan:
             ),
         )
         connection = session.connection()
-        for table in (_verdict, _received, _turn):
+        for table in (_group, _verdict, _received, _turn):
             table.create(connection, checkfirst=True)
             connection.execute(delete(table))
 
@@ -200,23 +210,28 @@ class WavePlan:
 
     def groups(self, lowest: int, highest: int) -> Iterator[Sequence[Group]]:
         """The readers with these cursors, by what decides, in batches and in the order of the cursors."""
-        # A literal, so that SQLite sees that the groups come in this order already.
-        received = func.coalesce(_received.c.received, literal_column("''"))
+        connection = self._session.connection()
+        connection.execute(delete(_group))
+        received = func.coalesce(_received.c.received, "")
         alike = (_subscriber.c.cursor, _subscriber.c.interest_set_id, _subscriber.c.language, received)
-        rows = self._session.execute(
-            select(*alike, func.count())
+        found = (
+            select(*alike)
+            .distinct()
             .outerjoin(_received, _received.c.subscriber_id == _subscriber.c.id)
             .where(_subscriber.c.cursor.between(lowest, highest), self._undecided)
-            .group_by(*alike)
-            .order_by(*alike)
-            .execution_options(yield_per=_BATCH)
+        )
+        # Put aside first: to bring them in order as it finds them, SQLite would sort a row for each reader.
+        connection.execute(insert(_group).from_select(list(_group.c), found))
+        rows = connection.execute(
+            select(_group).order_by(*_group.primary_key).execution_options(yield_per=_BATCH)
         )
         for batch in rows.partitions():
-            chosen = select(_sets.c.id, _sets.c.themes).where(_sets.c.id.in_({row[1] for row in batch}))
+            sets = {row.interest_set_id for row in batch}
+            chosen = select(_sets.c.id, _sets.c.themes).where(_sets.c.id.in_(sets))
             themes = {id: frozenset(slugs) for id, slugs in self._session.execute(chosen)}
             yield [
-                Group(set, themes[set], cursor, language, _articles(received), readers)
-                for cursor, set, language, received, readers in batch
+                Group(set, themes[set], cursor, language, _articles(received))
+                for cursor, set, language, received in batch
             ]
 
     def decide(self, decided: Sequence[tuple[Group, Verdict, Digest]]) -> None:
@@ -268,17 +283,21 @@ class WavePlan:
     def expand(self) -> int:
         """One delivery for each reader with a segment; the clock of a superseded one carries on."""
         self._segments.close()
+        self._session.execute(delete(_group))
         # Ids then follow the segments, and a worker needs few letters at a time.
-        order = self._decided(Verdict.PLAN).with_only_columns(_verdict.c.segment_id, _subscriber.c.id)
-        order = order.order_by(_verdict.c.segment_id, _subscriber.c.id)
-        planned = self._changed(insert(_turn).from_select(["segment_id", "subscriber_id"], order))
+        turns = self._decided(Verdict.PLAN).with_only_columns(_verdict.c.segment_id, _subscriber.c.id)
+        planned = self._changed(insert(_turn).from_select(["segment_id", "subscriber_id"], turns))
         self._analyze(_turn)
-        first = self._session.execute(select(func.min(_turn.c.place))).scalar() or 0
-        for place in range(first, first + planned, _TURNS):
-            self._deliver(_turn.c.place.between(place, place + _TURNS - 1))
+        place = tuple_(_turn.c.segment_id, _turn.c.subscriber_id)
+        first = select(_turn.c.segment_id, _turn.c.subscriber_id).order_by(*place).limit(1)
+        start = self._session.execute(first).one_or_none()
+        while start is not None:
+            end = self._session.execute(first.where(place >= tuple(start)).offset(_TURNS)).one_or_none()
+            self._deliver(place >= tuple(start), *([place < tuple(end)] if end else []))
+            start = end
         return planned
 
-    def _deliver(self, turns: ColumnElement[bool]) -> None:
+    def _deliver(self, *turns: ColumnElement[bool]) -> None:
         old = _delivery.alias("old")
         waiting = case(
             (old.c.retry_at > self._now, str(DeliveryState.DEFERRED)),
@@ -311,8 +330,8 @@ class WavePlan:
                     old.c.superseded_by == self._wave,
                 ),
             )
-            .where(turns)
-            .order_by(_turn.c.place)
+            .where(*turns)
+            .order_by(_turn.c.segment_id, _turn.c.subscriber_id)
         )
         columns = (
             "edition_id", "wave_id", "segment_id", "subscriber_id", "domain", "state", "reason", "reply",

@@ -4,7 +4,20 @@ import json
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from sqlalchemy import column, func, insert, literal_column, select, table
+from sqlalchemy import (
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    column,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    table,
+)
 from sqlmodel import Session
 
 from pipeline.store.deliveries import as_items
@@ -12,44 +25,61 @@ from pipeline.store.tables import Segment
 from subscribers.digest import Digest, Item
 
 _stored = Segment.__table__  # type: ignore[attr-defined]
-# Without types, so that the items go in as the text they are already.
+# Without types, here and below, so that values go in as they are.
 _written = table("segment", *(column(name) for name in ("id", "wave_id", "language", "cutoff", "items")))
+
+_plan_segment = Table(
+    "plan_segment",
+    MetaData(),
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("id", Integer, nullable=False),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+)
+_known = table("plan_segment", column("key"), column("id"))
 
 
 class Segments:
-    """The segments of one wave. Of those written it keeps 16 bytes and an id each, and no digest."""
+    """The segments of one wave. Of those written the database keeps 16 bytes and an id each at hand."""
 
     def __init__(self, session: Session, wave: int, cutoff: int) -> None:
         self._session = session
         self._wave = wave
         self._cutoff = cutoff
-        self._ids: dict[bytes, int] = {}
         self._texts: dict[Item, str] = {}
         self.count = 0
+        _plan_segment.create(session.connection(), checkfirst=True)
+        self.close()
 
     def close(self) -> None:
         """Forget what was written, once all is: its memory is needed for what comes next."""
-        self._ids, self._texts = {}, {}
+        self._texts = {}
+        self._session.execute(delete(_known))
 
     def put(self, digests: Iterable[tuple[str, Digest]]) -> list[int]:
         """Store what was not stored yet, as (language, items); gives all their ids in that order."""
-        keys, fresh = [], {}
+        connection = self._session.connection()
+        texts: dict[bytes, tuple[str, str]] = {}
+        keys = []
         for language, digest in digests:
             items = ", ".join([self._texts.get(item) or self._text(item) for item in digest])
-            key = blake2b(f"{language}{items}".encode(), digest_size=16).digest()
-            keys.append(key)
-            if key not in self._ids:
-                fresh[key] = {
-                    "wave_id": self._wave, "language": language, "cutoff": self._cutoff,
-                    "items": f"[{items}]",
-                }  # fmt: skip
+            keys.append(blake2b(f"{language}{items}".encode(), digest_size=16).digest())
+            texts[keys[-1]] = language, items
+        ids = dict(connection.execute(select(_known.c.key, _known.c.id).where(_known.c.key.in_(texts))).all())
+        fresh = [key for key in texts if key not in ids]
         if fresh:
             self.count += len(fresh)
-            ids = self._reserve(len(fresh))
-            self._ids.update(zip(fresh, ids, strict=True))
-            rows = [{"id": id, **row} for id, row in zip(ids, fresh.values(), strict=True)]
-            self._session.connection().execute(insert(_written), rows)
-        return [self._ids[key] for key in keys]
+            ids |= zip(fresh, self._reserve(len(fresh)), strict=True)
+            connection.execute(insert(_known), [{"key": key, "id": ids[key]} for key in fresh])
+            rows = [
+                {
+                    "id": ids[key], "wave_id": self._wave, "language": texts[key][0], "cutoff": self._cutoff,
+                    "items": f"[{texts[key][1]}]",
+                }
+                for key in fresh
+            ]  # fmt: skip
+            connection.execute(insert(_written), rows)
+        return [ids[key] for key in keys]
 
     def _text(self, item: Item) -> str:
         self._texts[item] = json.dumps(as_items((item,)))[1:-1]
