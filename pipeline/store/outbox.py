@@ -108,7 +108,8 @@ _CLAIM = Prepared(
         attempts=_delivery.c.attempts + 1,
         first_attempt=_moment("began"),
         changed_at=_moment("now"),
-    )
+    ),
+    each=["this", "began"],
 )
 _objections = (
     sa.select(
@@ -150,18 +151,20 @@ _SETTLE = Prepared(
         sa.or_(_delivery.c.worker == sa.bindparam("by"), _delivery.c.state == str(DeliveryState.UNCERTAIN)),
     )
     .values(
-        state=sa.bindparam("to"),
-        reply=sa.bindparam("said"),
-        reason=sa.bindparam("because"),
+        state=sa.bindparam("to", type_=sa.String),
+        reply=sa.bindparam("said", type_=sa.String),
+        reason=sa.bindparam("because", type_=sa.String),
         retry_at=_moment("again"),
         worker="",
         changed_at=_moment("now"),
-    )
+    ),
+    each=["this", "to", "said", "because", "again"],
 )
 _SERVE = Prepared(
     sa.update(_subscriber)
     .where(_subscriber.c.id == sa.bindparam("reader"), _subscriber.c.cursor < sa.bindparam("to"))
-    .values(cursor=sa.bindparam("to"))
+    .values(cursor=sa.bindparam("to", type_=sa.Integer)),
+    each=["reader", "to"],
 )
 
 
@@ -170,10 +173,11 @@ _CANCEL = Prepared(
     .where(_delivery.c.id == sa.bindparam("this"))
     .values(
         state=str(DeliveryState.CANCELLED),
-        reason=sa.bindparam("because"),
+        reason=sa.bindparam("because", type_=sa.String),
         worker="",
         changed_at=_moment("now"),
-    )
+    ),
+    each=["this", "because"],
 )
 
 

@@ -3,13 +3,15 @@
 What the library does for each execution costs several times what the database does.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Dialect, Executable
+from sqlalchemy import ARRAY, BindParameter, CursorResult, Dialect, Executable, UpdateBase, bindparam, func
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.visitors import iterate, replacement_traverse
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 
@@ -19,35 +21,99 @@ Values = Mapping[str, Any]
 
 
 class Prepared:
-    """A statement with no list among its parameters."""
+    """A statement with no list among its parameters.
 
-    def __init__(self, statement: Executable) -> None:
+    An UPDATE can be run for many rows at once: ``each`` names the parameters that differ from row to row.
+    """
+
+    def __init__(self, statement: Executable, each: Sequence[str] = ()) -> None:
         self._statement = statement
-        self._texts: dict[str, tuple[str, Sequence[str] | None, Values, frozenset[str]]] = {}
+        self._each = each
+        self._texts: dict[str, _Text] = {}
 
-    def run(self, session: Session, shared: Values, rows: Iterable[Values] = ({},)) -> CursorResult[Any]:
-        """Run it in the session's transaction once for each of the rows, of which there is at least one.
+    def run(self, session: Session, shared: Values, rows: Sequence[Values] = ()) -> CursorResult[Any]:
+        """Run it in the session's transaction; for each of the rows, of which there is at least one.
 
         ``shared`` are the values that the rows have in common.
         """
         connection = session.connection()
         dialect = connection.dialect
-        text, order, constants, moments = self._texts.get(dialect.name) or self._compile(dialect)
-        stored = storing(dialect)
-        values = [{**constants, **shared, **row} for row in rows]
-        for row in values:
-            for name in moments:
-                row[name] = stored(row[name])
-        given: Any = values if order is None else [tuple([row[name] for name in order]) for row in values]
-        return connection.exec_driver_sql(text, given if len(given) > 1 else given[0])
+        text = self._texts.get(dialect.name) or self._compile(dialect)
+        return connection.exec_driver_sql(text.sql, text.parameters(shared, rows))
 
-    def _compile(self, dialect: Dialect) -> tuple[str, Sequence[str] | None, Values, frozenset[str]]:
-        assert isinstance(self._statement, ClauseElement)
-        compiled: Any = self._statement.compile(dialect=dialect)
-        moments = frozenset(name for name, bound in compiled.binds.items() if isinstance(bound.type, Moment))
-        made = str(compiled), compiled.positiontup, compiled.params, moments
+    def _compile(self, dialect: Dialect) -> "_Text":
+        statement = self._statement
+        assert isinstance(statement, ClauseElement)
+        if isinstance(statement, UpdateBase) and self._each and dialect.name == "postgresql":
+            made: _Text = _AtOnce(dialect, _from_lists(statement, self._each), frozenset(self._each))
+        else:
+            made = _RowByRow(dialect, statement)
         self._texts[dialect.name] = made
         return made
+
+
+class _Text(ABC):
+    """A statement in one database's words, and how its parameters go to the driver."""
+
+    def __init__(self, dialect: Dialect, statement: ClauseElement) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._order: Sequence[str] | None = compiled.positiontup
+        self._constants: Values = compiled.params
+        self._moments = [name for name, bound in compiled.binds.items() if _holds_moments(bound.type)]
+        self._stored = storing(dialect)
+
+    @abstractmethod
+    def parameters(self, shared: Values, rows: Sequence[Values]) -> Any: ...
+
+
+class _RowByRow(_Text):
+    """The driver runs it again and again, which costs SQLite next to nothing."""
+
+    def parameters(self, shared: Values, rows: Sequence[Values]) -> Any:
+        given = [self._given({**self._constants, **shared, **row}) for row in rows or ({},)]
+        return given if len(given) > 1 else given[0]
+
+    def _given(self, values: dict[str, Any]) -> Any:
+        for name in self._moments:
+            values[name] = self._stored(values[name])
+        return values if self._order is None else tuple([values[name] for name in self._order])
+
+
+class _AtOnce(_Text):
+    """One statement takes all rows, as lists: PostgreSQL is asked by way of another process."""
+
+    def __init__(self, dialect: Dialect, statement: ClauseElement, each: frozenset[str]) -> None:
+        super().__init__(dialect, statement)
+        self._each = each
+
+    def parameters(self, shared: Values, rows: Sequence[Values]) -> Any:
+        values = {**self._constants, **shared, **{name: [row[name] for row in rows] for name in self._each}}
+        for name in self._moments:
+            moments = values[name]
+            values[name] = (
+                [self._stored(one) for one in moments] if name in self._each else self._stored(moments)
+            )
+        return values
+
+
+def _from_lists(statement: UpdateBase, each: Sequence[str]) -> UpdateBase:
+    """The same statement for the rows of a table that is made from one list for each of these parameters."""
+    found = {bound.key: bound.type for bound in iterate(statement) if isinstance(bound, BindParameter)}
+    lists = [bindparam(name, type_=ARRAY(found[name])) for name in each]
+    given = func.unnest(*lists).table_valued(*each).render_derived()
+
+    def column(element: Any, **_: Any) -> Any:
+        listed = isinstance(element, BindParameter) and element.key in each
+        return given.c[element.key] if listed else None
+
+    changed = replacement_traverse(statement, {}, column)
+    assert isinstance(changed, UpdateBase)
+    return changed
+
+
+def _holds_moments(kind: TypeEngine[Any]) -> bool:
+    return isinstance(kind.item_type if isinstance(kind, ARRAY) else kind, Moment)
 
 
 @cache
