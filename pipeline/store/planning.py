@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     String,
+    Subquery,
     Table,
     Text,
     UpdateBase,
@@ -289,15 +290,16 @@ class WavePlan:
         planned = self._changed(insert(_turn).from_select(["segment_id", "subscriber_id"], turns))
         self._analyze(_turn)
         place = tuple_(_turn.c.segment_id, _turn.c.subscriber_id)
-        first = select(_turn.c.segment_id, _turn.c.subscriber_id).order_by(*place).limit(1)
-        start = self._session.execute(first).one_or_none()
+        ahead = select(_turn).order_by(*_turn.primary_key)
+        start = self._session.execute(ahead.limit(1)).one_or_none()
         while start is not None:
-            end = self._session.execute(first.where(place >= tuple(start)).offset(_TURNS)).one_or_none()
-            self._deliver(place >= tuple(start), *([place < tuple(end)] if end else []))
-            start = end
+            ahead_of_it = ahead.where(place >= tuple(start))
+            # With a limit, PostgreSQL knows how few they are; from two bounds it would guess at a third.
+            self._deliver(ahead_of_it.limit(_TURNS).subquery("turns"))
+            start = self._session.execute(ahead_of_it.offset(_TURNS).limit(1)).one_or_none()
         return planned
 
-    def _deliver(self, *turns: ColumnElement[bool]) -> None:
+    def _deliver(self, turns: Subquery) -> None:
         old = _delivery.alias("old")
         waiting = case(
             (old.c.retry_at > self._now, str(DeliveryState.DEFERRED)),
@@ -307,7 +309,7 @@ class WavePlan:
             select(
                 literal(self._edition),
                 literal(self._wave),
-                _turn.c.segment_id,
+                turns.c.segment_id,
                 _subscriber.c.id,
                 _subscriber.c.domain,
                 waiting,
@@ -321,8 +323,8 @@ class WavePlan:
                 literal(""),
                 literal(self._now, _delivery.c.changed_at.type),
             )
-            .select_from(_turn)
-            .join(_subscriber, _subscriber.c.id == _turn.c.subscriber_id)
+            .select_from(turns)
+            .join(_subscriber, _subscriber.c.id == turns.c.subscriber_id)
             .outerjoin(
                 old,
                 and_(
@@ -330,8 +332,7 @@ class WavePlan:
                     old.c.superseded_by == self._wave,
                 ),
             )
-            .where(*turns)
-            .order_by(_turn.c.segment_id, _turn.c.subscriber_id)
+            .order_by(turns.c.segment_id, turns.c.subscriber_id)
         )
         columns = (
             "edition_id", "wave_id", "segment_id", "subscriber_id", "domain", "state", "reason", "reply",
