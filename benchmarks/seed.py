@@ -80,6 +80,7 @@ def add_articles(connection: Connection) -> None:
                 "fingerprint": "x",
                 "revision": 1,
                 "change": "",
+                "versions": [],
                 "visibility": Visibility.VISIBLE,
                 "pinned": False,
             }

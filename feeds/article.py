@@ -76,6 +76,7 @@ class Article(SQLModel):
     fingerprint: str = Field(max_length=64)
     revision: int = 1
     change: str = ""
+    versions: list[str] = Field(default_factory=list, sa_type=JSON)
     visibility: Visibility = Field(default=Visibility.VISIBLE, sa_type=String(20))
     pinned: bool = False
 

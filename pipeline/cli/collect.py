@@ -7,7 +7,7 @@ from pipeline.app import App
 from pipeline.cli.console import fail, json_option, numbers, say, say_json, table, warn, with_app
 from pipeline.steps.collect import CollectReport, SourceReport
 
-_NUMBERS = ("new", "updated", "unchanged", "withdrawn", "restored", "backfill", "waiting")
+_NUMBERS = ("new", "updated", "unchanged", "withdrawn", "restored", "backfill", "waiting", "polished")
 
 
 @click.command()
@@ -76,6 +76,7 @@ def _summary(app: App, report: CollectReport, rethemed: int, dry_run: bool) -> N
         {
             "released": report.released,
             "restored": report.total("restored"),
+            "with words that changed and mean the same": report.total("polished"),
             "in other themes": rethemed,
             "of the new are history (in feeds, not in mail)": report.total("backfill"),
             "of the new wait for their date": report.total("waiting"),

@@ -19,6 +19,7 @@ from feeds.identity import aliases, canonical_url, recognise, tag_uri
 from feeds.log import Kind, kind_of_first_sight
 from feeds.markup import one_line, plain_text
 from feeds.source import Reading, Source, SourceError
+from feeds.weight import VERSIONS, Weight, goes_back_and_forth, weigh
 from pipeline.ports import CollectWork
 
 
@@ -26,7 +27,8 @@ from pipeline.ports import CollectWork
 class Outcome:
     """What a look at one source came to, in numbers of articles.
 
-    ``backfill`` and ``waiting`` say how many of the ``new`` were history, and are not out yet.
+    ``backfill`` and ``waiting`` say how many of the ``new`` were history, and are not out yet;
+    ``polished`` how many of the ``unchanged`` have words that changed and mean the same.
     """
 
     new: int = 0
@@ -35,6 +37,7 @@ class Outcome:
     updated: int = 0
     restored: int = 0
     unchanged: int = 0
+    polished: int = 0
     withdrawn: int = 0
     problems: list[Problem] = field(default_factory=list)
 
@@ -217,15 +220,24 @@ class _Absorber:
         return id
 
     def _update(self, id: int, known: Article, draft: Draft, mark: str) -> None:
+        """Other words: news, unless they mean the same or the source goes back and forth."""
         before = plain_text(f"{known.summary}\n{known.content}")
         after = plain_text(f"{draft.summary}\n{draft.content}")
+        weight = weigh(f"{known.title}\n{before}", f"{draft.title}\n{after}")
+        versions = known.versions or [known.fingerprint]
+        seen = {"fingerprint": mark, "versions": [*versions, mark][-VERSIONS:]}
+        if weight is not Weight.SUBSTANTIVE or goes_back_and_forth(versions, mark):
+            self._store(id, self._revised(known, draft, **seen))
+            self.outcome.unchanged += 1
+            self.outcome.polished += 1
+            return
         article = self._revised(
             known,
             draft,
             updated=self._now,
-            fingerprint=mark,
             revision=known.revision + 1,
             change=what_changed(before, after),
+            **seen,
         )
         kept = self._store(id, article)
         self._work.log.append(id, Kind.UPDATED, kept, self._now)

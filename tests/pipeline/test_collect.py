@@ -37,8 +37,38 @@ def log(portal) -> list[tuple[str, Kind, set[str]]]:
 
 
 def numbers(report: CollectReport) -> dict[str, int]:
-    names = ("new", "updated", "unchanged", "withdrawn", "restored", "backfill", "waiting")
+    names = ("new", "updated", "unchanged", "withdrawn", "restored", "backfill", "waiting", "polished")
     return {name: report.total(name) for name in names if report.total(name)}
+
+
+def test_only_what_means_something_is_an_update(portal) -> None:
+    portal.write(
+        "a", "De gemeente verhuist", "De verhuizing kost 3 miljoen euro. De wethouder is er blij mee."
+    )
+    collect(portal)
+    portal.write(
+        "a", "De gemeente verhuist", "De verhuizing kost 3 miljoen euro. De wethoudr is er blij mee."
+    )
+    assert numbers(collect(portal)) == {"unchanged": 1, "polished": 1}
+    with portal.open() as app, app.store.read() as work:
+        article = work.articles.get([1])[1]
+    assert "wethoudr" in article.content  # what the source shows is what is published
+    assert (article.revision, article.updated) == (1, article.published)
+    portal.write(
+        "a", "De gemeente verhuist", "De verhuizing kost 4 miljoen euro. De wethoudr is er blij mee."
+    )
+    assert numbers(collect(portal)) == {"updated": 1}
+    assert [kind for _, kind, _ in log(portal)] == [Kind.NEW, Kind.UPDATED]
+
+
+def test_a_source_that_goes_back_and_forth_does_not_flood_the_log(portal) -> None:
+    for _ in range(5):
+        for text in ("Het kost 3 euro.", "Het kost 4 euro."):
+            portal.write("a", "De gemeente verhuist", text)
+            collect(portal)
+    assert [kind for _, kind, _ in log(portal)] == [Kind.NEW, Kind.UPDATED, Kind.UPDATED]
+    portal.write("a", "De gemeente verhuist", "Het kost 5 euro.")
+    assert numbers(collect(portal)) == {"updated": 1}
 
 
 def test_an_article_comes_changes_goes_and_is_back(portal) -> None:

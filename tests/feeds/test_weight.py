@@ -1,0 +1,95 @@
+"""What a change of wording means to a reader."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.weight import TOKENS, Weight, goes_back_and_forth, weigh
+
+TEXT = (
+    "De gemeente Utrecht koopt geen nieuwe servers.\n"
+    "De kosten bedragen 3,5 miljoen euro. De wethouder verwacht in mei een besluit.\n"
+    "Het beleid blijft ongewijzigd."
+)
+
+
+@pytest.mark.parametrize("old, new", [("nieuwe servers.", "nieuwe servers!"), ("\n", "\n\n")])
+def test_marks_and_blanks_mean_nothing(old: str, new: str) -> None:
+    assert weigh(TEXT, TEXT.replace(old, new)) is Weight.NONE
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("verwacht", "verwahct"),
+        ("verwacht", "verwaccht"),
+        ("wethouder", "wethoudr"),
+        ("servers", "servars"),
+        ("De kosten", "De Kosten"),
+        ("een besluit", "het besluit"),
+        ("Het beleid", "Het bèleid"),
+        ("nieuwe servers", "nieuweservers"),
+    ],
+)
+def test_a_slip_of_the_pen_is_cosmetic(old: str, new: str) -> None:
+    assert old in TEXT
+    assert weigh(TEXT, TEXT.replace(old, new)) is Weight.COSMETIC
+    assert weigh(TEXT.replace(old, new), TEXT) is Weight.COSMETIC
+
+
+def test_paragraphs_that_change_places_are_cosmetic() -> None:
+    assert weigh(TEXT, "\n".join(reversed(TEXT.split("\n")))) is Weight.COSMETIC
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("3,5", "3,6"),
+        ("3,5", "35"),
+        ("3,5 miljoen", "3,5 miljard"),
+        ("Utrecht", "Utrechr"),
+        ("Utrecht", "Zwolle"),
+        ("geen nieuwe", "nieuwe"),
+        ("koopt geen", "koopt wel"),
+        ("blijft", "blijft niet"),
+        ("ongewijzigd", "gewijzigd"),
+        ("mei", "mex"),
+        ("een besluit", "één besluit"),
+        ("Het beleid blijft ongewijzigd.", ""),
+        ("Het beleid", "Morgen volgt meer. Het beleid"),
+        ("wethouder", "burgemeester"),
+        ("euro", "euro (+4%)"),
+    ],
+)
+def test_figures_names_negations_and_other_words_are_substantive(old: str, new: str) -> None:
+    assert old in TEXT
+    assert weigh(TEXT, TEXT.replace(old, new)) is Weight.SUBSTANTIVE
+    assert weigh(TEXT.replace(old, new), TEXT) is Weight.SUBSTANTIVE
+
+
+def test_a_slip_beside_a_changed_figure_is_substantive() -> None:
+    assert weigh(TEXT, TEXT.replace("kosten bedragen 3,5", "kosten bedraagen 4,5")) is Weight.SUBSTANTIVE
+
+
+def test_a_text_that_differs_all_over_is_not_looked_into() -> None:
+    assert weigh("woorden " * (TOKENS + 1), "woordne " * (TOKENS + 1)) is Weight.SUBSTANTIVE
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_any_two_texts_have_one_weight_whichever_comes_first(old: str, new: str) -> None:
+    assert weigh(old, old) is Weight.NONE
+    assert (weigh(old, new) is Weight.NONE) == (weigh(new, old) is Weight.NONE)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_no_figure_ever_changes_unnoticed(old: int, new: int) -> None:
+    expected = Weight.NONE if old == new else Weight.SUBSTANTIVE
+    assert weigh(f"Het kost {old} euro per jaar.", f"Het kost {new} euro per jaar.") is expected
+
+
+def test_a_step_that_was_taken_before_is_going_back_and_forth() -> None:
+    assert not goes_back_and_forth([], "a")
+    assert not goes_back_and_forth(["a"], "b")
+    assert not goes_back_and_forth(["a", "b"], "a")
+    assert goes_back_and_forth(["a", "b", "a"], "b")
+    assert not goes_back_and_forth(["a", "b", "a"], "c")
