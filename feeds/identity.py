@@ -1,10 +1,12 @@
 """Who is who: under which names an article is known, and the permanent one it gets from us."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
+from itertools import islice
 from urllib.parse import urlsplit
 
 from url_normalize import url_normalize
@@ -22,7 +24,13 @@ mtm_keyword mtm_source mtm_medium mtm_content mtm_cid mtm_group mtm_placement
 TRACKING = frozenset(_CAMPAIGNS.split())
 """Query parameters that say how a reader came, not what they read; besides everything in ``utm_``."""
 
+WORDS = 12
+"""With fewer, two articles may well read the same."""
+MOVED = 3
+"""So many articles that are known by nothing but their words are no chance."""
+
 _DIGITS = 40
+_WORD = re.compile(r"\w+")
 
 
 def canonical_url(url: str) -> str:
@@ -55,9 +63,24 @@ def aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
     """The names under which an article is known, the strongest first; each at most 100 characters.
 
     The source's own id for it, and its address: by either it is found again when the other changes.
-    http and https, and addresses that differ in tracking only, count as one.
+    http and https, and addresses that differ in tracking only, count as one. When a source moves to
+    another host, its paths and titles are still the same.
     """
-    return f"guid:{source_name[:40]}:{_hash(source_name, draft.key)}", address_alias(draft.url)
+    page = urlsplit(canonical_url(draft.url))
+    local = _hash(source_name, page.path, page.query, page.fragment, draft.title.casefold())
+    return (
+        f"guid:{source_name[:40]}:{_hash(source_name, draft.key)}",
+        address_alias(draft.url),
+        f"page:{source_name[:40]}:{local}",
+    )
+
+
+def text_alias(draft: Draft, source_name: str, fingerprint: str) -> str | None:
+    """The name an article has by its words; None where they are too few to tell it from others."""
+    words = islice(_WORD.finditer(f"{draft.title} {draft.summary} {draft.content}"), WORDS)
+    if sum(1 for _ in words) < WORDS:
+        return None
+    return f"text:{source_name[:40]}:{_hash(source_name, fingerprint)}"
 
 
 def address_alias(url: str) -> str:
@@ -98,6 +121,36 @@ def recognise(sightings: Sequence[Sequence[str]], known: Mapping[str, int]) -> l
                 found[place] = article
                 taken.add(article)
     return found
+
+
+def recognise_texts(
+    sightings: Sequence[Sequence[str]],
+    texts: Sequence[str | None],
+    dates: Sequence[datetime | None],
+    found: Sequence[int | None],
+    known: Mapping[str, int],
+    published: Mapping[int, datetime],
+) -> list[int | None]:
+    """As ``found`` for these sightings, and with the articles that are known by their words alone.
+
+    The same words may be a notice that is given every week. So they count where a source has made all
+    its ids and addresses anew, as when it moves to other software; or where the date is the same too.
+    """
+    alike = [
+        None if text is None or article is not None else known.get(text)
+        for text, article in zip(texts, found, strict=True)
+    ]
+    stayed = any(name in known for names in sightings for name in names[:2])
+    moved = not stayed and sum(article is not None for article in alike) >= MOVED
+    result = list(found)
+    taken = {article for article in found if article is not None}
+    for place, article in enumerate(alike):
+        if article is None or article in taken:
+            continue
+        if moved or (dates[place] is not None and published.get(article) == dates[place]):
+            result[place] = article
+            taken.add(article)
+    return result
 
 
 def _tracks(pair: str) -> bool:

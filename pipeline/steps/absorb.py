@@ -15,7 +15,7 @@ from feeds.article import Article, Draft, Problem, Sighting, Visibility, judge
 from feeds.change import what_changed
 from feeds.classify import Classification, Classifier, Placement
 from feeds.fingerprint import fingerprint
-from feeds.identity import aliases, canonical_url, recognise, tag_uri
+from feeds.identity import aliases, canonical_url, recognise, recognise_texts, tag_uri, text_alias
 from feeds.log import Kind, kind_of_first_sight
 from feeds.markup import one_line, plain_text
 from feeds.source import Reading, Source, SourceError
@@ -68,24 +68,29 @@ def absorb(
     articles and shows none, unless forced: a folder that isn't mounted looks just like that.
     """
     names = [aliases(draft, source.name) for draft in drafts]
-    known = work.articles.find({alias for own in names for alias in own})
-    ids = recognise(names, known)
-    stored = work.articles.get({id for id in ids if id is not None})
+    marks = [fingerprint(draft) for draft in drafts]
+    texts = [text_alias(draft, source.name, mark) for draft, mark in zip(drafts, marks, strict=True)]
+    known = work.articles.find({alias for own in names for alias in own} | {text for text in texts if text})
+    stored = work.articles.get(set(known.values()))
+    dates = {id: article.published for id, article in stored.items()}
+    found = recognise(names, known)
+    ids = recognise_texts(names, texts, [draft.published for draft in drafts], found, known, dates)
     absorber = _Absorber(work, house, source, now)
     seen: set[int] = set()
-    for draft, own, id in zip(drafts, names, ids, strict=True):
+    for draft, mark, own, text, id in zip(drafts, marks, names, texts, ids, strict=True):
         if id is None and own[0] in known:
             why = "another entry of this source is the same article; this one was left out"
             reading.problems.append(Problem(draft.url, why))
             continue
         try:
-            article = absorber.take(draft, id, None if id is None else stored[id])
+            article = absorber.take(draft, mark, id, None if id is None else stored[id])
         except ValidationError as error:
             fault = error.errors()[0]
             why = f"its {fault['loc'][0]} can't be kept ({fault['msg']}); it was left out"
             reading.problems.append(Problem(draft.url, why))
             continue
         seen.add(article)
+        own = (*own, text) if text else own
         if any(alias not in known for alias in own):
             work.articles.know_as(article, own)
     if complete:
@@ -147,9 +152,11 @@ class _Absorber:
         self._now = now
         self.outcome = Outcome()
 
-    def take(self, draft: Draft, id: int | None, known: Article | None) -> int:
-        """Act on one sighting; gives the article's id. Raises ValidationError before anything is stored."""
-        mark = fingerprint(draft)
+    def take(self, draft: Draft, mark: str, id: int | None, known: Article | None) -> int:
+        """Act on one sighting; gives the article's id. Raises ValidationError before anything is stored.
+
+        ``mark`` is the draft's fingerprint.
+        """
         sighting = judge(
             known, source=self._source.name, fingerprint=mark, published=draft.published, now=self._now
         )

@@ -56,7 +56,7 @@ def test_drafts_have_distinct_keys_and_can_be_published(kind: SourceKind, payloa
     for draft in reading.drafts:
         article, problems = normalise(draft, base=payload.base, language="nl")
         assert article is not None or any(problem.lost for problem in problems)
-        assert len(aliases(article or draft, "bron")) == 2
+        assert len(aliases(article or draft, "bron")) == 3
 
 
 @pytest.mark.parametrize("kind, payload", samples())

@@ -1,12 +1,13 @@
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.article import Draft
-from feeds.identity import aliases, canonical_url, tag_uri
+from feeds.fingerprint import fingerprint
+from feeds.identity import aliases, canonical_url, recognise_texts, tag_uri, text_alias
 
 
 @pytest.mark.parametrize(
@@ -43,10 +44,47 @@ def test_a_tag_uri_is_valid_and_the_same_for_the_same_names() -> None:
 
 
 def test_aliases_are_short_and_begin_with_the_sources_own_id() -> None:
-    first, second = aliases(Draft("k" * 5000, "https://bron.example/" + "x" * 1900, "T"), "b" * 100)
-    assert first.startswith("guid:b")
-    assert second.startswith("url:")
-    assert max(len(first), len(second)) <= 100
+    draft = Draft("k" * 5000, "https://bron.example/" + "x" * 1900, "T", "woord " * 20)
+    names = [*aliases(draft, "b" * 100), text_alias(draft, "b" * 100, fingerprint(draft)) or ""]
+    assert [name.partition(":")[0] for name in names] == ["guid", "url", "page", "text"]
+    assert names[0].startswith("guid:b")
+    assert max(map(len, names)) <= 100
+
+
+def test_words_too_few_to_tell_an_article_by_make_no_name() -> None:
+    assert text_alias(Draft("k", "https://bron.example/", "Storing verholpen"), "bron", "f" * 64) is None
+
+
+def test_the_same_path_and_title_on_another_host_is_the_same_page_of_a_source() -> None:
+    old = aliases(Draft("1", "https://oud.example/a/b?p=1", "De Titel"), "bron")
+    new = aliases(Draft("2", "https://nieuw.example/a/b?p=1", "De titel"), "bron")
+    other = aliases(Draft("2", "https://nieuw.example/a/b?p=1", "Andere titel"), "bron")
+    assert old[2] == new[2]
+    elsewhere = aliases(Draft("2", "https://nieuw.example/a/c?p=1", "De titel"), "bron")
+    assert len({old[2], other[2], elsewhere[2]}) == 3
+    assert old[:2] != new[:2]
+
+
+MONDAY, TUESDAY = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "sighted, found, dates, expected",
+    [
+        ("new", [None, None, None], [TUESDAY] * 3, [1, 2, 3]),  # everything has a new id and address: a move
+        ("known", [None, None, 9], [TUESDAY] * 3, [None, None, 9]),  # not everything: a notice given again
+        ("known", [None, None, 9], [MONDAY, TUESDAY, TUESDAY], [1, None, 9]),  # of the same day: the same
+        ("known", [None, None, 1], [MONDAY, MONDAY, MONDAY], [None, 2, 1]),  # taken already
+    ],
+)
+def test_words_alone_tell_an_article_only_where_the_source_moved_or_the_date_agrees(
+    sighted: str, found: list[int | None], dates: list[datetime], expected: list[int | None]
+) -> None:
+    sightings = [("new", "new", "new"), ("new", "new", "new"), (sighted, "new", "new")]
+    known = {"een": 1, "twee": 2, "drie": 3, "known": 9}
+    published = dict.fromkeys((1, 2, 3), MONDAY)
+    texts = ["een", "twee", "drie"]
+    assert recognise_texts(sightings, texts, dates, found, known, published) == expected
 
 
 def test_tracking_and_a_move_to_https_keep_the_address_and_another_source_changes_the_id() -> None:

@@ -276,6 +276,26 @@ def test_an_unchanged_feed_costs_one_conditional_request(portal, feed: Feed) -> 
     assert "If-None-Match" not in feed.requests[2]
 
 
+def test_a_source_that_moves_to_other_software_shows_nothing_new(portal, feed: Feed) -> None:
+    words = "Dit bericht heeft genoeg woorden om het aan zijn tekst alleen te herkennen, nummer"
+    feed.entries = [(f"oud-{n}", f"{words} {n}") for n in range(4)]
+    assert numbers(collect(portal)) == {"new": 4}
+    portal.wait(days=1)
+    feed.entries = [(f"nieuw-{n}", f"{words} {n}") for n in range(4)]
+    assert numbers(collect(portal)) == {"unchanged": 4}
+    feed.entries = [("nieuw-9", f"{words} 9"), *feed.entries]
+    assert numbers(collect(portal)) == {"new": 1, "unchanged": 4}
+
+
+def test_a_notice_that_is_given_again_is_another_article(portal, feed: Feed) -> None:
+    words = "De raad vergadert donderdag om acht uur in de grote zaal van het stadhuis"
+    feed.entries = [("1", words), ("2", "Iets anders")]
+    collect(portal)
+    portal.wait(days=7)
+    feed.entries = [("3", words), ("2", "Iets anders")]
+    assert numbers(collect(portal)) == {"new": 1, "unchanged": 1}
+
+
 def test_what_scrolled_off_a_feed_is_not_withdrawn(portal, feed: Feed) -> None:
     feed.entries = [("1", "Een"), ("2", "Twee")]
     collect(portal)
