@@ -68,6 +68,10 @@ class Memory:
     error: str = ""
     title: str = ""
     """What the source calls itself."""
+    not_before: datetime | None = None
+    """Its server asked to be left alone until then."""
+    gone: str = ""
+    """The address that its server called gone for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,16 @@ class Reading:
 
 
 class SourceError(Exception):
-    """This source can't be read now. The text names it and says what to do; others go on."""
+    """This source can't be read now. The text names it and says what to do; others go on.
+
+    ``wait`` is how long its server asked to be left alone; ``gone`` that it said there will be nothing
+    at this address any more.
+    """
+
+    def __init__(self, text: str, *, wait: timedelta = timedelta(0), gone: bool = False) -> None:
+        super().__init__(text)
+        self.wait = wait
+        self.gone = gone
 
 
 class SourceKind(Protocol):
@@ -138,9 +151,15 @@ class SourceKind(Protocol):
         """The drafts in a payload. Raises SourceError when it is no document of this kind at all."""
 
 
-def is_due(every: timedelta, last: datetime | None, failures: int, now: datetime) -> bool:
-    """Whether to look again: after ``every``, doubled for each failure in a row, up to a day."""
-    if last is None:
+def is_due(source: Source, memory: Memory, now: datetime) -> bool:
+    """Whether to look again: after ``every``, doubled for each failure in a row, up to a day.
+
+    Not before its server wants it, and never at an address that is gone.
+    """
+    if memory.gone and memory.gone == source.url:
+        return False
+    if memory.last_looked is None:
         return True
-    doubled: timedelta = every * 2 ** min(failures, 10)
-    return now >= last + max(every, min(doubled, timedelta(days=1)))
+    doubled: timedelta = source.every * 2 ** min(memory.failures, 10)
+    due = memory.last_looked + max(source.every, min(doubled, timedelta(days=1)))
+    return now >= max(due, memory.not_before or due)

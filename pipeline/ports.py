@@ -73,7 +73,9 @@ class SourceStore(Protocol):
         validated: str = "",
         title: str = "",
     ) -> None: ...
-    def failed(self, name: str, at: datetime, error: str) -> None: ...
+    def failed(
+        self, name: str, at: datetime, error: str, not_before: datetime | None = None, gone: str = ""
+    ) -> None: ...
 
 
 class PublicationStore(Protocol):

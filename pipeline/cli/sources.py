@@ -30,7 +30,7 @@ def list_(app: App, as_json: bool) -> None:
             "kind": source.kind,
             "address": source.path if source.kind == "folder" else source.shown,
             "last_looked": memory.last_looked.astimezone(UTC).isoformat() if memory.last_looked else "",
-            "due": is_due(source.every, memory.last_looked, memory.failures, now),
+            "due": is_due(source, memory, now),
             "failures": memory.failures,
             "error": memory.error,
         }

@@ -20,11 +20,7 @@ def status(app: App, as_json: bool) -> None:
         ]
         readers = work.subscribers.count()
         head, last = work.log.last_change(None)
-    due = [
-        name
-        for name, (source, memory) in memories.items()
-        if is_due(source.every, memory.last_looked, memory.failures, now)
-    ]
+    due = [name for name, (source, memory) in memories.items() if is_due(source, memory, now)]
     sick = {name: memory.error for name, (_, memory) in memories.items() if memory.error}
     late = app.publisher().late()
     closed = app.providers().closed()

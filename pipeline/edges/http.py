@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 
@@ -22,13 +23,16 @@ from feeds.markup import one_line, shorten
 from feeds.source import HttpRequest, NotModified, Payload, SourceError, Validators
 from pipeline.edges.addresses import CheckedBackend, Refused
 
+_LONGEST_WAIT = timedelta(days=7)
+"""Longer is nobody's wish, but a fault of theirs."""
+
 _USERINFO = re.compile(r"//[^/\s]*@")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ADVICE = {
     401: "it asks for a password; put it in the url as https://user:password@…",
     403: "the server refuses us; ask its owner to let us in",
     404: "there is nothing there; correct the url of this source",
-    410: "it is gone for good; remove this source",
+    410: "it is gone for good, and is not asked again; remove this source, or correct its url",
     429: "the server wants fewer requests; give this source a longer 'every'",
 }
 
@@ -169,7 +173,11 @@ class Fetcher:
             advice = _ADVICE.get(status) or (
                 "the server has a problem; we try again later" if status >= 500 else "check the address"
             )
-            raise SourceError(f"{_shown(address)} answered {status}: {advice}")
+            raise SourceError(
+                f"{_shown(address)} answered {status}: {advice}",
+                wait=_wait(response) if status in (429, 503) else timedelta(0),
+                gone=status == 410,
+            )
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
@@ -267,6 +275,19 @@ def _header(response: httpx2.Response, name: str) -> str:
     """A header's value, if it is one that can be kept and sent back as it is."""
     value: str = response.headers.get(name, "")
     return value if len(value) <= 500 and value.isascii() and value.isprintable() else ""
+
+
+def _wait(response: httpx2.Response) -> timedelta:
+    """How long the server wants to be left alone: seconds, or a date by its own clock (RFC 9110 §10.2.3)."""
+    given = response.headers.get("Retry-After", "").strip()
+    try:
+        if given.isascii() and given.isdigit():
+            return min(timedelta(seconds=int(given[:9])), _LONGEST_WAIT)
+        until = parsedate_to_datetime(given)
+        sent = parsedate_to_datetime(response.headers.get("Date", ""))
+        return max(timedelta(0), min(until - sent, _LONGEST_WAIT))
+    except (ValueError, TypeError, OverflowError):  # no date at all, or one without a zone beside one with it
+        return timedelta(0)
 
 
 def _shown(url: httpx2.URL | str) -> str:

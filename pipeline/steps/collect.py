@@ -9,6 +9,7 @@ What a source gets wrong is that source's own problem: the others go on.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import anyio
 import anyio.to_thread
@@ -108,7 +109,7 @@ class Collector:
         due = []
         for source in sources:
             memory = memories[source.name]
-            if force or is_due(source.every, memory.last_looked, memory.failures, now):
+            if force or is_due(source, memory, now):
                 known = memory.validators if memory.validated == source.url else Validators()
                 validators = Validators() if force else known
                 due.append((source, validators, SourceReport(source.name)))
@@ -196,7 +197,9 @@ class Collector:
             part.error = _named(source, error)
             if not dry_run:
                 with self._start() as work:
-                    work.sources.failed(source.name, self._clock(), part.error)
+                    now = self._clock()
+                    until, gone = _left_alone(source, error, now)
+                    work.sources.failed(source.name, now, part.error, until, gone)
 
     def _absorb(
         self, source: Source, payload: Payload, part: SourceReport, force: bool, dry_run: bool
@@ -220,6 +223,13 @@ class Collector:
                 work.sources.succeeded(source.name, now, payload.validators, source.url, reading.title)
         except _Undo:
             pass
+
+
+def _left_alone(source: Source, error: Exception, now: datetime) -> tuple[datetime | None, str]:
+    """Until when its server wants no visit, and the address at which it never wants one again."""
+    if not isinstance(error, SourceError):
+        return None, ""
+    return now + error.wait if error.wait else None, source.url if error.gone else ""
 
 
 def _first(error: Exception) -> Exception:

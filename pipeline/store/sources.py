@@ -35,6 +35,8 @@ class Sources:
         state.last_looked = at
         state.failures = 0
         state.error = ""
+        state.not_before = None
+        state.gone = ""
         if validators is not None:
             state.etag = validators.etag
             state.last_modified = validators.last_modified
@@ -42,8 +44,13 @@ class Sources:
         state.title = state.title or title
         self._session.add(state)
 
-    def failed(self, name: str, at: datetime, error: str) -> None:
+    def failed(
+        self, name: str, at: datetime, error: str, not_before: datetime | None = None, gone: str = ""
+    ) -> None:
+        """A look at a source failed; it is left alone until ``not_before``, and at ``gone`` for good."""
         state = self._row(name)
+        state.not_before = not_before
+        state.gone = gone
         state.last_looked = at
         state.failures += 1
         state.error = error
@@ -62,4 +69,6 @@ def _memory(row: SourceState) -> Memory:
         row.failures,
         row.error,
         row.title,
+        row.not_before,
+        row.gone,
     )

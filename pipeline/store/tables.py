@@ -47,6 +47,8 @@ class SourceState(SQLModel, table=True):
     failures: int = 0
     error: str = ""
     title: str = ""
+    not_before: datetime | None = Field(default=None, sa_type=Moment)
+    gone: str = ""
 
 
 class ArticleRow(Article, table=True):

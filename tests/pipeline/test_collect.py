@@ -241,6 +241,7 @@ class Feed:
         self.entries: list[tuple[str, str]] = []
         self.portal = portal
         self.status = 200
+        self.headers: dict[str, str] = {}
         self.requests: list[dict[str, str]] = []
         server.expect_request("/feed").respond_with_handler(self.answer)
 
@@ -249,7 +250,7 @@ class Feed:
         document = self.document()
         etag = f'"{hash(document)}"'
         if self.status != 200:
-            return Response("stuk", self.status)
+            return Response("stuk", self.status, headers=self.headers)
         if request.headers.get("If-None-Match") == etag:
             return Response(status=304)
         return Response(document, headers={"ETag": etag, "Content-Type": "application/rss+xml"})
@@ -331,6 +332,29 @@ def test_a_source_that_fails_is_named_and_the_others_go_on(portal, feed: Feed) -
     assert numbers(collect(portal))["new"] == 1
     with portal.open() as app, app.store.read() as work:
         assert work.sources.memory("nieuws").error == ""
+
+
+def test_a_server_that_asks_to_be_left_alone_is_and_the_others_are_not(portal, feed: Feed) -> None:
+    feed.status, feed.headers = 429, {"Retry-After": "7200"}
+    collect(portal, force=False)
+    portal.wait(minutes=119)
+    assert [part.name for part in collect(portal, force=False).sources] == ["map"]
+    portal.wait(minutes=20)
+    feed.status = 200
+    assert [part.name for part in collect(portal, force=False).sources] == ["map", "nieuws"]
+    portal.wait(minutes=16)
+    assert len(collect(portal, force=False).sources) == 2
+
+
+def test_an_address_that_is_gone_is_not_asked_again_and_a_new_one_is(portal, feed: Feed) -> None:
+    feed.status = 410
+    report = collect(portal, force=False)
+    assert "gone for good" in report.sources[-1].error
+    portal.wait(days=30)
+    assert [part.name for part in collect(portal, force=False).sources] == ["map"]
+    portal.config.write_text(portal.config.read_text().replace("/feed", "/feed?nieuw"))
+    feed.status = 200
+    assert [part.name for part in collect(portal, force=False).sources] == ["nieuws"]
 
 
 def test_a_copy_in_another_source_changes_nothing(portal, feed: Feed) -> None:

@@ -287,6 +287,32 @@ def test_an_error_says_what_happened_and_what_to_do(status: str, advice: str) ->
     assert advice in said
 
 
+@pytest.mark.parametrize(
+    "status, headers, wait",
+    [
+        ("429 Slow down", {"Retry_After": "120"}, timedelta(minutes=2)),
+        ("503 Busy", {"Retry_After": "0"}, timedelta(0)),
+        ("503 Busy", {"Retry_After": "9" * 400}, timedelta(days=7)),
+        ("503 Busy", {"Retry_After": "soon"}, timedelta(0)),
+        ("503 Busy", {"Retry_After": "Wed, 25 Nov 2020 15:00:00 GMT"}, timedelta(0)),
+        (
+            "503 Busy",
+            {"Retry_After": "Wed, 25 Nov 2020 15:00:00 GMT", "Date": "Wed, 25 Nov 2020 10:00:00 GMT"},
+            timedelta(hours=5),
+        ),
+        ("503 Busy", {"Retry_After": "Wed, 25 Nov 2020 15:00:00 GMT", "Date": "Fri"}, timedelta(0)),
+        ("500 Broken", {"Retry_After": "120"}, timedelta(0)),
+    ],
+)
+def test_a_server_says_how_long_to_leave_it_alone(
+    status: str, headers: dict[str, str], wait: timedelta
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        run(lambda *_: answer(status=status, **headers))
+    assert caught.value.wait == wait
+    assert not caught.value.gone
+
+
 def test_validators_that_could_not_be_sent_back_are_dropped() -> None:
     got = run(lambda *_: answer(b"x", ETag='"' + "a" * 5000 + '"'))
     assert got.validators == Validators()
