@@ -115,12 +115,15 @@ def send(
 
 
 def _processes(app: App, edition: Edition, limit: int | None) -> int:
-    """In how many processes to send: one on each core where every message is to be signed, else one.
+    """In how many processes to send: one on each core where one alone is slower than the wire, else one.
 
-    What a provider takes at once is counted by each sender, so with such limits there is only one.
+    That is where every message is to be signed, or asks a server whether anything changed: on SQLite that
+    answer is at hand. What a provider takes at once is counted by each sender, so with such limits there
+    is only one.
     """
     mail = app.settings.mail
-    if mail.dkim is None or app.config is None or limit is not None or mail.domain_connections or mail.domain:
+    slow = mail.dkim is not None or app.database.url.get_backend_name() != "sqlite"
+    if not slow or app.config is None or limit is not None or mail.domain_connections or mail.domain:
         return 1
     with app.store.read() as work:
         many = work.deliveries.left(edition.id, app.clock()) >= _MANY

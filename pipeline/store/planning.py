@@ -46,6 +46,7 @@ from subscribers.subscriber import CANDIDATES, State
 _BATCH = 1_000  # groups decided about at a time
 _PART = 20_000  # readers looked at by one statement
 _TURNS = 2_000  # deliveries made by one statement: their readers, and so their index entries, lie far apart
+_CACHE = 24_000  # kB of pages that SQLite keeps: the places it writes to lie all over five indexes
 _NOTHING: frozenset[int] = frozenset()
 
 _temporary = MetaData()
@@ -129,6 +130,8 @@ class WavePlan:
             ),
         )
         connection = session.connection()
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE}")
         for table in (_group, _verdict, _received, _turn):
             table.create(connection, checkfirst=True)
             connection.execute(delete(table))
