@@ -6,12 +6,13 @@ process of its own (``benchmarks.apart``), so that memory is that of the work an
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import memory, plan, render, send
+from benchmarks import collect, memory, plan, render, send
 from benchmarks.row import Row
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "send": send.rows,
     "plan": plan.rows,
     "render": render.rows,
+    "collect": collect.rows,
     "memory": memory.rows,
 }

@@ -59,7 +59,8 @@ class Article(SQLModel):
 
     ``uri`` is a ``tag:`` URI (RFC 4151) that never changes. ``summary`` is plain text, ``content``
     clean HTML. ``updated`` moves only when what a reader reads changed; ``change`` then says how.
-    ``pinned`` is an editor's: it puts the article first in digests.
+    ``pinned`` and ``editor`` are an editor's: one puts the article first in digests, the other says of
+    themes whether it is in them, whatever the rules say.
     """
 
     uri: str = Field(max_length=255, unique=True)
@@ -79,6 +80,7 @@ class Article(SQLModel):
     versions: list[str] = Field(default_factory=list, sa_type=JSON)
     visibility: Visibility = Field(default=Visibility.VISIBLE, sa_type=String(20))
     pinned: bool = False
+    editor: dict[str, bool] = Field(default_factory=dict, sa_type=JSON)
 
 
 class Sighting(StrEnum):

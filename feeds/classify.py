@@ -1,8 +1,12 @@
-"""Which themes an article belongs to, and why: by its source, its categories and its words."""
+"""Which themes an article belongs to, and why: by its source, its categories, its words, and an editor.
+
+text ─▶ words ─▶ stems ─▶ looked up among the keywords' first stems ─▶ evidence ─▶ scores ─▶ places
+"""
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -10,18 +14,16 @@ from typing import Any
 
 import snowballstemmer
 
-from feeds.theme import ThemeTree
+from feeds.theme import Theme, ThemeTree
 
 TITLE_WEIGHT = 3
-TEXT_WEIGHT = 1
 TEXT_CAP = 3
 """However often a word stands in the text, it counts no more than one in the title."""
-THRESHOLD = 3
-"""A keyword in the title is enough; in the text alone it takes three."""
 CATEGORY_WEIGHT = 5
 SOURCE_WEIGHT = 3
 
 _STEMMERS = {"nl": "dutch", "en": "english"}
+_DEFAULT = "nl"
 _WORD = re.compile(r"\w+")
 
 
@@ -29,11 +31,13 @@ class Reason(StrEnum):
     SOURCE = "source"
     CATEGORY = "category"
     KEYWORD = "keyword"
+    EXCLUDED = "excluded"
+    EDITOR = "editor"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason why an article is in a theme: what matched, where, and how much it weighs."""
+    """One reason why an article is in a theme, or is not: what matched, where, and how much it weighs."""
 
     theme: str
     reason: Reason
@@ -42,6 +46,10 @@ class Evidence:
     weight: int
 
     def __str__(self) -> str:
+        if self.reason is Reason.EXCLUDED:
+            return f"excluded by {self.matched!r} in {self.where}"
+        if self.reason is Reason.EDITOR:
+            return f"{self.matched} by an editor"
         return f"{self.reason} {self.matched!r} in {self.where} (+{self.weight})"
 
 
@@ -66,10 +74,12 @@ class Classifier:
 
     def __init__(self, tree: ThemeTree) -> None:
         self._tree = tree
+        self._themes = list(tree)
         self._categories: dict[str, list[str]] = {}
         for theme in tree:
             for label in {theme.slug, theme.name, *theme.categories}:
                 self._categories.setdefault(_label(label), []).append(theme.slug)
+        self._phrases: dict[str, _Phrases] = {}
 
     def classify(
         self,
@@ -80,81 +90,132 @@ class Classifier:
         source: str,
         source_themes: Sequence[str],
         language: str,
+        editor: Mapping[str, bool],
     ) -> Classification:
-        """Every theme whose evidence reaches the threshold. ``text`` is plain, without the title."""
+        """Every theme whose evidence reaches its threshold. ``text`` is plain, without the title.
+
+        ``editor`` says of some themes whether the article is in them, whatever the rules say.
+        """
         evidence = [
             Evidence(theme, Reason.SOURCE, source, "the config", SOURCE_WEIGHT) for theme in source_themes
         ]
         for category in categories:
             for theme in self._categories.get(_label(category), ()):
-                evidence.append(
-                    Evidence(
-                        theme,
-                        Reason.CATEGORY,
-                        category,
-                        "its categories",
-                        CATEGORY_WEIGHT,
-                    )
-                )
-        evidence.extend(self._keywords(title, text, language))
+                evidence.append(Evidence(theme, Reason.CATEGORY, category, "its categories", CATEGORY_WEIGHT))
+        excluded: list[Evidence] = []
+        for item in self._phrase_evidence(title, text, categories, language):
+            (excluded if item.reason is Reason.EXCLUDED else evidence).append(item)
         scores: dict[str, int] = {}
         for item in evidence:
             scores[item.theme] = scores.get(item.theme, 0) + item.weight
-        return Classification({t: s for t, s in scores.items() if s >= THRESHOLD}, evidence)
+        barred = {item.theme for item in excluded}
+        scores = {
+            theme: score
+            for theme, score in scores.items()
+            if theme not in barred and score >= self._tree[theme].threshold
+        }
+        evidence += excluded
+        for theme, belongs in editor.items():
+            if theme in self._tree:
+                evidence.append(Evidence(theme, Reason.EDITOR, "put here" if belongs else "kept out", "", 0))
+                if belongs:
+                    scores[theme] = max(scores.get(theme, 0), self._tree[theme].threshold)
+                else:
+                    scores.pop(theme, None)
+        return Classification(scores, evidence)
 
     def place(self, classification: Classification) -> dict[str, Placement]:
         """Where the article stands: its own themes and, with no score of their own, all above them."""
-        places = {}
-        for slug, score in classification.scores.items():
-            reasons = tuple(str(item) for item in classification.evidence if item.theme == slug)
-            places[slug] = Placement(score, reasons)
+        reasons: dict[str, list[str]] = {slug: [] for slug in classification.scores}
+        for item in classification.evidence:
+            if item.theme in reasons:
+                reasons[item.theme].append(str(item))
+        places = {
+            slug: Placement(score, tuple(reasons[slug])) for slug, score in classification.scores.items()
+        }
         for slug in classification.scores:
             for above in self._tree.ancestors(slug):
                 places.setdefault(above, Placement(0, (f"holds {slug}",)))
         return places
 
-    def _keywords(self, title: str, text: str, language: str) -> Iterable[Evidence]:
-        in_title = _Stems(title, language)
-        in_text = _Stems(text, language)
-        for theme in self._tree:
-            for keyword in theme.keywords:
-                if in_title.count(keyword):
-                    yield Evidence(theme.slug, Reason.KEYWORD, keyword, "the title", TITLE_WEIGHT)
-                if times := in_text.count(keyword):
-                    weight = min(times, TEXT_CAP) * TEXT_WEIGHT
-                    yield Evidence(theme.slug, Reason.KEYWORD, keyword, "the text", weight)
+    def _phrase_evidence(
+        self, title: str, text: str, categories: Sequence[str], language: str
+    ) -> Iterator[Evidence]:
+        spoken = language.split("-")[0].lower()
+        spoken = spoken if spoken in _STEMMERS else _DEFAULT
+        if spoken not in self._phrases:
+            self._phrases[spoken] = _Phrases(self._themes, spoken)
+        phrases = self._phrases[spoken]
+        in_title, in_text = phrases.count(title), phrases.count(text)
+        in_categories = phrases.count("\n".join(categories)) if phrases.exclude else Counter()
+        for number in sorted(in_title.keys() | in_text.keys() | in_categories.keys()):
+            rule = phrases.rules[number]
+            if rule.excludes:
+                for where, found in (
+                    ("the title", in_title),
+                    ("the text", in_text),
+                    ("its categories", in_categories),
+                ):
+                    if found[number]:
+                        yield Evidence(rule.theme, Reason.EXCLUDED, rule.phrase, where, 0)
+                        break
+                continue
+            if in_title[number]:
+                weight = TITLE_WEIGHT * rule.weight
+                yield Evidence(rule.theme, Reason.KEYWORD, rule.phrase, "the title", weight)
+            if times := in_text[number]:
+                weight = min(times, TEXT_CAP) * rule.weight
+                yield Evidence(rule.theme, Reason.KEYWORD, rule.phrase, "the text", weight)
 
 
-class _Stems:
-    """A text as its stems, each with a space on both sides, so that a phrase is a plain substring."""
-
-    def __init__(self, text: str, language: str) -> None:
-        self._language = language
-        self._joined = _spaced(_stems(text, language))
-
-    def count(self, keyword: str) -> int:
-        phrase = _phrase(keyword, self._language)
-        return self._joined.count(phrase) if phrase else 0
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    theme: str
+    phrase: str
+    weight: int
+    excludes: bool
 
 
-def _stems(text: str, language: str) -> list[str]:
-    words = [word for word in _WORD.findall(_fold(text)) if word != "_"]
-    stemmed: list[str] = _stemmer(language).stemWords(words)
-    return stemmed
+class _Phrases:
+    """The words and phrases of all themes in one language, found in a text in one go over its words."""
 
+    def __init__(self, themes: Iterable[Theme], language: str) -> None:
+        self._stemmer = _stemmer(language)
+        self.rules: list[_Rule] = []
+        self.exclude = False
+        self._starting: dict[str, list[tuple[int, list[str]]]] = {}
+        for theme in themes:
+            rules = [
+                _Rule(theme.slug, phrase, theme.weights.get(phrase, 1), False) for phrase in theme.keywords
+            ]
+            rules += [_Rule(theme.slug, phrase, 0, True) for phrase in theme.exclude]
+            for rule in rules:
+                if stems := self._stems(rule.phrase):
+                    self._starting.setdefault(stems[0], []).append((len(self.rules), stems))
+                    self.rules.append(rule)
+                    self.exclude |= rule.excludes
 
-@lru_cache(maxsize=10_000)
-def _phrase(keyword: str, language: str) -> str:
-    return _spaced(_stems(keyword, language))
+    def count(self, text: str) -> Counter[int]:
+        """How often each rule's phrase stands in a text, by the rule's number."""
+        found: Counter[int] = Counter()
+        stems = self._stems(text)
+        if self._starting.keys().isdisjoint(stems):
+            return found
+        for place, stem in enumerate(stems):
+            for number, phrase in self._starting.get(stem, ()):
+                if len(phrase) == 1 or stems[place : place + len(phrase)] == phrase:
+                    found[number] += 1
+        return found
 
-
-def _spaced(stems: list[str]) -> str:
-    return "".join(f" {stem} " for stem in stems)
+    def _stems(self, text: str) -> list[str]:
+        words = _WORD.findall(_fold(text))
+        stems: list[str] = self._stemmer.stemWords(words)
+        return stems
 
 
 @lru_cache
 def _stemmer(language: str) -> Any:
-    return snowballstemmer.stemmer(_STEMMERS.get(language.split("-")[0].lower(), "dutch"))
+    return snowballstemmer.stemmer(_STEMMERS[language])
 
 
 def _fold(text: str) -> str:

@@ -1,10 +1,10 @@
 """A source: where articles come from, and what passes between it and whoever fetches for it.
 
-A kind of source (``feeds.sources``) says what to ask for and reads the answer; the shell does the
+A kind of source (``feeds.sources``) says what to ask for and reads the answers; the shell does the
 asking. So a kind is tested by handing it bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -72,6 +72,10 @@ class Memory:
     """Its server asked to be left alone until then."""
     gone: str = ""
     """The address that its server called gone for good."""
+    bookmark: str = ""
+    """Where its kind left off, in the kind's own words."""
+    shown: int = 0
+    """How many articles it showed the last time that anything was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,10 @@ class HttpRequest:
     """Fetch ``url``; the validators make it conditional."""
 
     url: str
-    validators: Validators
+    validators: Validators = Validators()
     accept: str = "*/*"
+    as_robot: bool = False
+    """Only where the host's robots.txt lets robots (RFC 9309): for pages and sitemaps, not for feeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +122,18 @@ class NotModified:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a kind read from a payload: drafts, newest or oldest first as they stood, and problems."""
+    """What a kind read on one visit: drafts, newest or oldest first as they stood, and problems.
+
+    ``base`` is what relative links resolve against; the validators and the bookmark are for next time.
+    """
 
     drafts: list[Draft]
     problems: list[Problem] = field(default_factory=list)
     title: str = ""
     language: str = ""
+    base: str = ""
+    validators: Validators = Validators()
+    bookmark: str = ""
 
 
 class SourceError(Exception):
@@ -137,18 +149,24 @@ class SourceError(Exception):
         self.gone = gone
 
 
+Visit = Generator[Request, Payload | NotModified, Reading | NotModified]
+"""A look at a source: it yields what to fetch, is sent the answers, and returns what was read.
+
+Where there is no answer, the SourceError is thrown into it; what it does not catch ends the visit.
+"""
+
+
 class SourceKind(Protocol):
     """What every kind of source does."""
 
     name: str
     complete: bool
-    """Whether a payload lists everything there is, so that what is missing has been withdrawn."""
+    """Whether a visit shows everything there is, so that what is missing has been withdrawn."""
 
-    def request(self, source: Source, validators: Validators) -> Request:
-        """What to fetch. Raises SourceError where the config lacks what this kind needs."""
-
-    def read(self, source: Source, payload: Payload) -> Reading:
-        """The drafts in a payload. Raises SourceError when it is no document of this kind at all."""
+    def visit(self, source: Source, memory: Memory) -> Visit:
+        """Look at the source. Raises SourceError where the config lacks what this kind needs, and where
+        what came is no document of this kind at all.
+        """
 
 
 def is_due(source: Source, memory: Memory, now: datetime) -> bool:

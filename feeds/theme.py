@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
+from pydantic import model_validator
 from sqlmodel import Field, SQLModel
 from sqlmodel._compat import SQLModelConfig
 
 EVERYTHING = "all"
 """The feed of all articles. No theme may take this slug, nor the file names beside the feeds."""
+
+THRESHOLD = 3
+"""A keyword in the title is enough; in the text alone it takes three."""
 
 RESERVED = frozenset({EVERYTHING, "index", "me"})
 
@@ -14,8 +18,10 @@ RESERVED = frozenset({EVERYTHING, "index", "me"})
 class Theme(SQLModel):
     """One ``[[theme]]`` of the config.
 
-    ``keywords`` are words or phrases, matched by their stem; ``categories`` are what sources call
-    the same subject. Following a theme follows its children.
+    ``keywords`` are words or phrases, matched by their stem, and those of ``exclude`` keep an article out;
+    ``weights`` says of keywords how much they count, where that is not 1. An article is in the theme when
+    its evidence adds up to ``threshold``: a keyword in the title weighs 3, in the text 1 each time and 3
+    at most. ``categories`` are what sources call the same subject. Following a theme follows its children.
     """
 
     model_config = SQLModelConfig(extra="forbid")
@@ -26,6 +32,18 @@ class Theme(SQLModel):
     description: str = ""
     keywords: list[str] = Field(default_factory=list)
     categories: list[str] = Field(default_factory=list)
+    exclude: list[str] = Field(default_factory=list)
+    weights: dict[str, int] = Field(default_factory=dict)
+    threshold: int = Field(default=THRESHOLD, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _weighs_its_keywords(self) -> "Theme":
+        for keyword, weight in self.weights.items():
+            if keyword not in self.keywords:
+                raise ValueError(f"weights: {keyword!r} is none of its keywords; add it to them")
+            if not 1 <= weight <= 100:
+                raise ValueError(f"weights: {keyword!r} must weigh from 1 to 100")
+        return self
 
 
 class ThemeError(ValueError):

@@ -16,7 +16,7 @@ from feeds.article import Draft, Problem
 from feeds.identity import distinct
 from feeds.markup import clean_html, one_line, shorten
 from feeds.normalise import EARLIEST
-from feeds.source import HttpRequest, Payload, Reading, Source, SourceError, Validators
+from feeds.source import HttpRequest, Memory, NotModified, Payload, Reading, Source, SourceError, Visit
 from feeds.sources.jsonfeed import read_json_feed
 
 ENTRIES = 2_000
@@ -42,10 +42,12 @@ class FeedSource:
     name = "feed"
     complete = False
 
-    def request(self, source: Source, validators: Validators) -> HttpRequest:
+    def visit(self, source: Source, memory: Memory) -> Visit:
+        """One document, unless it is the one we have."""
         if not source.url:
             raise SourceError(f'source {source.name}: a feed needs a url; add url = "https://…" to it')
-        return HttpRequest(source.url, validators, accept=ACCEPT)
+        answer = yield HttpRequest(source.url, memory.validators, accept=ACCEPT)
+        return answer if isinstance(answer, NotModified) else self.read(source, answer)
 
     def read(self, source: Source, payload: Payload) -> Reading:
         """Its entries, in the feed's order. A broken feed gives what can be read, with a problem."""
@@ -58,7 +60,12 @@ class FeedSource:
             reading = read_json_feed(source, document)
         else:
             reading = _read_xml(source, document, payload.content_type)
-        return replace(reading, drafts=distinct(reading.drafts, reading.problems))
+        return replace(
+            reading,
+            drafts=distinct(reading.drafts, reading.problems),
+            base=payload.base,
+            validators=payload.validators,
+        )
 
 
 def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:

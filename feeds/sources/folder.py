@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from feeds.article import Draft, Problem
 from feeds.markup import one_line, shorten
 from feeds.moment import aware
-from feeds.source import FolderRequest, Payload, Reading, Source, SourceError, Validators
+from feeds.source import FolderRequest, Memory, NotModified, Payload, Reading, Source, SourceError, Visit
 
 MARKDOWN = (".md", ".markdown")
 HTML = (".html", ".htm")
@@ -33,10 +33,12 @@ class FolderSource:
     name = "folder"
     complete = True
 
-    def request(self, source: Source, validators: Validators) -> FolderRequest:
+    def visit(self, source: Source, memory: Memory) -> Visit:
+        """Every file in it, each time."""
         if not source.path:
             raise SourceError(f'source {source.name}: a folder needs a path; add path = "…" to it')
-        return FolderRequest(source.path, MARKDOWN + HTML)
+        answer = yield FolderRequest(source.path, MARKDOWN + HTML)
+        return answer if isinstance(answer, NotModified) else self.read(source, answer)
 
     def read(self, source: Source, payload: Payload) -> Reading:
         """A draft per file, under its path. A file that can't be read is a problem under that same path."""
@@ -57,7 +59,7 @@ class FolderSource:
                 continue
             taken[draft.url] = path
             drafts.append(draft)
-        return Reading(drafts, problems)
+        return Reading(drafts, problems, base=payload.base)
 
 
 class _BadFile(Exception):

@@ -2,7 +2,7 @@
 
 import click
 
-from feeds.classify import THRESHOLD, Classification
+from feeds.classify import Classification, Reason
 from pipeline.app import App
 from pipeline.cli.articles import find
 from pipeline.cli.console import json_option, say, say_json, table, with_app
@@ -82,16 +82,19 @@ def explain(app: App, article: str, as_json: bool) -> None:
     say(f"{id}: {found.title}")
     for slug in sorted(places, key=app.tree.place):
         if places[slug].score:
-            say(f"  {slug}: in, with {places[slug].score} points ({THRESHOLD} are needed)")
+            needed = app.tree[slug].threshold
+            say(f"  {slug}: in, with {places[slug].score} points ({needed} are needed)")
         else:
             say(f"  {slug}: in, as the parent of another")
         for reason in places[slug].evidence:
             say(f"      {reason}")
     for slug in _near(result):
-        say(f"  {slug}: not in, for want of points ({THRESHOLD} are needed)")
-        for item in result.evidence:
-            if item.theme == slug:
-                say(f"      {item}")
+        reasons = [item for item in result.evidence if item.theme == slug]
+        points = f"for want of points ({app.tree[slug].threshold} are needed)"
+        barred = any(item.reason in (Reason.EXCLUDED, Reason.EDITOR) for item in reasons)
+        say(f"  {slug}: not in{'' if barred else ', ' + points}")
+        for item in reasons:
+            say(f"      {item}")
     if not result.evidence:
         say("  no rule matches: give a theme a keyword or a category of this article, or its source a theme")
 

@@ -76,24 +76,27 @@ def absorb(
     found = recognise(names, known)
     ids = recognise_texts(names, texts, [draft.published for draft in drafts], found, known, dates)
     absorber = _Absorber(work, house, source, now)
-    seen: set[int] = set()
+    named: dict[str, int] = {}
     for draft, mark, own, text, id in zip(drafts, marks, names, texts, ids, strict=True):
         if id is None and own[0] in known:
             why = "another entry of this source is the same article; this one was left out"
             reading.problems.append(Problem(draft.url, why))
             continue
         try:
-            article = absorber.take(draft, mark, id, None if id is None else stored[id])
+            absorber.take(draft, mark, id, None if id is None else stored[id], (*own, text) if text else own)
         except ValidationError as error:
             fault = error.errors()[0]
             why = f"its {fault['loc'][0]} can't be kept ({fault['msg']}); it was left out"
             reading.problems.append(Problem(draft.url, why))
-            continue
-        seen.add(article)
-        own = (*own, text) if text else own
-        if any(alias not in known for alias in own):
-            work.articles.know_as(article, own)
+    absorber.add_new()
+    for article, own in absorber.seen:
+        for alias in own:
+            # A name that is taken keeps its meaning.
+            if alias not in known:
+                named.setdefault(alias, article)
+    work.articles.know_as(named)
     if complete:
+        seen = {article for article, _ in absorber.seen}
         absorber.withdraw_all_but(seen | _unread(work, source, reading), force)
     absorber.outcome.problems = reading.problems
     return absorber.outcome
@@ -131,6 +134,7 @@ def classify(house: House, article: Article, source_themes: Sequence[str]) -> Cl
         source=article.source,
         source_themes=source_themes,
         language=article.language,
+        editor=article.editor,
     )
 
 
@@ -150,18 +154,24 @@ class _Absorber:
         self._source = source
         self._memory = work.sources.memory(source.name)
         self._now = now
+        self._new: list[tuple[Article, datetime | None, tuple[str, ...]]] = []
         self.outcome = Outcome()
+        self.seen: list[tuple[int, tuple[str, ...]]] = []
+        """The articles that were shown, and the names by which."""
 
-    def take(self, draft: Draft, mark: str, id: int | None, known: Article | None) -> int:
-        """Act on one sighting; gives the article's id. Raises ValidationError before anything is stored.
+    def take(
+        self, draft: Draft, mark: str, id: int | None, known: Article | None, names: tuple[str, ...]
+    ) -> None:
+        """Act on one sighting. Raises ValidationError before anything is stored.
 
-        ``mark`` is the draft's fingerprint.
+        ``mark`` is the draft's fingerprint; ``names`` are what it is known by from now on.
         """
         sighting = judge(
             known, source=self._source.name, fingerprint=mark, published=draft.published, now=self._now
         )
         if known is None or id is None:
-            return self._add(draft, mark, sighting)
+            self._new.append((self._made(draft, mark, sighting), draft.published, names))
+            return
         match sighting:
             case Sighting.UPDATED:
                 self._update(id, known, draft, mark)
@@ -169,7 +179,25 @@ class _Absorber:
                 self._show(id, known, draft, mark, sighting)
             case Sighting.UNCHANGED:
                 self._keep(id, known, draft)
-        return id
+        self.seen.append((id, names))
+
+    def add_new(self) -> None:
+        """Store what was taken and not known before."""
+        placed = [(article, place(self._house, article, self._source.themes)) for article, _, _ in self._new]
+        ids = self._work.articles.add(placed)
+        first = self._memory.first_collected
+        entries: list[tuple[int, Kind, Collection[str]]] = []
+        for id, (article, places), (_, published, names) in zip(ids, placed, self._new, strict=True):
+            self.seen.append((id, names))
+            if article.visibility == Visibility.WAITING:
+                self.outcome.waiting += 1
+                continue
+            kind = kind_of_first_sight(published, first or self._now, first is None)
+            entries.append((id, kind, places))
+            self.outcome.backfill += kind is Kind.BACKFILL
+        self._work.log.append_all(entries, self._now)
+        self.outcome.new += len(ids)
+        self._new = []
 
     def withdraw_all_but(self, seen: Collection[int], force: bool) -> None:
         """Take out what the source speaks for and no longer shows."""
@@ -188,9 +216,9 @@ class _Absorber:
                 self._work.log.append(id, Kind.WITHDRAWN, places[id], self._now)
         self.outcome.withdrawn += len(gone)
 
-    def _add(self, draft: Draft, mark: str, sighting: Sighting) -> int:
-        waiting = sighting is Sighting.EMBARGOED
-        article = Article(
+    def _made(self, draft: Draft, mark: str, sighting: Sighting) -> Article:
+        """The article that a draft is from now on."""
+        return Article(
             uri=tag_uri(
                 self._house.host,
                 self._now.astimezone(self._house.zone).date(),
@@ -208,23 +236,8 @@ class _Absorber:
             published=draft.published or self._now,
             updated=draft.published or self._now,
             fingerprint=mark,
-            visibility=Visibility.WAITING if waiting else Visibility.VISIBLE,
+            visibility=Visibility.WAITING if sighting is Sighting.EMBARGOED else Visibility.VISIBLE,
         )
-        places = place(self._house, article, self._source.themes)
-        id = self._work.articles.add(article)
-        self._work.articles.place(id, article.published, places)
-        self.outcome.new += 1
-        if waiting:
-            self.outcome.waiting += 1
-            return id
-        kind = kind_of_first_sight(
-            draft.published,
-            self._memory.first_collected or self._now,
-            self._memory.first_collected is None,
-        )
-        self._work.log.append(id, kind, places, self._now)
-        self.outcome.backfill += kind is Kind.BACKFILL
-        return id
 
     def _update(self, id: int, known: Article, draft: Draft, mark: str) -> None:
         """Other words: news, unless they mean the same or the source goes back and forth."""

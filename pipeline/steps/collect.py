@@ -1,24 +1,26 @@
 """Collecting::
 
-    sources that are due ─▶ request ─▶ fetch, many at a time ─▶ read ─▶ normalise ─▶ absorb, one at a time
-                                          └▶ not modified, or an error: remembered, and on to the next
+    sources that are due ─▶ visit, many at a time: request ⇄ fetch ─▶ read ─▶ normalise ─┐
+                              └▶ not modified, or an error ──────────────────────────────┴▶ settle, in batches
 
 What a source gets wrong is that source's own problem: the others go on.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import anyio
 import anyio.to_thread
 import structlog
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from feeds.article import Draft
 from feeds.identity import distinct
 from feeds.normalise import normalise
 from feeds.source import (
+    Memory,
     NotModified,
     Payload,
     Reading,
@@ -27,17 +29,24 @@ from feeds.source import (
     SourceError,
     SourceKind,
     Validators,
+    Visit,
     is_due,
 )
 from pipeline.ports import Clock, CollectWork, Start
 from pipeline.steps.absorb import House, Outcome, absorb, release
 
 AT_ONCE = 32
-"""Fetches under way at a time, and so the payloads in memory."""
+"""Sources looked at at a time, and so the payloads in memory."""
+TOGETHER = 16
+"""Sources absorbed in one transaction at most: each commit waits for the disk."""
 
 log = structlog.get_logger()
 
 Fetch = Callable[[Request], Awaitable[Payload | NotModified]]
+Found = tuple[Reading, list[Draft]]
+"""What was read, and its drafts, normalised."""
+Answer = Found | NotModified | Exception
+"""What a look at a source gave; an exception where that is nothing."""
 
 
 @dataclass(slots=True)
@@ -105,31 +114,37 @@ class Collector:
         with self._start() as work:
             now = self._clock()
             report.released = 0 if dry_run else release(work, now)
-            memories = {source.name: work.sources.memory(source.name) for source in sources}
-        due = []
-        for source in sources:
-            memory = memories[source.name]
-            if force or is_due(source, memory, now):
-                known = memory.validators if memory.validated == source.url else Validators()
-                validators = Validators() if force else known
-                due.append((source, validators, SourceReport(source.name)))
-        report.sources = [part for _, _, part in due]
+            memories = work.sources.memories([source.name for source in sources])
+        due = [
+            _Look(source, _recalled(source, memories[source.name], force), SourceReport(source.name))
+            for source in sources
+            if force or is_due(source, memories[source.name], now)
+        ]
+        report.sources = [look.part for look in due]
 
         async def run() -> None:
             slots = anyio.CapacityLimiter(AT_ONCE)
-            writer = anyio.CapacityLimiter(1)
+            done, settled = anyio.create_memory_object_stream[_Look](TOGETHER)
 
-            async def one(source: Source, validators: Validators, part: SourceReport) -> None:
+            async def one(look: _Look) -> None:
                 async with slots:
-                    answer = await self._ask(fetch, source, validators)
-                    await anyio.to_thread.run_sync(
-                        self._settle, source, answer, part, force, dry_run, limiter=writer
-                    )
-                progress(part)
+                    look.answer = await self._visit(fetch, look)
+                    await done.send(look)
 
-            async with self._fetching() as fetch, anyio.create_task_group() as tasks:
-                for source, validators, part in due:
-                    tasks.start_soon(one, source, validators, part)
+            async def settle() -> None:
+                async with settled:
+                    async for look in settled:
+                        looks = [look, *_waiting(settled)]
+                        await anyio.to_thread.run_sync(self._settle, looks, force, dry_run)
+                        for look in looks:
+                            look.answer = NotModified()  # what was read is not needed any more
+                            progress(look.part)
+
+            async with self._fetching() as fetch, anyio.create_task_group() as writer:
+                writer.start_soon(settle)
+                async with done, anyio.create_task_group() as tasks:
+                    for look in due:
+                        tasks.start_soon(one, look)
 
         if due:
             try:
@@ -139,90 +154,136 @@ class Collector:
                 raise _first(group) from group
         return report
 
-    def test(self, source: Source) -> tuple[Reading, list[Draft]]:
+    def test(self, source: Source) -> Found:
         """What a source shows now, normalised; stores nothing. Raises SourceError."""
 
-        async def run() -> Payload | NotModified | SourceError:
+        async def run() -> Answer:
             async with self._fetching() as fetch:
-                return await self._ask(fetch, source, Validators())
+                return await self._visit(fetch, _Look(source, Memory(), SourceReport(source.name)))
 
         answer = anyio.run(run)
-        if isinstance(answer, SourceError):
-            raise answer
+        if isinstance(answer, Exception):
+            raise answer if isinstance(answer, SourceError) else SourceError(_named(source, answer))
         if isinstance(answer, NotModified):
             raise SourceError(f"source {source.name}: it answers 304 to a request without validators")
-        return self._read(source, answer)
+        return answer
 
-    async def _ask(
-        self, fetch: Fetch, source: Source, validators: Validators
-    ) -> Payload | NotModified | SourceError:
+    async def _visit(self, fetch: Fetch, look: "_Look") -> "Answer":
+        """Fetch whatever the source's kind asks for, until it has read enough."""
         try:
-            return await fetch(self._kinds[source.kind].request(source, validators))
-        except SourceError as error:
+            visit = self._kinds[look.source.kind].visit(look.source, look.memory)
+            step = _advance(visit, None)
+            while not isinstance(step, _Read):
+                try:
+                    answer: Payload | NotModified | SourceError = await fetch(step)
+                except SourceError as error:
+                    answer = error
+                if isinstance(answer, Payload):
+                    step = await anyio.to_thread.run_sync(_advance, visit, answer)
+                else:
+                    step = _advance(visit, answer)
+            if isinstance(step.reading, NotModified):
+                return step.reading
+            return await anyio.to_thread.run_sync(self._fit, step.reading)
+        except Exception as error:  # a fault of one source, or of ours with it, is not the others'
             return error
 
-    def _read(self, source: Source, payload: Payload) -> tuple[Reading, list[Draft]]:
-        """The payload's drafts, normalised; what was wrong with them joins the reading's problems."""
-        reading = self._kinds[source.kind].read(source, payload)
+    def _fit(self, reading: Reading) -> Found:
+        """The reading's drafts, normalised; what was wrong with them joins its problems."""
         fit = []
         for draft in reading.drafts:
             normal, problems = normalise(
-                draft, base=payload.base, language=reading.language or self._language
+                draft, base=reading.base, language=reading.language or self._language
             )
             reading.problems.extend(problems)
             if normal is not None:
                 fit.append(normal)
         return reading, distinct(fit, reading.problems)
 
-    def _settle(
-        self,
-        source: Source,
-        answer: Payload | NotModified | SourceError,
-        part: SourceReport,
-        force: bool,
-        dry_run: bool,
-    ) -> None:
-        """Turn an answer into articles, or remember that there was none."""
-        try:
-            if isinstance(answer, SourceError):
-                raise answer
-            if isinstance(answer, NotModified):
-                with self._start() as work:
-                    part.outcome.unchanged = len(work.articles.of_source(source.name))
-                    if not dry_run:
-                        work.sources.succeeded(source.name, self._clock())
-            else:
-                self._absorb(source, answer, part, force, dry_run)
-        except Exception as error:  # a fault of one source, or of ours with it, is not the others'
-            part.error = _named(source, error)
-            if not dry_run:
-                with self._start() as work:
-                    now = self._clock()
-                    until, gone = _left_alone(source, error, now)
-                    work.sources.failed(source.name, now, part.error, until, gone)
-
-    def _absorb(
-        self, source: Source, payload: Payload, part: SourceReport, force: bool, dry_run: bool
-    ) -> None:
-        reading, drafts = self._read(source, payload)
+    def _settle(self, looks: Sequence["_Look"], force: bool, dry_run: bool) -> None:
+        """Turn answers into articles, or remember that there was none; all of them in one transaction."""
         try:
             with self._start() as work:
                 now = self._clock()
-                part.outcome = absorb(
-                    work,
-                    self._house,
-                    source,
-                    reading,
-                    drafts,
-                    complete=self._kinds[source.kind].complete,
-                    force=force,
-                    now=now,
-                )
+                work.sources.unchanged([look.source.name for look in looks if look.unchanged], now)
+                for look in looks:
+                    if look.unchanged:
+                        look.part.outcome.unchanged = look.memory.shown
+                        continue
+                    try:
+                        with work.part():
+                            self._absorb(work, look, force, now)
+                    except Exception as error:
+                        look.part.outcome = Outcome()
+                        look.part.error = _named(look.source, error)
+                        until, gone = _left_alone(look.source, error, now)
+                        work.sources.failed(look.source.name, now, look.part.error, until, gone)
                 if dry_run:
                     raise _Undo
-                work.sources.succeeded(source.name, now, payload.validators, source.url, reading.title)
         except _Undo:
             pass
+
+    def _absorb(self, work: CollectWork, look: "_Look", force: bool, now: datetime) -> None:
+        if isinstance(look.answer, Exception):
+            raise look.answer
+        assert not isinstance(look.answer, NotModified)
+        reading, drafts = look.answer
+        look.part.outcome = absorb(
+            work,
+            self._house,
+            look.source,
+            reading,
+            drafts,
+            complete=self._kinds[look.source.kind].complete,
+            force=force,
+            now=now,
+        )
+        work.sources.succeeded(look.source.name, now, reading, look.source.url, len(drafts))
+
+
+@dataclass(slots=True)
+class _Look:
+    """One source being looked at, and what came of it."""
+
+    source: Source
+    memory: Memory
+    part: SourceReport
+    answer: Answer = field(default_factory=NotModified)
+
+    @property
+    def unchanged(self) -> bool:
+        return isinstance(self.answer, NotModified)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A visit's end."""
+
+    reading: Reading | NotModified
+
+
+def _advance(visit: Visit, answer: Payload | NotModified | SourceError | None) -> Request | _Read:
+    """Let a visit go on until its next request, or its end."""
+    try:
+        if answer is None:
+            return next(visit)
+        return visit.throw(answer) if isinstance(answer, SourceError) else visit.send(answer)
+    except StopIteration as end:
+        return _Read(end.value)
+
+
+def _recalled(source: Source, memory: Memory, force: bool) -> Memory:
+    """What a visit may go by: nothing where it is forced; and what was learnt elsewhere means nothing."""
+    if force or memory.validated != source.url:
+        return replace(memory, validators=Validators(), bookmark="")
+    return memory
+
+
+def _waiting(settled: MemoryObjectReceiveStream["_Look"]) -> Iterator["_Look"]:
+    """What is there already, up to a batch."""
+    with suppress(anyio.WouldBlock, anyio.EndOfStream):
+        for _ in range(TOGETHER - 1):
+            yield settled.receive_nowait()
 
 
 def _left_alone(source: Source, error: Exception, now: datetime) -> tuple[datetime | None, str]:

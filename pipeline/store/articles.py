@@ -1,6 +1,6 @@
 """Articles, the names they are known by, and their places in themes."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -10,10 +10,15 @@ from sqlmodel import Session, col, func, select
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.identity import address_alias
+from pipeline.store.ids import reserve
 from pipeline.store.tables import ArticleAlias, ArticleRow, ArticleTheme
 from subscribers.digest import Facts
 
 _BATCH = 500
+_FIELDS = tuple(Article.model_fields)
+_article_table = ArticleRow.__table__  # type: ignore[attr-defined]
+_alias_table = ArticleAlias.__table__  # type: ignore[attr-defined]
+_theme_table = ArticleTheme.__table__  # type: ignore[attr-defined]
 
 T = TypeVar("T")
 
@@ -87,17 +92,29 @@ class Articles:
         )
         return [id for id in rows if id is not None]
 
-    def add(self, article: Article) -> int:
-        """Store a new article; gives its id."""
-        row = ArticleRow(**article.model_dump())
-        self._session.add(row)
-        self._session.flush()
-        assert row.id is not None
-        return row.id
+    def add(self, found: Sequence[tuple[Article, Mapping[str, Placement]]]) -> list[int]:
+        """Store new articles, each in its themes; gives their ids, in that order."""
+        if not found:
+            return []
+        ids = reserve(self._session, _article_table, len(found))
+        rows = [
+            {"id": id} | {name: getattr(article, name) for name in _FIELDS}
+            for id, (article, _) in zip(ids, found, strict=True)
+        ]
+        connection = self._session.connection()
+        connection.execute(insert(_article_table), rows)
+        places = [
+            _place(id, article.published, theme, placement)
+            for id, (article, placements) in zip(ids, found, strict=True)
+            for theme, placement in placements.items()
+        ]
+        if places:
+            connection.execute(insert(_theme_table), places)
+        return ids
 
     def revise(self, id: int, article: Article) -> None:
         """Replace everything but the article's identity and what an editor decided about it."""
-        values = article.model_dump(exclude={"uri", "source", "pinned"})
+        values = article.model_dump(exclude={"uri", "source", "pinned", "editor"})
         self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(**values))
 
     def show(self, id: int, visibility: Visibility) -> None:
@@ -107,13 +124,11 @@ class Articles:
         """Put an article first in digests from now on, or no longer."""
         self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(pinned=pinned))
 
-    def know_as(self, id: int, aliases: Iterable[str]) -> None:
-        """Let an article be found under these names too; a name already taken keeps its meaning."""
-        names = list(dict.fromkeys(aliases))
-        taken = self.find(names)
-        fresh = [{"alias": name, "article_id": id} for name in names if name not in taken]
-        if fresh:
-            self._session.exec(insert(ArticleAlias), params=fresh)
+    def know_as(self, names: Mapping[str, int]) -> None:
+        """Let articles be found under these names too, none of which may be known already."""
+        if names:
+            rows = [{"alias": name, "article_id": id} for name, id in names.items()]
+            self._session.connection().execute(insert(_alias_table), rows)
 
     def themes(self, ids: Collection[int]) -> dict[int, dict[str, Placement]]:
         """The places of these articles by theme slug, ancestors included."""
@@ -127,18 +142,9 @@ class Articles:
     def place(self, id: int, published: datetime, placements: Mapping[str, Placement]) -> None:
         """Put an article in exactly these themes."""
         self._session.exec(delete(ArticleTheme).where(col(ArticleTheme.article_id) == id))
-        rows = [
-            {
-                "article_id": id,
-                "theme": theme,
-                "score": placement.score,
-                "evidence": list(placement.evidence),
-                "published": published,
-            }
-            for theme, placement in placements.items()
-        ]
+        rows = [_place(id, published, theme, placement) for theme, placement in placements.items()]
         if rows:
-            self._session.exec(insert(ArticleTheme), params=rows)
+            self._session.connection().execute(insert(_theme_table), rows)
 
     def latest(self, theme: str | None, limit: int) -> list[tuple[int, Article]]:
         """The visible articles of a theme (of all for None), the newest publication first."""
@@ -192,9 +198,19 @@ class Articles:
             last = batch[-1]
 
 
+def _place(id: int, published: datetime, theme: str, placement: Placement) -> dict[str, object]:
+    return {
+        "article_id": id,
+        "theme": theme,
+        "score": placement.score,
+        "evidence": list(placement.evidence),
+        "published": published,
+    }
+
+
 def _article(row: ArticleRow) -> Article:
     """A row as the value it was stored from; it was checked on its way in."""
-    values = {name: getattr(row, name) for name in Article.model_fields}
+    values = {name: getattr(row, name) for name in _FIELDS}
     return Article.model_construct(**values | {"visibility": Visibility(row.visibility)})
 
 

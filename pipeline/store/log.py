@@ -9,7 +9,11 @@ from sqlmodel import Session, col, func, select
 
 from feeds.log import Entry, Kind
 from pipeline.store.articles import batches
+from pipeline.store.ids import reserve
 from pipeline.store.tables import LogRow, LogTheme
+
+_log_table = LogRow.__table__  # type: ignore[attr-defined]
+_theme_table = LogTheme.__table__  # type: ignore[attr-defined]
 
 _APPEND_LOCK = 0x6B656E6E  # any number, as long as every process uses the same
 
@@ -21,17 +25,29 @@ class Log:
         self._session = session
         self._locked = False
 
-    def append(self, article: int, kind: Kind, themes: Collection[str], at: datetime) -> int:
-        """Add an entry at the end; gives its position. Positions become visible in their order."""
+    def append(self, article: int, kind: Kind, themes: Collection[str], at: datetime) -> None:
+        """Add an entry at the end. Positions become visible in their order."""
+        self.append_all([(article, kind, themes)], at)
+
+    def append_all(self, entries: Sequence[tuple[int, Kind, Collection[str]]], at: datetime) -> None:
+        """Add entries at the end, each for an article, of a kind, and with the themes it is news for."""
+        if not entries:
+            return
         self._lock()
-        row = LogRow(article_id=article, kind=kind, at=at)
-        self._session.add(row)
-        self._session.flush()
-        assert row.position is not None
+        positions = reserve(self._session, _log_table, len(entries))
+        connection = self._session.connection()
+        rows = [
+            {"position": position, "article_id": article, "kind": kind, "at": at}
+            for position, (article, kind, _) in zip(positions, entries, strict=True)
+        ]
+        connection.execute(insert(_log_table), rows)
+        themes = [
+            {"theme": theme, "position": position}
+            for position, (_, _, named) in zip(positions, entries, strict=True)
+            for theme in sorted(named)
+        ]
         if themes:
-            rows = [{"theme": theme, "position": row.position} for theme in sorted(themes)]
-            self._session.exec(insert(LogTheme), params=rows)
-        return row.position
+            connection.execute(insert(_theme_table), themes)
 
     def head(self) -> int:
         """The last position; 0 for an empty log."""

@@ -12,15 +12,14 @@ from sqlalchemy import (
     Table,
     column,
     delete,
-    func,
     insert,
-    literal_column,
     select,
     table,
 )
 from sqlmodel import Session
 
 from pipeline.store.deliveries import as_items
+from pipeline.store.ids import reserve
 from pipeline.store.tables import Segment
 from subscribers.digest import Digest, Item
 
@@ -69,7 +68,7 @@ class Segments:
         fresh = [key for key in texts if key not in ids]
         if fresh:
             self.count += len(fresh)
-            ids |= zip(fresh, self._reserve(len(fresh)), strict=True)
+            ids |= zip(fresh, reserve(self._session, _stored, len(fresh)), strict=True)
             connection.execute(insert(_known), [{"key": key, "id": ids[key]} for key in fresh])
             rows = [
                 {
@@ -84,13 +83,3 @@ class Segments:
     def _text(self, item: Item) -> str:
         self._texts[item] = json.dumps(as_items((item,)))[1:-1]
         return self._texts[item]
-
-    def _reserve(self, number: int) -> list[int]:
-        """Ids that nobody else will use: asking for them back row by row would take far longer."""
-        if self._session.get_bind().dialect.name == "postgresql":
-            sequence = func.nextval(func.pg_get_serial_sequence("segment", "id"))
-            rows = select(sequence).select_from(func.generate_series(literal_column("1"), number))
-            return list(self._session.execute(rows).scalars())
-        # Nobody else writes to SQLite meanwhile.
-        last = self._session.execute(select(func.max(_stored.c.id))).scalar() or 0
-        return list(range(last + 1, last + 1 + number))

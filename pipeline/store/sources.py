@@ -1,10 +1,13 @@
 """What is remembered of each source."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlalchemy import update
+from sqlmodel import Session, col, select
 
-from feeds.source import Memory, Validators
+from feeds.source import Memory, Reading, Validators
+from pipeline.store.articles import batches
 from pipeline.store.tables import SourceState
 
 
@@ -18,17 +21,27 @@ class Sources:
         """What is remembered of a source; blank for one never looked at."""
         return _memory(self._row(name))
 
-    def succeeded(
-        self,
-        name: str,
-        at: datetime,
-        validators: Validators | None = None,
-        validated: str = "",
-        title: str = "",
-    ) -> None:
-        """A look at a source went well. ``validators`` are those of the address ``validated``.
+    def memories(self, names: Sequence[str]) -> dict[str, Memory]:
+        """What is remembered of these sources, as ``memory`` has it."""
+        found = {name: Memory() for name in names}
+        for batch in batches(names):
+            rows = self._session.exec(select(SourceState).where(col(SourceState.name).in_(batch)))
+            found.update({row.name: _memory(row) for row in rows})
+        return found
 
-        It keeps the ones it had where none are given, and the first title it gave itself.
+    def unchanged(self, names: Sequence[str], at: datetime) -> None:
+        """These sources were looked at and have nothing else than the last time."""
+        for batch in batches(names):
+            self._session.exec(
+                update(SourceState)
+                .where(col(SourceState.name).in_(batch))
+                .values(last_looked=at, failures=0, error="", not_before=None, gone="")
+            )
+
+    def succeeded(self, name: str, at: datetime, reading: Reading, validated: str, shown: int) -> None:
+        """A look at a source went well. What the reading left for next time is of the address ``validated``.
+
+        ``shown`` is the number of its articles; its title is the first that it gave itself.
         """
         state = self._row(name)
         state.first_collected = state.first_collected or at
@@ -37,11 +50,12 @@ class Sources:
         state.error = ""
         state.not_before = None
         state.gone = ""
-        if validators is not None:
-            state.etag = validators.etag
-            state.last_modified = validators.last_modified
-            state.validated = validated
-        state.title = state.title or title
+        state.etag = reading.validators.etag
+        state.last_modified = reading.validators.last_modified
+        state.bookmark = reading.bookmark
+        state.validated = validated
+        state.shown = shown
+        state.title = state.title or reading.title
         self._session.add(state)
 
     def failed(
@@ -71,4 +85,6 @@ def _memory(row: SourceState) -> Memory:
         row.title,
         row.not_before,
         row.gone,
+        row.bookmark,
+        row.shown,
     )

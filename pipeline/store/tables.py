@@ -49,6 +49,8 @@ class SourceState(SQLModel, table=True):
     title: str = ""
     not_before: datetime | None = Field(default=None, sa_type=Moment)
     gone: str = ""
+    bookmark: str = Field(default="", sa_type=Text)
+    shown: int = 0
 
 
 class ArticleRow(Article, table=True):

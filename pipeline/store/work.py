@@ -30,6 +30,12 @@ class Work:
         self.session = session
         self._suppression_key = suppression_key
 
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of the transaction that is undone by itself when it raises."""
+        with self.session.begin_nested():
+            yield
+
     @cached_property
     def articles(self) -> Articles:
         return Articles(self.session)

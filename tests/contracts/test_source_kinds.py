@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from feeds.identity import aliases
 from feeds.normalise import normalise
-from feeds.source import Payload, Source, SourceError, SourceKind, Validators
+from feeds.source import Memory, Payload, Source, SourceError, SourceKind
 from feeds.sources import KINDS
 
 DATA = Path(__file__).parents[1] / "data"
@@ -68,7 +68,7 @@ def test_reading_twice_gives_the_same(kind: SourceKind, payload: Payload) -> Non
 def test_a_request_names_what_the_config_lacks(kind: SourceKind) -> None:
     lacking = Source.model_construct(name="bron", kind=kind.name, url="", path="")
     with pytest.raises(SourceError, match="bron"):
-        kind.request(lacking, Validators())
+        next(kind.visit(lacking, Memory()))
 
 
 WORDS = r"""
