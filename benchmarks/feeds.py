@@ -23,20 +23,22 @@ _SMALL = """
 de het een van in op met voor door en of maar omdat zodat die dat wordt worden is zijn heeft kan
 """
 WORDS, _LINKING = _NOUNS.split(), _SMALL.split()
+_COMPOUNDS = [f"{first}{second}" for first in WORDS for second in WORDS]
+"""What the text is made of, so that its words are about as many, and as rare, as in a real one."""
 
 
 def write_feeds(folder: Path, number: int) -> None:
-    """So many feeds, as ``0.xml`` and on."""
+    """So many feeds, as ``0.xml`` and on: a quarter Atom, a quarter RSS with full content, half without."""
     for feed in range(number):
         random = Random(feed)
         entries = [_Entry(random, feed, place) for place in range(ENTRIES)]
-        text = _atom(feed, entries) if feed % 4 == 3 else _rss(feed, entries, full=feed % 4 < 2)
+        text = _atom(feed, entries) if feed % 4 == 0 else _rss(feed, entries, full=feed % 4 == 1)
         Path(folder, f"{feed}.xml").write_text(text, encoding="utf-8")
 
 
 class _Entry:
     def __init__(self, random: Random, feed: int, place: int) -> None:
-        self.title = f"{_sentence(random, 7)[:-1]} {random.randrange(10_000)}"
+        self.title = f"{random.choice(WORDS)} {_sentence(random, 6)[:-1]} {random.randrange(10_000)}"
         self.link = f"https://bron{feed}.example/nieuws/{place}-{random.randrange(10**6)}?utm_source=rss&amp;p={place}"
         self.summary = " ".join(_sentence(random, 12) for _ in range(2))
         paragraphs = [" ".join(_sentence(random, 13) for _ in range(4)) for _ in range(4)]
@@ -52,7 +54,7 @@ class _Entry:
 
 
 def _sentence(random: Random, words: int) -> str:
-    chosen = [random.choice(WORDS if place % 2 else _LINKING) for place in range(words)]
+    chosen = [random.choice(_COMPOUNDS if place % 3 == 1 else _LINKING) for place in range(words)]
     return " ".join(chosen).capitalize() + "."
 
 

@@ -3,7 +3,7 @@
 import re
 from difflib import SequenceMatcher
 
-from feeds.markup import one_line, shorten
+from feeds.characters import one_line, shorten
 
 LENGTH = 240
 _TEXT = 100_000

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from feeds.characters import one_line, shorten
 from feeds.feed import Feed
-from feeds.markup import one_line, shorten
 from feeds.readback import READERS, Document, Item, Unreadable
 
 # Clean HTML has no bare "<" in its text and no bare quote in an attribute, so this meets only attributes.

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from url_normalize import url_normalize
 
+from feeds.address import PLAIN
 from feeds.article import Draft, Problem
-from feeds.markup import one_line, shorten
+from feeds.characters import one_line, shorten
 
 _CAMPAIGNS = """
 fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid
@@ -40,14 +41,17 @@ def canonical_url(url: str) -> str:
     parameters, and without the fragment unless it is a ``#!`` route. What is no address comes back
     as it was.
     """
+    if PLAIN.fullmatch(url):
+        page, _, query = url.partition("?")
+        return f"{page}?{kept}" if query and (kept := _untracked(query)) else page
     page, _, fragment = url.partition("#")
     try:
         normal = url_normalize(page) or page
         parts = urlsplit(normal)
     except (ValueError, UnicodeError):  # no host name, port or bracket we know of
         return url
-    kept = "&".join(pair for pair in parts.query.split("&") if pair and not _tracks(pair))
-    return parts._replace(query=kept, fragment=fragment if fragment.startswith("!") else "").geturl()
+    fragment = fragment if fragment.startswith("!") else ""
+    return parts._replace(query=_untracked(parts.query), fragment=fragment).geturl()
 
 
 def tag_uri(authority: str, first_seen: date, *names: str) -> str:
@@ -66,11 +70,12 @@ def aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
     http and https, and addresses that differ in tracking only, count as one. When a source moves to
     another host, its paths and titles are still the same.
     """
-    page = urlsplit(canonical_url(draft.url))
+    canonical = canonical_url(draft.url)
+    page = urlsplit(canonical)
     local = _hash(source_name, page.path, page.query, page.fragment, draft.title.casefold())
     return (
         f"guid:{source_name[:40]}:{_hash(source_name, draft.key)}",
-        address_alias(draft.url),
+        _address_alias(canonical),
         f"page:{source_name[:40]}:{local}",
     )
 
@@ -85,7 +90,10 @@ def text_alias(draft: Draft, source_name: str, fingerprint: str) -> str | None:
 
 def address_alias(url: str) -> str:
     """The name an article has by its address, as somebody may have copied it from anywhere."""
-    canonical = canonical_url(url)
+    return _address_alias(canonical_url(url))
+
+
+def _address_alias(canonical: str) -> str:
     return f"url:{_hash(canonical.partition('://')[2] or canonical)}"
 
 
@@ -151,6 +159,10 @@ def recognise_texts(
             result[place] = article
             taken.add(article)
     return result
+
+
+def _untracked(query: str) -> str:
+    return "&".join(pair for pair in query.split("&") if pair and not _tracks(pair))
 
 
 def _tracks(pair: str) -> bool:

@@ -4,11 +4,11 @@ import html
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import nh3
 
-from feeds.article import URL_LENGTH
+from feeds.address import web_address
+from feeds.characters import fit
 
 
 def _names(text: str) -> frozenset[str]:
@@ -55,24 +55,8 @@ _BLOCKS = _names(
     "tr ul article aside footer header main nav section"
 )
 _BREAK = re.compile(r"</?[a-z0-9]+>")
-_BLANKS = re.compile(r"[^\S\n]+")
+_BLANKS = re.compile(r"[^\S\n ][^\S\n]*| [^\S\n]+")  # a single space stays as it is
 _LINES = re.compile(r" ?\n[\s]*")
-
-# What XML 1.0 §2.2 forbids, C1 controls and noncharacters; and the private-use area, whose characters mean
-# nothing to a reader and are free for marking places in a text.
-_UNFIT = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff"
-    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
-    + "]"
-)
-# The same seen from the other side, which is found out twenty times faster, and is so for nearly any text.
-_FIT = re.compile(
-    "[ -~\n\t\xa0-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd"
-    + "".join(f"{chr(plane)}-{chr(plane + 0xFFFD)}" for plane in range(0x10000, 0x110000, 0x10000))
-    + "]*+"
-)
-# Bidirectional embeddings, overrides and isolates: left open, they turn round the text that follows.
-_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 _IMAGE = re.compile(r'<img((?:\s+[^\s=>"]+="[^"]*")*)\s*/?>')
 # A reader of HTML drops the line end that follows the tag, so each reading would take one more.
@@ -83,7 +67,6 @@ _HIDDEN = re.compile(r"display:\s*none|(?:width|height):\s*0*[01](?:px)?\s*(?:;|
 
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
-_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNNESTED = _names("area br col dd dt hr img input li link meta option p td th tr wbr")
 """Elements that are void or close each other, so that leaving them open nests nothing."""
 
@@ -102,27 +85,6 @@ PASSES = 5
 """Reading puts right what is nested wrongly, now and then only a second reading does."""
 
 
-def fit(text: str) -> str:
-    """The text without characters that XML forbids or that mean nothing; line ends become ``\\n``."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text if _FIT.fullmatch(text) else _UNFIT.sub("", text)
-
-
-def one_line(text: str) -> str:
-    """Plain text on a single line, whitespace collapsed."""
-    return " ".join(_TURNING.sub("", fit(text)).split())
-
-
-def shorten(text: str, length: int) -> str:
-    """At most ``length`` characters, cut at a word's end, with an ellipsis where something was cut."""
-    if len(text) <= length:
-        return text
-    head = text[: length - 1]
-    at_word = head if text[length - 1].isspace() else head.rsplit(None, 1)[0]
-    # A word that fills more than half of the room is cut where the room ends.
-    return (at_word if len(at_word) > length // 2 else head).rstrip(" \n,;:-–—") + "…"
-
-
 def clean_html(markup: str, base: str) -> str:
     """Only the tags, attributes and addresses above; relative addresses resolved against ``base``.
 
@@ -139,15 +101,16 @@ def clean_html(markup: str, base: str) -> str:
 
 def plain_text(markup: str) -> str:
     """What a reader reads of some HTML: a line per block, runs of blanks as one, no markup."""
+    markup = fit(markup)
     if "<" not in markup and "&" not in markup:
-        text = fit(markup)
+        text = markup
     else:
         # No attribute survives, so what is left of the markup is told from text by a simple pattern.
         bare = nh3.clean(
-            _shallow(fit(markup)),
+            _shallow(markup),
             tags=_BLOCKS,
             clean_content_tags=UNREAD,
-            attributes={},
+            attributes={"*": set()},  # without this key, nh3 keeps some
             link_rel=None,
             url_schemes=set(),
         )
@@ -155,49 +118,9 @@ def plain_text(markup: str) -> str:
     return _LINES.sub("\n", _BLANKS.sub(" ", text)).strip()
 
 
-def web_address(
-    address: str, base: str, schemes: frozenset[str] = frozenset({"http", "https"})
-) -> str | None:
-    """An absolute address with only the characters of RFC 3986, or None where there is none to be had."""
-    address = fit(address).strip().replace("\n", "").replace("\t", "")
-    if not address:
-        return None
-    try:
-        given = urlsplit(address)
-        if given.scheme in ("http", "https") and not given.netloc:
-            return None  # joined, it would be the base itself
-        parts = urlsplit(urljoin(base, address))
-        if parts.scheme not in schemes:
-            return None
-        host = parts.hostname or ""
-        if parts.scheme != "mailto" and (not host or parts.port == 0):
-            return None
-        netloc = parts.netloc if parts.netloc.isascii() else _ascii_netloc(parts.netloc, host)
-    except ValueError:  # brackets, ports and host names that are none
-        return None
-    kept = "/:@!$&'()*+,;=-._~%"
-    whole = urlunsplit(
-        (
-            parts.scheme,
-            quote(netloc, safe=":@[]!$&'()*+,;=-._~%"),
-            quote(parts.path, safe=kept),
-            quote(parts.query, safe=kept + "?[]|"),
-            quote(parts.fragment, safe=kept + "?"),
-        )
-    )
-    whole = _LONE_PERCENT.sub("%25", whole)
-    return whole if len(whole) <= URL_LENGTH else None
-
-
 def _clean_once(markup: str, base: str) -> str:
     cleaned = _IMAGE.sub(_image, fit(_cleaner(base).clean(_shallow(fit(markup)))))
     return _PRE.sub(r"\1", cleaned).strip()
-
-
-def _ascii_netloc(netloc: str, host: str) -> str:
-    user, at, place = netloc.rpartition("@")
-    port = place.rpartition(":")[2] if ":" in place else ""
-    return user + at + host.encode("idna").decode("ascii") + (f":{port}" if port else "")
 
 
 def _shallow(markup: str) -> str:

@@ -9,8 +9,10 @@ import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from feeds.address import web_address
 from feeds.article import TITLE_LENGTH, Draft, Problem
-from feeds.markup import clean_html, one_line, plain_text, shorten, web_address
+from feeds.characters import one_line, shorten
+from feeds.markup import clean_html, plain_text
 from feeds.moment import aware
 
 SUMMARY_LENGTH = 600

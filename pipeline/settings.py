@@ -30,8 +30,8 @@ from pydantic_settings import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from feeds.address import web_address
 from feeds.duration import Duration
-from feeds.markup import web_address
 from feeds.source import Source
 from feeds.sources import KINDS
 from feeds.theme import Theme, ThemeError, ThemeTree

@@ -11,7 +11,7 @@ from email.message import Message
 from email.utils import getaddresses
 from enum import StrEnum
 
-from feeds.markup import one_line
+from feeds.characters import one_line
 from subscribers.reply import Reply
 from subscribers.token import BOUNCE, UNSUBSCRIBE, Tokens
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from feeds.markup import one_line
+from feeds.characters import one_line
 from feeds.theme import EVERYTHING
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from feeds.characters import fit, one_line
 from feeds.feed import Feed, FeedItem
-from feeds.markup import fit, one_line
 from feeds.moment import aware
 
 GENERATOR = "Kennisportal"

@@ -13,8 +13,9 @@ from urllib.parse import urljoin
 import feedparser
 
 from feeds.article import Draft, Problem
+from feeds.characters import one_line, shorten
 from feeds.identity import distinct
-from feeds.markup import clean_html, one_line, shorten
+from feeds.markup import clean_html
 from feeds.normalise import EARLIEST
 from feeds.source import HttpRequest, Memory, NotModified, Payload, Reading, Source, SourceError, Visit
 from feeds.sources.jsonfeed import read_json_feed

@@ -15,7 +15,7 @@ from frontmatter.default_handlers import YAMLHandler
 from markdown_it import MarkdownIt
 
 from feeds.article import Draft, Problem
-from feeds.markup import one_line, shorten
+from feeds.characters import one_line, shorten
 from feeds.moment import aware
 from feeds.source import FolderRequest, Memory, NotModified, Payload, Reading, Source, SourceError, Visit
 

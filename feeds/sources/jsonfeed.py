@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from feeds.article import Draft, Problem
-from feeds.markup import fit, one_line, shorten
+from feeds.characters import fit, one_line, shorten
 from feeds.moment import aware
 from feeds.normalise import EARLIEST
 from feeds.source import Reading, Source, SourceError

@@ -21,7 +21,7 @@ import anyio
 import httpcore2
 import httpx2
 
-from feeds.markup import one_line, shorten
+from feeds.characters import one_line, shorten
 from feeds.source import HttpRequest, NotModified, Payload, SourceError, Validators
 from pipeline.edges.addresses import CheckedBackend, Refused
 

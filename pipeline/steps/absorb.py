@@ -13,11 +13,12 @@ from pydantic import ValidationError
 
 from feeds.article import Article, Draft, Problem, Sighting, Visibility, judge
 from feeds.change import what_changed
+from feeds.characters import one_line
 from feeds.classify import Classification, Classifier, Placement
 from feeds.fingerprint import fingerprint
 from feeds.identity import aliases, canonical_url, recognise, recognise_texts, tag_uri, text_alias
 from feeds.log import Kind, kind_of_first_sight
-from feeds.markup import one_line, plain_text
+from feeds.markup import plain_text
 from feeds.source import Reading, Source, SourceError
 from feeds.weight import VERSIONS, Weight, goes_back_and_forth, weigh
 from pipeline.ports import CollectWork

@@ -1,10 +1,13 @@
 import re
 from datetime import UTC, date, datetime
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feeds import address, identity
+from feeds.address import web_address
 from feeds.article import Draft
 from feeds.fingerprint import fingerprint
 from feeds.identity import aliases, canonical_url, recognise_texts, tag_uri, text_alias
@@ -34,6 +37,33 @@ def test_links_to_one_page_have_one_address(url: str, canonical: str) -> None:
 def test_any_text_has_a_canonical_form(url: str) -> None:
     canonical_url(url)
     canonical_url(f"https://{url}")
+
+
+PARTS = st.sampled_from(["a", "B-c", "d.html", "~x", "..", ".", "%7e", "", "é", "a b", "x_y"])
+QUERIES = st.sampled_from(["", "?", "?a=1", "?b=2&a=1", "?utm_source=x&id=3", "?id=", "?a&b=1", "?a=1&&b=2"])
+HOSTS = [
+    "bron.example",
+    "Bron.example",
+    "xn--bcher-kva.example",
+    "bron.example:80",
+    "b..example",
+    "1.2.3.4",
+    "b-",
+]
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(HOSTS), st.lists(PARTS, max_size=4), QUERIES, st.sampled_from(["", "#deel", "#!/x"]))
+def test_an_address_that_looks_plain_is_so_by_all_rules(
+    host: str, path: list[str], query: str, fragment: str
+) -> None:
+    url = f"https://{host}/{'/'.join(path)}{query}{fragment}"
+    with patch.object(identity, "PLAIN", re.compile(r"(?!)")):
+        long_way = canonical_url(url)
+    assert canonical_url(url) == long_way
+    with patch.object(address, "PLAIN", re.compile(r"(?!)")):
+        resolved = web_address(url, "https://elders.example/x")
+    assert web_address(url, "https://elders.example/x") == resolved
 
 
 def test_a_tag_uri_is_valid_and_the_same_for_the_same_names() -> None:

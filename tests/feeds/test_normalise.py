@@ -5,8 +5,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from feeds.address import web_address
 from feeds.article import TITLE_LENGTH, URL_LENGTH, Draft
-from feeds.markup import clean_html, plain_text, shorten, web_address
+from feeds.characters import shorten
+from feeds.markup import clean_html, plain_text
 from feeds.normalise import normalise
 
 BASE = "https://bron.example/map/feed.xml"
@@ -50,6 +52,10 @@ DRAFTS = st.builds(
     categories=st.tuples(HOSTILE, HOSTILE),
     published=DATES,
 )
+
+
+def test_what_stands_in_an_attribute_is_no_text() -> None:
+    assert plain_text('<p title="Een &lt; twee" lang="nl">Drie</p>') == "Drie"
 
 
 @settings(max_examples=300, deadline=None)

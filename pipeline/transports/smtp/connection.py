@@ -5,7 +5,7 @@ import ssl
 import time
 from contextlib import suppress
 
-from feeds.markup import one_line
+from feeds.characters import one_line
 from pipeline.transports.smtp.dialogue import Dialogue, Offers
 from pipeline.transports.smtp.relay import Relay
 

@@ -15,7 +15,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-from feeds.markup import one_line
+from feeds.characters import one_line
 from subscribers.delivery import (
     Accepted,
     Deferred,

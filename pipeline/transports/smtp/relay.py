@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from feeds.markup import one_line
+from feeds.characters import one_line
 from pipeline.transports.smtp.dialogue import Offers
 
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
