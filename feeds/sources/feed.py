@@ -19,6 +19,7 @@ from feeds.markup import clean_html
 from feeds.normalise import EARLIEST
 from feeds.source import HttpRequest, Memory, NotModified, Payload, Reading, Source, SourceError, Visit
 from feeds.sources.jsonfeed import read_json_feed
+from feeds.sources.plainxml import Document, read_plain_xml
 
 ENTRIES = 2_000
 """What one document may hold; a feed shows what is recent, and the rest is somebody's mistake."""
@@ -70,8 +71,8 @@ class FeedSource:
 
 
 def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
-    parsed = _parse(source, document, content_type)
-    version: str = parsed.get("version") or ""
+    parsed = read_plain_xml(document) or _parse(source, document, content_type)
+    version = parsed.version
     if not version and not parsed.entries:
         found = "a web page" if _LOOKS_LIKE_A_PAGE.search(document[:5000]) else "no feed we can read"
         raise SourceError(
@@ -79,9 +80,8 @@ def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
             'give the address of its RSS, Atom or JSON feed (often in the page\'s source, as rel="alternate")'
         )
     problems: list[Problem] = []
-    if parsed.bozo:
-        fault = shorten(one_line(str(parsed.get("bozo_exception", ""))), 150)
-        why = f"the feed is malformed ({fault}); what can be read of it was read"
+    if parsed.fault:
+        why = f"the feed is malformed ({parsed.fault}); what can be read of it was read"
         problems.append(Problem(f"source {source.name}", why))
     if len(parsed.entries) > ENTRIES:
         why = f"it has {len(parsed.entries)} entries; only the first {ENTRIES} were read"
@@ -97,7 +97,7 @@ def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
     return Reading(drafts, problems, _text(parsed.feed, "title", version), parsed.feed.get("language") or "")
 
 
-def _parse(source: Source, document: bytes, content_type: str) -> Any:
+def _parse(source: Source, document: bytes, content_type: str) -> Document:
     # Given text or bytes, feedparser would open a file or a URL of that name: only a stream is safe. What
     # a server says of the encoding is often a default, so the document's own declaration goes before it.
     headers = {}
@@ -105,7 +105,7 @@ def _parse(source: Source, document: bytes, content_type: str) -> Any:
     if charset and not _DECLARED_ENCODING.search(document[:400]):
         headers["content-type"] = f"application/xml; charset={charset[1]}"
     try:
-        return feedparser.parse(
+        parsed = feedparser.parse(
             io.BytesIO(document), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
     except Exception as error:  # what feedparser did not foresee in a hostile document can be anything
@@ -113,6 +113,8 @@ def _parse(source: Source, document: bytes, content_type: str) -> Any:
             f"source {source.name}: {source.shown} can't be read as a feed ({type(error).__name__}); "
             "check it with a feed validator"
         ) from error
+    fault = shorten(one_line(str(parsed.get("bozo_exception", ""))), 150) if parsed.bozo else ""
+    return Document(parsed.get("version") or "", parsed.feed, parsed.entries, fault)
 
 
 class _Entry:

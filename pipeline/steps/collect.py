@@ -124,18 +124,21 @@ class Collector:
 
         async def run() -> None:
             slots = anyio.CapacityLimiter(AT_ONCE)
+            turn = anyio.CapacityLimiter(
+                1
+            )  # at the interpreter: threads that compute only get in each other's way
             done, settled = anyio.create_memory_object_stream[_Look](TOGETHER)
 
             async def one(look: _Look) -> None:
                 async with slots:
-                    look.answer = await self._visit(fetch, look)
+                    look.answer = await self._visit(fetch, look, turn)
                     await done.send(look)
 
             async def settle() -> None:
                 async with settled:
                     async for look in settled:
                         looks = [look, *_waiting(settled)]
-                        await anyio.to_thread.run_sync(self._settle, looks, force, dry_run)
+                        await anyio.to_thread.run_sync(self._settle, looks, force, dry_run, limiter=turn)
                         for look in looks:
                             look.answer = NotModified()  # what was read is not needed any more
                             progress(look.part)
@@ -159,7 +162,8 @@ class Collector:
 
         async def run() -> Answer:
             async with self._fetching() as fetch:
-                return await self._visit(fetch, _Look(source, Memory(), SourceReport(source.name)))
+                look = _Look(source, Memory(), SourceReport(source.name))
+                return await self._visit(fetch, look, anyio.CapacityLimiter(1))
 
         answer = anyio.run(run)
         if isinstance(answer, Exception):
@@ -168,7 +172,7 @@ class Collector:
             raise SourceError(f"source {source.name}: it answers 304 to a request without validators")
         return answer
 
-    async def _visit(self, fetch: Fetch, look: "_Look") -> "Answer":
+    async def _visit(self, fetch: Fetch, look: "_Look", turn: anyio.CapacityLimiter) -> Answer:
         """Fetch whatever the source's kind asks for, until it has read enough."""
         try:
             visit = self._kinds[look.source.kind].visit(look.source, look.memory)
@@ -179,12 +183,12 @@ class Collector:
                 except SourceError as error:
                     answer = error
                 if isinstance(answer, Payload):
-                    step = await anyio.to_thread.run_sync(_advance, visit, answer)
+                    step = await anyio.to_thread.run_sync(_advance, visit, answer, limiter=turn)
                 else:
                     step = _advance(visit, answer)
             if isinstance(step.reading, NotModified):
                 return step.reading
-            return await anyio.to_thread.run_sync(self._fit, step.reading)
+            return await anyio.to_thread.run_sync(self._fit, step.reading, limiter=turn)
         except Exception as error:  # a fault of one source, or of ours with it, is not the others'
             return error
 
