@@ -17,7 +17,8 @@ class Draft:
     """What a source says about one article, before anybody decided which article it is.
 
     ``key`` is the source's own name for it (RSS ``guid``, Atom ``id``, a file's path). Text fields
-    are as the source gave them until ``feeds.normalise`` has made them fit to publish.
+    are as the source gave them until ``feeds.normalise`` has made them fit to publish; it also makes
+    ``text``, the content without its markup.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Draft:
     language: str = ""
     categories: tuple[str, ...] = ()
     published: datetime | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

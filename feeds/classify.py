@@ -25,6 +25,8 @@ SOURCE_WEIGHT = 3
 _STEMMERS = {"nl": "dutch", "en": "english"}
 _DEFAULT = "nl"
 _WORD = re.compile(r"\w+")
+_WORDS = 50_000
+"""Words whose stems are kept at a time."""
 
 
 class Reason(StrEnum):
@@ -180,7 +182,7 @@ class _Phrases:
     """The words and phrases of all themes in one language, found in a text in one go over its words."""
 
     def __init__(self, themes: Iterable[Theme], language: str) -> None:
-        self._stemmer = _stemmer(language)
+        self._stem_of = _Stems(_stemmer(language))
         self.rules: list[_Rule] = []
         self.exclude = False
         self._starting: dict[str, list[tuple[int, list[str]]]] = {}
@@ -208,9 +210,21 @@ class _Phrases:
         return found
 
     def _stems(self, text: str) -> list[str]:
-        words = _WORD.findall(_fold(text))
-        stems: list[str] = self._stemmer.stemWords(words)
-        return stems
+        return [self._stem_of[word] for word in _WORD.findall(_fold(text))]
+
+
+class _Stems(dict[str, str]):
+    """The stem of each word, found once: a few thousand words make up nearly all of a text."""
+
+    def __init__(self, stemmer: Any) -> None:
+        self._stemmer = stemmer
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _WORDS:
+            self.clear()
+        stem: str = self._stemmer.stemWord(word)
+        self[word] = stem
+        return stem
 
 
 @lru_cache

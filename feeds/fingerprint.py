@@ -5,7 +5,6 @@ import unicodedata
 from hashlib import sha256
 
 from feeds.article import Draft
-from feeds.markup import plain_text
 
 # Words and figures, and the signs that change what a figure says.
 _WORDS = re.compile(r"\w+|[€$£¥%°+=<>]")
@@ -17,7 +16,7 @@ def fingerprint(draft: Draft) -> str:
     Takes a normalised draft. Whitespace, markup, attributes, punctuation, capitals and the date leave
     it as it was.
     """
-    fields = (draft.title, draft.summary, plain_text(draft.content))
+    fields = (draft.title, draft.summary, draft.text)
     return sha256("\n".join(_words(text) for text in fields).encode("utf-8", "surrogatepass")).hexdigest()
 
 

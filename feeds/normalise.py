@@ -51,11 +51,13 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
         why = f"its text is longer than {CONTENT_LENGTH:,} characters; the rest was cut off"
         problems.append(Problem(what, why, lost=False))
     content = clean_html(raw, base or url)
+    text = plain_text(content)
     summary = plain_text(draft.summary[:CONTENT_LENGTH])
     if not content and len(summary) > SUMMARY_LENGTH:
         content = clean_html(draft.summary[:CONTENT_LENGTH], base or url)
+        text = plain_text(content)
         summary = ""
-    summary = _summary(one_line(summary), content)
+    summary = shorten(one_line(summary), SUMMARY_LENGTH) or shorten(_beginning(text), EXCERPT_LENGTH)
     title = shorten(one_line(plain_text(draft.title[:CONTENT_LENGTH])), TITLE_LENGTH)
     if not any(unicodedata.category(character)[0] in "LNPS" for character in title):
         title = _first_sentence(summary)  # nothing in it can be seen
@@ -77,6 +79,7 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
             language=_language(draft.language, language),
             categories=_categories(draft.categories),
             published=published,
+            text=text,
         ),
         problems,
     )
@@ -94,15 +97,8 @@ def _plain(markup: str) -> str:
     return one_line(plain_text(markup[: TITLE_LENGTH * 20]))
 
 
-def _summary(summary: str, content: str) -> str:
-    if summary:
-        return shorten(summary, SUMMARY_LENGTH)
-    # Markup outweighs text seldom more than tenfold, and a summary needs only the beginning.
-    start = content[: EXCERPT_LENGTH * 20]
-    if start.rfind("<") > start.rfind(">"):
-        start = start[: start.rfind("<")]  # the cut went through a tag
-    start = one_line(plain_text(start)) or one_line(plain_text(content))
-    return shorten(start, EXCERPT_LENGTH)
+def _beginning(text: str) -> str:
+    return one_line(text[: EXCERPT_LENGTH * 2])  # more than an excerpt needs, and not all of a long text
 
 
 def _first_sentence(text: str) -> str:

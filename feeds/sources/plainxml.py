@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from time import struct_time
 from typing import Any
 
 import feedparser.mixin
@@ -398,11 +397,11 @@ def _address(text: str) -> str:
     return text
 
 
-def _moment(parts: Any, zone: Any) -> struct_time:
+def _moment(parts: Any, zone: Any) -> tuple[int, ...]:
     sign, hours, minutes = zone
     offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
         local = datetime(*map(int, parts), tzinfo=timezone(-offset if sign == "-" else offset))  # type: ignore[arg-type, misc]
-        return local.astimezone(UTC).timetuple()
+        return tuple(local.astimezone(UTC).timetuple())
     except (ValueError, OverflowError):
         raise _Odd from None

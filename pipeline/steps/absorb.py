@@ -118,14 +118,21 @@ def announce(work: CollectWork, id: int, kind: Kind, themes: Collection[str], no
     work.log.append(id, Kind.RESTORED if work.log.introduced(id) else kind, themes, now)
 
 
-def place(house: House, article: Article, source_themes: Sequence[str]) -> dict[str, Placement]:
-    """Where an article stands in the theme tree, by the rules as they are now."""
-    return house.classifier.place(classify(house, article, source_themes))
+def place(
+    house: House, article: Article, source_themes: Sequence[str], text: str | None = None
+) -> dict[str, Placement]:
+    """Where an article stands in the theme tree, by the rules as they are now.
+
+    ``text`` is its content without markup, where that is known already.
+    """
+    return house.classifier.place(classify(house, article, source_themes, text))
 
 
-def classify(house: House, article: Article, source_themes: Sequence[str]) -> Classification:
+def classify(
+    house: House, article: Article, source_themes: Sequence[str], text: str | None = None
+) -> Classification:
     """The article's themes with all evidence. A summary that only repeats the text counts once."""
-    text = one_line(plain_text(article.content))
+    text = one_line(plain_text(article.content) if text is None else text)
     if not text.startswith(article.summary.rstrip("…")):
         text = f"{article.summary}\n{text}"
     return house.classifier.classify(
@@ -155,7 +162,7 @@ class _Absorber:
         self._source = source
         self._memory = work.sources.memory(source.name)
         self._now = now
-        self._new: list[tuple[Article, datetime | None, tuple[str, ...]]] = []
+        self._new: list[tuple[Article, Draft, tuple[str, ...]]] = []
         self.outcome = Outcome()
         self.seen: list[tuple[int, tuple[str, ...]]] = []
         """The articles that were shown, and the names by which."""
@@ -171,7 +178,7 @@ class _Absorber:
             known, source=self._source.name, fingerprint=mark, published=draft.published, now=self._now
         )
         if known is None or id is None:
-            self._new.append((self._made(draft, mark, sighting), draft.published, names))
+            self._new.append((self._made(draft, mark, sighting), draft, names))
             return
         match sighting:
             case Sighting.UPDATED:
@@ -184,16 +191,19 @@ class _Absorber:
 
     def add_new(self) -> None:
         """Store what was taken and not known before."""
-        placed = [(article, place(self._house, article, self._source.themes)) for article, _, _ in self._new]
+        placed = [
+            (article, place(self._house, article, self._source.themes, draft.text))
+            for article, draft, _ in self._new
+        ]
         ids = self._work.articles.add(placed)
         first = self._memory.first_collected
         entries: list[tuple[int, Kind, Collection[str]]] = []
-        for id, (article, places), (_, published, names) in zip(ids, placed, self._new, strict=True):
+        for id, (article, places), (_, draft, names) in zip(ids, placed, self._new, strict=True):
             self.seen.append((id, names))
             if article.visibility == Visibility.WAITING:
                 self.outcome.waiting += 1
                 continue
-            kind = kind_of_first_sight(published, first or self._now, first is None)
+            kind = kind_of_first_sight(draft.published, first or self._now, first is None)
             entries.append((id, kind, places))
             self.outcome.backfill += kind is Kind.BACKFILL
         self._work.log.append_all(entries, self._now)

@@ -5,12 +5,17 @@ import pytest
 
 from feeds.article import Draft
 from feeds.fingerprint import fingerprint
+from feeds.markup import plain_text
 
 DRAFT = Draft("k", "https://x.example/", "Titel", "Kort.", '<p>Het kost <a href="a">5 euro</a> per jaar.</p>')
 
 
+def mark(draft: Draft) -> str:
+    return fingerprint(replace(draft, text=plain_text(draft.content)))
+
+
 def test_it_is_64_hexadecimal_digits() -> None:
-    assert len(bytes.fromhex(fingerprint(DRAFT))) == 32
+    assert len(bytes.fromhex(mark(DRAFT))) == 32
 
 
 @pytest.mark.parametrize(
@@ -22,12 +27,12 @@ def test_it_is_64_hexadecimal_digits() -> None:
     ],
 )
 def test_markup_blanks_and_attributes_leave_it(content: str) -> None:
-    assert fingerprint(replace(DRAFT, content=content)) == fingerprint(DRAFT)
+    assert mark(replace(DRAFT, content=content)) == mark(DRAFT)
 
 
 def test_date_author_and_address_leave_it() -> None:
     other = replace(DRAFT, published=datetime(2026, 1, 1, tzinfo=UTC), author="A", url="https://y.example/")
-    assert fingerprint(other) == fingerprint(DRAFT)
+    assert mark(other) == mark(DRAFT)
 
 
 @pytest.mark.parametrize(
@@ -41,4 +46,4 @@ def test_date_author_and_address_leave_it() -> None:
     ],
 )
 def test_words_and_figures_change_it(fields: dict[str, str]) -> None:
-    assert fingerprint(replace(DRAFT, **fields)) != fingerprint(DRAFT)  # type: ignore[arg-type]
+    assert mark(replace(DRAFT, **fields)) != mark(DRAFT)  # type: ignore[arg-type]
