@@ -7,6 +7,7 @@ asking. So a kind is tested by handing it bytes.
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Protocol
 
 from pydantic import model_validator
@@ -15,6 +16,10 @@ from sqlmodel._compat import SQLModelConfig
 
 from feeds.article import Draft, Problem
 from feeds.duration import Duration
+
+MOVES = 3
+"""So many looks in a row make a move."""
+_JITTER = 0.2
 
 
 class Source(SQLModel):
@@ -56,6 +61,22 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A source that is leaving for another address: ``to`` is where, seen ``times`` times in a row.
+
+    Once it is settled, it is asked at ``to`` for as long as the config has the url it moved ``from``.
+    """
+
+    to: str = ""
+    times: int = 0
+    origin: str = ""
+
+    @property
+    def settled(self) -> bool:
+        return self.times >= MOVES
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What is remembered of a source between two looks at it."""
 
@@ -76,6 +97,7 @@ class Memory:
     """Where its kind left off, in the kind's own words."""
     shown: int = 0
     """How many articles it showed the last time that anything was read."""
+    move: Move = Move()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +135,16 @@ class Payload:
     validators: Validators = Validators()
     problems: tuple[Problem, ...] = ()
     """Documents that are there but could not be had, under the names they would have."""
+    moved: str = ""
+    """Where the server says it is for good (301, 308), if it was not where we asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
     """Nothing changed since the answer whose validators were sent along (RFC 9110 §15.4.5)."""
+
+    moved: str = ""
+    """As a Payload's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +161,24 @@ class Reading:
     base: str = ""
     validators: Validators = Validators()
     bookmark: str = ""
+    moved: str = ""
 
 
 class SourceError(Exception):
     """This source can't be read now. The text names it and says what to do; others go on.
 
-    ``wait`` is how long its server asked to be left alone; ``gone`` that it said there will be nothing
-    at this address any more.
+    ``wait`` is how long its server asked to be left alone; ``status`` what it answered, if it did.
     """
 
-    def __init__(self, text: str, *, wait: timedelta = timedelta(0), gone: bool = False) -> None:
+    def __init__(self, text: str, *, wait: timedelta = timedelta(0), status: int | None = None) -> None:
         super().__init__(text)
         self.wait = wait
-        self.gone = gone
+        self.status = status
+
+    @property
+    def gone(self) -> bool:
+        """Whether there will be nothing at this address any more."""
+        return self.status == 410
 
 
 Visit = Generator[Request, Payload | NotModified, Reading | NotModified]
@@ -169,15 +201,38 @@ class SourceKind(Protocol):
         """
 
 
+def asked(source: Source, memory: Memory) -> Source:
+    """The source at the address where it is now, which may not be the config's."""
+    if memory.move.settled and memory.move.origin == source.url:
+        return source.model_copy(update={"url": memory.move.to})
+    return source
+
+
+def moving(url: str, move: Move, moved: str, *, proven: bool) -> Move:
+    """What is known of a source's move after a look at it at the config's ``url``.
+
+    ``moved`` is where its server said it is for good. A maintenance page redirects like that, too: so the
+    target counts only when it has ``proven``, several times in a row, to be the same source.
+    """
+    if not moved or not proven:
+        return Move()
+    return Move(moved, move.times + 1 if (move.to, move.origin) == (moved, url) else 1, url)
+
+
 def is_due(source: Source, memory: Memory, now: datetime) -> bool:
     """Whether to look again: after ``every``, doubled for each failure in a row, up to a day.
 
-    Not before its server wants it, and never at an address that is gone.
+    After failures it is a bit earlier or later, so that those that failed together do not all come back
+    together. Not before its server wants it, and never at an address that is gone.
     """
     if memory.gone and memory.gone == source.url:
         return False
     if memory.last_looked is None:
         return True
-    doubled: timedelta = source.every * 2 ** min(memory.failures, 10)
-    due = memory.last_looked + max(source.every, min(doubled, timedelta(days=1)))
+    doubled = source.every * 2 ** min(memory.failures, 10)
+    wait: timedelta = max(source.every, min(doubled, timedelta(days=1)))
+    if memory.failures:
+        drawn = blake2b(f"{source.name} {memory.failures}".encode(), digest_size=4).digest()
+        wait *= 1 + _JITTER * (int.from_bytes(drawn) / 2**31 - 1)
+    due = memory.last_looked + wait
     return now >= max(due, memory.not_before or due)

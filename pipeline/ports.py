@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.log import Entry, Kind
-from feeds.source import Memory, Reading
+from feeds.source import Memory, Move, Reading
 from subscribers.delivery import Claim, DeliveryState, Outcome, Parcel, Past, Settlement, Wanted
 from subscribers.digest import Digest, Facts
 from subscribers.edition import Edition, EditionName, EditionState, Group, Situation, Verdict
@@ -69,6 +69,7 @@ class SourceStore(Protocol):
     def memories(self, names: Sequence[str]) -> Mapping[str, Memory]: ...
     def unchanged(self, names: Sequence[str], at: datetime) -> None: ...
     def succeeded(self, name: str, at: datetime, reading: Reading, validated: str, shown: int) -> None: ...
+    def moving(self, name: str, move: Move) -> None: ...
     def failed(
         self, name: str, at: datetime, error: str, not_before: datetime | None = None, gone: str = ""
     ) -> None: ...

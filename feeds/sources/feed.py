@@ -67,6 +67,7 @@ class FeedSource:
             drafts=distinct(reading.drafts, reading.problems),
             base=payload.base,
             validators=payload.validators,
+            moved=payload.moved,
         )
 
 

@@ -10,7 +10,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -20,11 +20,17 @@ from typing import Self
 import anyio
 import httpcore2
 import httpx2
+from protego import Protego
 
 from feeds.characters import one_line, shorten
 from feeds.source import HttpRequest, NotModified, Payload, SourceError, Validators
 from pipeline.edges.addresses import CheckedBackend, Refused
 
+ROBOT = "Kennisportal"
+"""Our name in robots.txt."""
+_ROBOTS_SIZE = 512_000
+"""The part of a robots.txt that counts, in bytes (RFC 9309 §2.5 asks for 500 kibibytes)."""
+_LONGEST_DELAY = 60.0
 _LONGEST_WAIT = timedelta(days=7)
 """Longer is nobody's wish, but a fault of theirs."""
 
@@ -53,8 +59,17 @@ class Limits:
 class _Host:
     """One request at a time; ``free_at`` is when the next may start."""
 
+    pause: float
     lock: anyio.Lock = field(default_factory=anyio.Lock)
     free_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Redirect:
+    """Where to ask next, and whether that is so for good."""
+
+    target: httpx2.URL
+    for_good: bool
 
 
 class Fetcher:
@@ -75,7 +90,9 @@ class Fetcher:
         self._limits = limits
         self._pause = host_pause.total_seconds()
         self._hosts: dict[str, _Host] = {}
-        agent = f"Kennisportal (+{contact})" if contact else "Kennisportal"
+        self._robots: dict[str, Protego | SourceError] = {}
+        self._robots_locks: dict[str, anyio.Lock] = {}
+        agent = f"{ROBOT} (+{contact})" if contact else ROBOT
         self._client = httpx2.AsyncClient(
             transport=_Transport(CheckedBackend(allow_hosts)),
             trust_env=False,
@@ -105,14 +122,18 @@ class Fetcher:
         """
         address = _parse(request.url, request.url)
         left = self._limits.total
-        for _ in range(self._limits.redirects + 1):
+        for_good = True
+        for hop in range(self._limits.redirects + 1):
+            if request.as_robot:
+                await self._ask_robots(address)
             async with self._turn(address.host):
                 started = anyio.current_time()
                 answer = await self._ask(request, address, left)
                 left -= anyio.current_time() - started
-            if not isinstance(answer, httpx2.URL):
-                return answer
-            address = answer
+            if not isinstance(answer, _Redirect):
+                return replace(answer, moved=_shown(address)) if hop and for_good else answer
+            address = answer.target
+            for_good = for_good and answer.for_good
         raise SourceError(
             f"{_shown(request.url)} redirects more than {self._limits.redirects} times; "
             "open it in a browser and give the address it ends at"
@@ -120,17 +141,48 @@ class Fetcher:
 
     @asynccontextmanager
     async def _turn(self, name: str) -> AsyncIterator[None]:
-        host = self._hosts.setdefault(name, _Host())
+        host = self._hosts.setdefault(name, _Host(self._pause))
         async with host.lock:
             await anyio.sleep(max(0.0, host.free_at - anyio.current_time()))
             try:
                 yield
             finally:
-                host.free_at = anyio.current_time() + self._pause
+                host.free_at = anyio.current_time() + host.pause
+
+    async def _ask_robots(self, address: httpx2.URL) -> None:
+        """Raises SourceError where the host wants no robots at this address (RFC 9309)."""
+        name = f"{address.scheme}://{address.netloc.decode('ascii')}"
+        lock = self._robots_locks.setdefault(name, anyio.Lock())
+        async with lock:
+            if name not in self._robots:
+                self._robots[name] = await self._fetch_robots(f"{name}/robots.txt")
+        rules = self._robots[name]
+        if isinstance(rules, SourceError):
+            raise rules
+        if not rules.can_fetch(str(address), ROBOT):
+            raise SourceError(
+                f"{_shown(address)} is closed to robots by the robots.txt of its host; "
+                "use a feed of that site instead, or ask its owner to let us in"
+            )
+        delay = min(float(rules.crawl_delay(ROBOT) or 0), _LONGEST_DELAY)
+        host = self._hosts.setdefault(address.host, _Host(self._pause))
+        host.pause = max(self._pause, delay)
+
+    async def _fetch_robots(self, url: str) -> "Protego | SourceError":
+        """A host's rules. One that has none lets everybody in; one that is broken, nobody for now."""
+        try:
+            answer = await self.fetch(HttpRequest(url, accept="text/plain, */*;q=0.1"))
+        except SourceError as error:
+            if error.status is not None and 400 <= error.status < 500 and error.status != 429:
+                return Protego.parse("")
+            return error
+        assert isinstance(answer, Payload)
+        text = next(iter(answer.documents.values()))[:_ROBOTS_SIZE]
+        return Protego.parse(text.decode("utf-8", "replace"))
 
     async def _ask(
         self, request: HttpRequest, address: httpx2.URL, seconds: float
-    ) -> Payload | NotModified | httpx2.URL:
+    ) -> Payload | NotModified | _Redirect:
         """One hop: what came, or where to ask next."""
         shown = _shown(address)
         try:
@@ -165,12 +217,13 @@ class Fetcher:
 
     async def _answer(
         self, request: HttpRequest, address: httpx2.URL, response: httpx2.Response
-    ) -> Payload | NotModified | httpx2.URL:
+    ) -> Payload | NotModified | _Redirect:
         status = response.status_code
         if status == 304 and request.validators != Validators():
             return NotModified()
         if status in _REDIRECTS:
-            return _next(address, response.headers.get("Location", ""))
+            target = _next(address, response.headers.get("Location", ""))
+            return _Redirect(target, for_good=status in (301, 308))
         if not 200 <= status < 300:
             advice = _ADVICE.get(status) or (
                 "the server has a problem; we try again later" if status >= 500 else "check the address"
@@ -178,7 +231,7 @@ class Fetcher:
             raise SourceError(
                 f"{_shown(address)} answered {status}: {advice}",
                 wait=_wait(response) if status in (429, 503) else timedelta(0),
-                gone=status == 410,
+                status=status,
             )
         body = bytearray()
         async for chunk in response.aiter_bytes():

@@ -16,11 +16,12 @@ import anyio.to_thread
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from feeds.article import Draft
+from feeds.article import Draft, Problem
 from feeds.identity import distinct
 from feeds.normalise import normalise
 from feeds.source import (
     Memory,
+    Move,
     NotModified,
     Payload,
     Reading,
@@ -30,7 +31,9 @@ from feeds.source import (
     SourceKind,
     Validators,
     Visit,
+    asked,
     is_due,
+    moving,
 )
 from pipeline.ports import Clock, CollectWork, Start
 from pipeline.steps.absorb import House, Outcome, absorb, release
@@ -116,9 +119,11 @@ class Collector:
             report.released = 0 if dry_run else release(work, now)
             memories = work.sources.memories([source.name for source in sources])
         due = [
-            _Look(source, _recalled(source, memories[source.name], force), SourceReport(source.name))
+            _Look(source.url, where, _recalled(where, memory, force), SourceReport(source.name))
             for source in sources
-            if force or is_due(source, memories[source.name], now)
+            for memory in [memories[source.name]]
+            for where in [asked(source, memory)]
+            if force or is_due(source, memory, now)
         ]
         report.sources = [look.part for look in due]
 
@@ -162,7 +167,7 @@ class Collector:
 
         async def run() -> Answer:
             async with self._fetching() as fetch:
-                look = _Look(source, Memory(), SourceReport(source.name))
+                look = _Look(source.url, source, Memory(), SourceReport(source.name))
                 return await self._visit(fetch, look, anyio.CapacityLimiter(1))
 
         answer = anyio.run(run)
@@ -209,10 +214,13 @@ class Collector:
         try:
             with self._start() as work:
                 now = self._clock()
-                work.sources.unchanged([look.source.name for look in looks if look.unchanged], now)
+                work.sources.unchanged(
+                    [look.source.name for look in looks if isinstance(look.answer, NotModified)], now
+                )
                 for look in looks:
-                    if look.unchanged:
+                    if isinstance(look.answer, NotModified):
                         look.part.outcome.unchanged = look.memory.shown
+                        self._follow(work, look, look.answer.moved, proven=True)
                         continue
                     try:
                         with work.part():
@@ -222,6 +230,8 @@ class Collector:
                         look.part.error = _named(look.source, error)
                         until, gone = _left_alone(look.source, error, now)
                         work.sources.failed(look.source.name, now, look.part.error, until, gone)
+                        if look.moved and isinstance(error, SourceError) and error.status in (404, 410):
+                            work.sources.moving(look.source.name, Move())  # ask where the config says again
                 if dry_run:
                     raise _Undo
         except _Undo:
@@ -243,20 +253,39 @@ class Collector:
             now=now,
         )
         work.sources.succeeded(look.source.name, now, reading, look.source.url, len(drafts))
+        outcome = look.part.outcome
+        proven = bool(outcome.unchanged or outcome.updated or reading.title == look.memory.title != "")
+        self._follow(work, look, reading.moved, proven=proven)
+
+    def _follow(self, work: CollectWork, look: "_Look", moved: str, *, proven: bool) -> None:
+        """Remember a step of a source's move, and say so once it is settled."""
+        if look.moved:
+            return
+        move = moving(look.configured, look.memory.move, moved, proven=proven)
+        if move == look.memory.move:
+            return
+        work.sources.moving(look.source.name, move)
+        if move.settled:
+            why = (
+                f"it has moved for good, and is asked at {move.to} from now on; correct its url in the config"
+            )
+            look.part.outcome.problems.append(Problem(f"source {look.source.name}", why, lost=False))
 
 
 @dataclass(slots=True)
 class _Look:
-    """One source being looked at, and what came of it."""
+    """One source being looked at, and what came of it. ``configured`` is its url by the config."""
 
+    configured: str
     source: Source
     memory: Memory
     part: SourceReport
     answer: Answer = field(default_factory=NotModified)
 
     @property
-    def unchanged(self) -> bool:
-        return isinstance(self.answer, NotModified)
+    def moved(self) -> bool:
+        """Whether it is asked elsewhere than the config says."""
+        return self.source.url != self.configured
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from feeds.source import Memory, Reading, Validators
+from feeds.source import Memory, Move, Reading, Validators
 from pipeline.store.articles import batches
 from pipeline.store.tables import SourceState
 
@@ -58,6 +58,12 @@ class Sources:
         state.title = state.title or reading.title
         self._session.add(state)
 
+    def moving(self, name: str, move: Move) -> None:
+        """What is known of a source's move to another address."""
+        state = self._row(name)
+        state.move_to, state.move_times, state.move_origin = move.to, move.times, move.origin
+        self._session.add(state)
+
     def failed(
         self, name: str, at: datetime, error: str, not_before: datetime | None = None, gone: str = ""
     ) -> None:
@@ -87,4 +93,5 @@ def _memory(row: SourceState) -> Memory:
         row.gone,
         row.bookmark,
         row.shown,
+        Move(row.move_to, row.move_times, row.move_origin),
     )

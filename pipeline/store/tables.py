@@ -51,6 +51,9 @@ class SourceState(SQLModel, table=True):
     gone: str = ""
     bookmark: str = Field(default="", sa_type=Text)
     shown: int = 0
+    move_to: str = ""
+    move_times: int = 0
+    move_origin: str = ""
 
 
 class ArticleRow(Article, table=True):

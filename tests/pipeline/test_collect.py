@@ -1,6 +1,6 @@
 """Collecting a folder and feeds into the log: every way in which an article can come, change and go."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -9,6 +9,7 @@ from werkzeug import Request, Response
 
 from feeds.article import Visibility
 from feeds.log import Kind
+from feeds.source import Memory, Source, is_due
 from pipeline.steps.collect import CollectReport
 
 FEED = """
@@ -393,3 +394,70 @@ def test_an_entry_of_its_own_is_found_where_all_entries_link_to_one_page(portal,
     assert numbers(collect(portal))["new"] == 2
     feed.entries = [("3", "Drie"), ("2", "Twee"), ("1", "Een")]
     assert numbers(collect(portal)) == {"new": 1, "unchanged": 2}
+
+
+def moves_to(server: HTTPServer, address: str, status: int = 301) -> None:
+    server.clear_all_handlers()
+    server.expect_request("/feed").respond_with_data("", status, headers={"Location": address})
+
+
+def asked(server: HTTPServer) -> list[str]:
+    paths = [request.path for request, _ in server.log]
+    server.clear_log()
+    return paths
+
+
+def test_a_source_that_moved_for_good_is_asked_there_once_it_has_proven_to_be_the_same(
+    portal, feed: Feed, httpserver: HTTPServer
+) -> None:
+    feed.entries = [("1", "Een")]
+    collect(portal)
+    httpserver.clear_log()
+    moves_to(httpserver, "/nieuw", 308)
+    httpserver.expect_request("/nieuw").respond_with_handler(feed.answer)
+    reports = []
+    for _ in range(4):
+        portal.wait(minutes=20)
+        reports.append(collect(portal, force=False))
+    assert asked(httpserver) == ["/feed", "/nieuw"] * 3 + ["/nieuw"]
+    told = [[str(problem) for problem in report.sources[-1].outcome.problems] for report in reports]
+    assert [len(problems) for problems in told] == [0, 0, 1, 0]
+    assert "asked at" in told[2][0]
+    # A correction of the config ends it, and so does an address that turns out to lead nowhere.
+    httpserver.clear_all_handlers()
+    httpserver.expect_request("/feed").respond_with_handler(feed.answer)
+    httpserver.expect_request("/nieuw").respond_with_data("", 404)
+    portal.wait(minutes=20)
+    assert collect(portal, force=False).failed == 1
+    portal.wait(hours=2)
+    assert collect(portal, force=False).failed == 0
+    assert asked(httpserver) == ["/nieuw", "/feed"]
+
+
+@pytest.mark.parametrize("status, target", [(302, "/nieuw"), (301, "/onderhoud")])
+def test_a_detour_and_a_target_that_is_another_source_are_no_move(
+    portal, feed: Feed, httpserver: HTTPServer, status: int, target: str
+) -> None:
+    feed.entries = [("1", "Een")]
+    collect(portal)
+    moves_to(httpserver, target, status)
+    httpserver.expect_request("/nieuw").respond_with_handler(feed.answer)
+    other = "<rss version='2.0'><channel><title>Onderhoud</title></channel></rss>"
+    httpserver.expect_request("/onderhoud").respond_with_data(other)
+    httpserver.clear_log()
+    for _ in range(5):
+        portal.wait(minutes=20)
+        collect(portal, force=False)
+    assert asked(httpserver) == ["/feed", target] * 5
+
+
+def test_what_failed_together_does_not_come_back_together() -> None:
+    now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+    memory = Memory(last_looked=now, failures=3)
+    sources = [Source(name=f"bron-{n}", kind="feed", url="https://bron.example/") for n in range(40)]
+    waits = {
+        next(m for m in range(500) if is_due(source, memory, now + timedelta(minutes=m)))
+        for source in sources
+    }
+    assert len(waits) > 15
+    assert 95 <= min(waits) <= max(waits) <= 145  # around two hours

@@ -405,3 +405,74 @@ def test_a_host_gets_one_request_at_a_time_with_a_pause_and_others_need_not_wait
     asyncio.run(main())
     assert sorted(waits) == [0, 0, 3600, 3600]
     assert sorted(asked) == ["127.0.0.1"] * 3 + ["localhost"]
+
+
+def site(robots: bytes, asked: list[str], status: str = "200 OK") -> Answer:
+    def respond(path: str, headers: dict[str, str]) -> bytes:
+        asked.append(path)
+        return answer(robots, status) if path == "/robots.txt" else answer(b"pagina")
+
+    return respond
+
+
+def test_robots_txt_is_asked_once_and_obeyed_for_pages() -> None:
+    asked: list[str] = []
+    rules = b"User-agent: *\nDisallow: /\n\nUser-agent: kennisportal\nDisallow: /geheim\nCrawl-delay: 0.2\n"
+
+    async def main() -> None:
+        async with serving(site(rules, asked)) as url, fetcher() as web:
+            started = anyio.current_time()
+            for path in ("/a", "/b"):
+                assert isinstance(await web.fetch(HttpRequest(url + path, as_robot=True)), Payload)
+            assert anyio.current_time() - started > 0.19  # the host asks for a pause between two
+            with pytest.raises(SourceError, match="closed to robots"):
+                await web.fetch(HttpRequest(f"{url}/geheim/x", as_robot=True))
+            assert isinstance(await web.fetch(HttpRequest(f"{url}/geheim/feed")), Payload)
+
+    asyncio.run(main())
+    assert asked == ["/robots.txt", "/a", "/b", "/geheim/feed"]
+
+
+def test_a_host_without_rules_lets_robots_in() -> None:
+    asked: list[str] = []
+
+    async def main() -> None:
+        async with serving(site(b"", asked, "404 Not Found")) as url, fetcher() as web:
+            await web.fetch(HttpRequest(f"{url}/a", as_robot=True))
+
+    asyncio.run(main())
+    assert asked == ["/robots.txt", "/a"]
+
+
+def test_a_host_whose_rules_cannot_be_had_is_left_alone() -> None:
+    asked: list[str] = []
+
+    async def main() -> None:
+        async with serving(site(b"", asked, "503 Service Unavailable")) as url, fetcher() as web:
+            for path in ("/a", "/b"):
+                with pytest.raises(SourceError, match=r"/robots\.txt answered 503"):
+                    await web.fetch(HttpRequest(url + path, as_robot=True))
+
+    asyncio.run(main())
+    assert asked == ["/robots.txt"]
+
+
+def test_a_redirect_for_good_is_told_and_a_detour_is_not() -> None:
+    moves = {
+        "/a": ("301 Moved Permanently", "/b"),
+        "/b": ("308 Permanent Redirect", "/c"),
+        "/d": ("302 Found", "/c"),
+    }
+
+    def respond(path: str, headers: dict[str, str]) -> bytes:
+        if path in moves:
+            return answer(b"", moves[path][0], Location=moves[path][1])
+        return answer(b"feed")
+
+    async def main() -> None:
+        async with serving(respond) as url, fetcher() as web:
+            payloads = [await web.fetch(HttpRequest(url + path)) for path in ("/a", "/c", "/d")]
+            moved = [payload.moved for payload in payloads]
+            assert moved == [f"{url}/c", "", ""]
+
+    asyncio.run(main())

@@ -1,4 +1,4 @@
-"""Where the kind of a source left off, and how much it showed"""
+"""Where the kind of a source left off, how much it showed, and where it is moving"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,9 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("source", sa.Column("bookmark", sa.Text(), nullable=False, server_default=""))
     op.add_column("source", sa.Column("shown", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("source", sa.Column("move_to", sa.String(), nullable=False, server_default=""))
+    op.add_column("source", sa.Column("move_times", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("source", sa.Column("move_origin", sa.String(), nullable=False, server_default=""))
     if op.get_bind().dialect.name != "sqlite":
-        op.alter_column("source", "bookmark", server_default=None)
-        op.alter_column("source", "shown", server_default=None)
+        for name in ("bookmark", "shown", "move_to", "move_times", "move_origin"):
+            op.alter_column("source", name, server_default=None)
