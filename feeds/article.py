@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlmodel import JSON, Field, SQLModel, String
 
@@ -10,6 +11,15 @@ from feeds.moment import Moment
 
 TITLE_LENGTH = 500
 URL_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """Sound, film or a document that belongs to an article; ``length`` is in bytes, 0 where unknown."""
+
+    url: str
+    type: str = ""
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,8 @@ class Draft:
     language: str = ""
     categories: tuple[str, ...] = ()
     published: datetime | None = None
+    image: str = ""
+    enclosures: tuple[Enclosure, ...] = ()
     text: str = ""
 
 
@@ -62,7 +74,8 @@ class Article(SQLModel):
     ``uri`` is a ``tag:`` URI (RFC 4151) that never changes. ``summary`` is plain text, ``content``
     clean HTML. ``updated`` moves only when what a reader reads changed; ``change`` then says how.
     ``pinned`` and ``editor`` are an editor's: one puts the article first in digests, the other says of
-    themes whether it is in them, whatever the rules say.
+    themes whether it is in them, whatever the rules say. ``image`` is the address of its picture, and
+    ``enclosures`` are the fields of an Enclosure each.
     """
 
     uri: str = Field(max_length=255, unique=True)
@@ -83,6 +96,8 @@ class Article(SQLModel):
     visibility: Visibility = Field(default=Visibility.VISIBLE, sa_type=String(20))
     pinned: bool = False
     editor: dict[str, bool] = Field(default_factory=dict, sa_type=JSON)
+    image: str = Field(default="", max_length=URL_LENGTH)
+    enclosures: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
 
 
 class Sighting(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from feeds.address import web_address
-from feeds.article import TITLE_LENGTH, Draft, Problem
+from feeds.article import TITLE_LENGTH, Draft, Enclosure, Problem
 from feeds.characters import one_line, shorten
 from feeds.markup import clean_html, plain_text
 from feeds.moment import aware
@@ -27,6 +27,8 @@ KEY_LENGTH = 2000
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """The web is not older; an earlier date is a clock or a default gone wrong."""
 
+ENCLOSURES = 10
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,80}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _SENTENCE = re.compile(r".+?[.!?…](?=\s|$)", re.DOTALL)
 
@@ -79,6 +81,8 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
             language=_language(draft.language, language),
             categories=_categories(draft.categories),
             published=published,
+            image=web_address(draft.image, base or url) or "",
+            enclosures=_enclosures(draft.enclosures, base or url),
             text=text,
         ),
         problems,
@@ -114,6 +118,16 @@ def _published(moment: datetime | None) -> datetime | None:
     except OverflowError:  # the offset leads out of the calendar
         return None
     return moment if moment >= EARLIEST else None
+
+
+def _enclosures(enclosures: tuple[Enclosure, ...], base: str) -> tuple[Enclosure, ...]:
+    found: dict[str, Enclosure] = {}
+    for enclosure in enclosures[:ENCLOSURES]:
+        if address := web_address(enclosure.url, base):
+            kind = enclosure.type.strip().lower()
+            kind = kind if _MEDIA_TYPE.fullmatch(kind) else ""
+            found.setdefault(address, Enclosure(address, kind, min(max(0, enclosure.length), 2**53)))
+    return tuple(found.values())
 
 
 def _language(declared: str, default: str) -> str:

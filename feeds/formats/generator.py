@@ -30,7 +30,7 @@ def generator(feed: Feed, extension: str, media_type: str) -> Any:
 
 
 def add(made: Any, entry: Entry) -> Any:
-    """The entry as a FeedEntry at the end of a FeedGenerator, without its summary."""
+    """The entry as a FeedEntry at the end of a FeedGenerator, without its summary and enclosures."""
     added = made.add_entry(order="append")
     added.guid(entry.uri, permalink=False)
     added.title(entry.title)

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from feeds.article import Enclosure
 from feeds.feed import Feed
-from feeds.formats.wording import Entry, entries, heading
+from feeds.formats.wording import UNKNOWN_TYPE, Entry, entries, heading
 
 VERSION = "https://jsonfeed.org/version/1.1"
 
@@ -49,8 +50,15 @@ def _item(entry: Entry) -> dict[str, Any]:
             "authors": [{"name": entry.author}] if entry.author else [],
             "tags": list(entry.themes),
             "language": entry.language,
+            "image": entry.image,
+            "attachments": [_attachment(enclosure) for enclosure in entry.enclosures],
         }
     )
+
+
+def _attachment(enclosure: Enclosure) -> dict[str, Any]:
+    sized = {"size_in_bytes": enclosure.length} if enclosure.length else {}
+    return {"url": enclosure.url, "mime_type": enclosure.type or UNKNOWN_TYPE} | sized
 
 
 def _filled(values: dict[str, Any]) -> dict[str, Any]:

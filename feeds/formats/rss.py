@@ -7,7 +7,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from feeds.feed import Feed
 from feeds.formats.generator import add, generator
-from feeds.formats.wording import entries, heading
+from feeds.formats.wording import UNKNOWN_TYPE, entries, heading
 
 
 class Rss:
@@ -34,6 +34,8 @@ class Rss:
                 added.description(html.escape(entry.summary, quote=False))
             if entry.author:
                 added.dc.dc_creator(entry.author)
+            for enclosure in entry.enclosures[:1]:  # RSS has room for one
+                added.enclosure(enclosure.url, str(enclosure.length), enclosure.type or UNKNOWN_TYPE)
             if entry.language:
                 added.dc.dc_language(entry.language)
         document: bytes = made.rss_str()

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from feeds.article import Enclosure
 from feeds.characters import fit, one_line
 from feeds.feed import Feed, FeedItem
 from feeds.moment import aware
 
 GENERATOR = "Kennisportal"
+UNKNOWN_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Entry:
     themes: tuple[str, ...]
     published: datetime
     updated: datetime
+    image: str
+    enclosures: tuple[Enclosure, ...]
 
 
 def heading(feed: Feed) -> Heading:
@@ -71,4 +75,6 @@ def _entry(item: FeedItem, language: str) -> Entry:
         themes=tuple(name for name in map(one_line, item.themes) if name),
         published=moment(article.published),
         updated=moment(article.updated),
+        image=article.image,
+        enclosures=tuple(Enclosure(**enclosure) for enclosure in article.enclosures),
     )

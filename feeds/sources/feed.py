@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 import feedparser
 
-from feeds.article import Draft, Problem
+from feeds.article import Draft, Enclosure, Problem
 from feeds.characters import one_line, shorten
 from feeds.identity import distinct
 from feeds.markup import clean_html
@@ -147,6 +147,8 @@ def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
         language=entry.get("language") or language or _detail(entry, "title", "language") or feed.language,
         categories=tuple(_categories(entry)),
         published=_published(entry, link or key, problems),
+        image=_image(entry),
+        enclosures=tuple(_enclosures(entry)),
     )
 
 
@@ -218,6 +220,29 @@ def _categories(entry: Any) -> Iterator[str]:
         yield from dict.fromkeys(
             html.escape(text, quote=False) for text in (tag.get("label"), tag.get("term")) if text
         )
+
+
+def _image(entry: Any) -> str:
+    """Its picture: as Media RSS has it, or an enclosure that is one."""
+    for name in ("media_content", "media_thumbnail"):
+        for media in entry.get(name, ()):
+            kind = media.get("type") or media.get("medium") or ("image" if name == "media_thumbnail" else "")
+            if kind.startswith("image") and media.get("url"):
+                return str(media["url"])
+    pictures = (one.url for one in _all_enclosures(entry) if one.type.startswith("image/"))
+    return next(pictures, "")
+
+
+def _enclosures(entry: Any) -> Iterator[Enclosure]:
+    return (one for one in _all_enclosures(entry) if not one.type.startswith("image/"))
+
+
+def _all_enclosures(entry: Any) -> Iterator[Enclosure]:
+    for link in entry.get("links", ()):
+        if link.get("rel") == "enclosure" and link.get("href"):
+            length = str(link.get("length") or "")
+            bytes = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
+            yield Enclosure(str(link["href"]), str(link.get("type") or ""), bytes)
 
 
 def _published(entry: Any, what: str, problems: list[Problem]) -> datetime | None:

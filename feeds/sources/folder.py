@@ -99,6 +99,7 @@ def _read_file(source: Source, path: str, document: bytes, problems: list[Proble
         author=", ".join(_scalars(meta, "author")) or page.author,
         language=_scalar(meta, "language") or page.language,
         categories=tuple(_scalars(meta, "categories")),
+        image=html.unescape(_scalar(meta, "image")),
         published=_moment(meta.get("date") or page.published or meta.get("updated"), path, problems),
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from feeds.article import Draft, Problem
+from feeds.article import Draft, Enclosure, Problem
 from feeds.characters import fit, one_line, shorten
 from feeds.moment import aware
 from feeds.normalise import EARLIEST
@@ -25,11 +25,21 @@ def _text(value: Any) -> Any:
     return fit(value) if isinstance(value, str) else value
 
 
+def _size(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) and 0 <= value < 2**53 else 0
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 
 
 class Author(BaseModel):
     name: Text = ""
+
+
+class Attachment(BaseModel):
+    url: Text
+    mime_type: Text = ""
+    size_in_bytes: Annotated[int, BeforeValidator(_size)] = 0
 
 
 class Item(BaseModel):
@@ -46,6 +56,9 @@ class Item(BaseModel):
     authors: list[Author] | None = None
     tags: list[Text] | None = None
     language: Text = ""
+    image: Text = ""
+    banner_image: Text = ""
+    attachments: list[Attachment] | None = None
 
 
 class JsonFeed(BaseModel):
@@ -103,6 +116,10 @@ def _draft(item: Item, feed: JsonFeed, problems: list[Problem]) -> Draft:
         language=item.language or feed.language,
         categories=tuple(_escape(tag) for tag in item.tags or ()),
         published=_moment(item, key, problems),
+        image=item.image or item.banner_image,
+        enclosures=tuple(
+            Enclosure(one.url, one.mime_type, one.size_in_bytes) for one in item.attachments or ()
+        ),
     )
 
 

@@ -5,7 +5,7 @@ drafts ─▶ recognise ─▶ judge ─┬▶ article stored ─▶ placed in t
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -247,6 +247,8 @@ class _Absorber:
             published=draft.published or self._now,
             updated=draft.published or self._now,
             fingerprint=mark,
+            image=draft.image,
+            enclosures=[asdict(enclosure) for enclosure in draft.enclosures],
             visibility=Visibility.WAITING if sighting is Sighting.EMBARGOED else Visibility.VISIBLE,
         )
 
@@ -309,12 +311,13 @@ class _Absorber:
             return
         moved = canonical_url(draft.url) != canonical_url(known.url)
         categories = list(draft.categories)
-        signed = draft.author != known.author
-        if not moved and not signed and categories == known.categories:
+        enclosures = [asdict(enclosure) for enclosure in draft.enclosures]
+        around = (draft.author, draft.image, enclosures) != (known.author, known.image, known.enclosures)
+        if not moved and not around and categories == known.categories:
             return
         kept = self._store(id, self._revised(known, draft))
-        if moved or signed:
-            # The feeds must tell the new address or author, and nobody needs a mail about it.
+        if moved or around:
+            # The feeds must tell the new address, author or media, and nobody needs a mail about it.
             self._work.log.append(id, Kind.RETHEMED, kept, self._now)
 
     def _revised(self, known: Article, draft: Draft, **values: object) -> Article:
@@ -329,6 +332,8 @@ class _Absorber:
                 "author": draft.author,
                 "language": draft.language,
                 "categories": list(draft.categories),
+                "image": draft.image,
+                "enclosures": [asdict(enclosure) for enclosure in draft.enclosures],
             }
             | values
         )

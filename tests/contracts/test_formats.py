@@ -62,6 +62,16 @@ def feed(*articles: Article, **fields: object) -> Feed:
 FEEDS = {
     "of three": feed(article(1), article(2, language="en", author=""), article(3, content="", summary="")),
     "of one without a hub": feed(article(1), hub=""),
+    "with sound and pictures": feed(
+        article(
+            1,
+            image="https://bron.example/foto.jpg",
+            enclosures=[
+                {"url": "https://bron.example/a.mp3", "type": "audio/mpeg", "length": 1234},
+                {"url": "https://bron.example/b.pdf", "type": "", "length": 0},
+            ],
+        )
+    ),
     "of everything": feed(article(1, content=""), slug="all", description=""),
     "empty": feed(),
     "empty and bare": feed(description="", hub="", author="", language="", title=""),
@@ -89,7 +99,16 @@ def read(document: bytes) -> list[Item]:
             for item in json.loads(document)["items"]
         ]
     items = lxml.etree.fromstring(document).xpath("//*[local-name()='item' or local-name()='entry']")
-    return [_item({lxml.etree.QName(child).localname: child for child in item}) for item in items]
+    return [
+        _item(
+            {
+                lxml.etree.QName(child).localname: child
+                for child in item
+                if child.get("rel", "alternate") == "alternate"
+            }
+        )
+        for item in items
+    ]
 
 
 def _item(parts: dict[str, lxml.etree._Element]) -> Item:
@@ -167,6 +186,12 @@ def test_our_own_collector_reads_it(format: Format, feed: Feed) -> None:
             assert got.content == item.article.content
         if item.article.summary:
             assert got.summary == item.article.summary
+        if item.article.enclosures:
+            first = item.article.enclosures[0]
+            assert (got.enclosures[0].url, got.enclosures[0].length) == (first["url"], first["length"])
+            assert format.extension == "rss" or len(got.enclosures) == len(item.article.enclosures)
+        if format.extension == "json":
+            assert got.image == item.article.image
 
 
 @pytest.mark.parametrize("format", [each for each in FORMATS.values() if "xml" in each.media_type])
