@@ -23,7 +23,10 @@ _JITTER = 0.2
 
 
 class Source(SQLModel):
-    """One ``[[source]]`` of the config. ``url`` or ``path``, whichever its kind asks for."""
+    """One ``[[source]]`` of the config. ``url`` or ``path``, whichever its kind asks for.
+
+    ``pages`` are patterns such as ``/nieuws/*``: of a sitemap only pages whose path fits one are read.
+    """
 
     model_config = SQLModelConfig(extra="forbid")
 
@@ -36,6 +39,7 @@ class Source(SQLModel):
     url: str = Field(default="", max_length=2000)
     path: str = ""
     themes: list[str] = Field(default_factory=list)
+    pages: list[str] = Field(default_factory=list)
     every: Duration = timedelta(minutes=15)
 
     @property

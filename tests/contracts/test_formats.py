@@ -19,7 +19,7 @@ from feeds.feed import Feed, FeedItem
 from feeds.formats import FORMATS, Format
 from feeds.normalise import normalise
 from feeds.source import Payload, Source
-from feeds.sources import KINDS
+from feeds.sources.feed import FeedSource
 
 BASE = "https://portaal.example"
 MORNING = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -169,7 +169,7 @@ def test_items_are_read_back_as_they_were(format: Format, feed: Feed) -> None:
 def test_our_own_collector_reads_it(format: Format, feed: Feed) -> None:
     source = Source(name="portaal", kind="feed", url=feed.url(format.extension))
     payload = Payload({source.url: format.write(feed)}, base=source.url, content_type=format.media_type)
-    reading = KINDS["feed"].read(source, payload)
+    reading = FeedSource().read(source, payload)
     assert reading.problems == []
     assert len(reading.drafts) == len(feed.items)
     for draft, item in zip(reading.drafts, feed.items, strict=True):

@@ -1,0 +1,192 @@
+"""A web page as an article: what it says of itself, and its text without the menus around it.
+
+trafilatura finds the text. What a page says in its head counts for more, where it says it exactly.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import lxml.etree  # type: ignore[import-untyped]
+import lxml.html  # type: ignore[import-untyped]
+import trafilatura
+
+from feeds.article import Draft
+from feeds.moment import aware
+from feeds.normalise import EARLIEST
+
+SIZE = 3_000_000
+"""In bytes. A longer page is no article, and takes too long to look through."""
+SHORTEST = 200
+"""Characters. With less text a page is a form, a list or an empty shell, and no article."""
+
+_DATES = (
+    *("article:published_time", "og:article:published_time", "datepublished", "dcterms.issued"),
+    *("dc.date.issued", "dcterms.created", "dcterms.date", "dc.date", "date", "publish_date", "pubdate"),
+)
+_AUTHORS = ("author", "article:author", "dcterms.creator", "dc.creator")
+_SPANS = re.compile(r"\b(?:col|row)span\s*=\s*[\"']?\s*\d{3,}", re.IGNORECASE)
+_HEADING = re.compile(r"\s*<h1>(.*?)</h1>", re.DOTALL)
+
+
+class NoArticle(Exception):
+    """Why a page is no article, in the words of a sentence about it."""
+
+
+def read_page(address: str, document: bytes) -> Draft:
+    """The article on a page at this address. Raises NoArticle where there is none."""
+    if len(document) > SIZE:
+        raise NoArticle(f"it is longer than {SIZE:,} bytes")
+    root = _root(document)
+    body = trafilatura.extract(
+        _SPANS.sub("", lxml.html.tostring(root, encoding="unicode")),
+        url=address,
+        output_format="html",
+        include_comments=False,
+        include_formatting=True,
+        include_images=True,
+        include_links=True,
+        include_tables=True,
+    )
+    content = _inner(body or "")
+    if len(re.sub(r"<[^>]*>|\s+", " ", content).strip()) < SHORTEST:
+        raise NoArticle("it has no text to speak of")
+    said = _meta(root)
+    linked = next(iter(_linked_data(root)), {})
+    heading = next((_text(found) for found in root.iter("h1")), "")
+    page_title = next((_text(found) for found in root.iter("title")), "")
+    title = said.get("og:title") or _string(linked.get("headline")) or heading or page_title
+    repeated = _HEADING.match(content)
+    if repeated:
+        content = content[repeated.end() :]
+    return Draft(
+        key=address,
+        url=_canonical(root, address),
+        title=_escape(title),
+        summary=_escape(said.get("og:description") or said.get("description") or ""),
+        content=content,
+        author=_escape(_author(said, linked)),
+        language=str(root.get("lang") or said.get("og:locale", "")),
+        categories=tuple(_escape(category) for category in _categories(root, linked)),
+        published=_published(root, said, linked),
+        image=urljoin(address, said.get("og:image", "")) if said.get("og:image") else "",
+    )
+
+
+def feed_links(address: str, document: bytes) -> Iterator[tuple[str, str, str]]:
+    """The feeds and APIs that a page points to, as (relation, media type, address)."""
+    for link in _root(document).iter("link"):
+        for relation in (link.get("rel") or "").lower().split():
+            if relation in ("alternate", "https://api.w.org/") and link.get("href"):
+                try:
+                    target = urljoin(address, link.get("href").strip())
+                except ValueError:
+                    continue
+                yield relation, (link.get("type") or "").lower().partition(";")[0].strip(), target
+
+
+def _root(document: bytes) -> Any:
+    parser = lxml.html.HTMLParser(no_network=True, huge_tree=False)
+    try:
+        root = lxml.html.document_fromstring(document, parser=parser)
+    except (lxml.etree.LxmlError, ValueError, AssertionError):
+        raise NoArticle("it is no HTML that can be read") from None
+    if not isinstance(root.tag, str):
+        raise NoArticle("it is no HTML that can be read")
+    return root
+
+
+def _inner(document: str) -> str:
+    """What stands in the body of the document that trafilatura makes."""
+    start, end = document.find("<body>"), document.rfind("</body>")
+    return document[start + len("<body>") : end] if 0 <= start < end else ""
+
+
+def _meta(root: Any) -> dict[str, str]:
+    """What the page says in ``meta``, by lower-case name; the first of each."""
+    found: dict[str, str] = {}
+    for meta in root.iter("meta"):
+        name = (meta.get("property") or meta.get("name") or meta.get("itemprop") or "").strip().lower()
+        content = (meta.get("content") or "").strip()
+        if name and content:
+            found.setdefault(name, content)
+    return found
+
+
+def _linked_data(root: Any) -> Iterator[Mapping[str, Any]]:
+    """What JSON-LD says of articles (https://schema.org/Article)."""
+    for script in root.iter("script"):
+        if (script.get("type") or "").lower() != "application/ld+json":
+            continue
+        try:
+            said = json.loads(script.text or "")
+        except (ValueError, RecursionError):
+            continue
+        graph = said.get("@graph", [said]) if isinstance(said, dict) else said
+        for node in graph if isinstance(graph, list) else ():
+            kind = node.get("@type") if isinstance(node, dict) else None
+            if any("Article" in str(one) or "Posting" in str(one) for one in (kind, *_list(kind))):
+                yield node
+
+
+def _author(said: Mapping[str, str], linked: Mapping[str, Any]) -> str:
+    named = [_string(one.get("name")) for one in _list(linked.get("author")) if isinstance(one, dict)]
+    names = [name for name in named if name] or [said[name] for name in _AUTHORS if name in said][:1]
+    return ", ".join(dict.fromkeys(name for name in names if "://" not in name and "@" not in name))
+
+
+def _categories(root: Any, linked: Mapping[str, Any]) -> list[str]:
+    found = [
+        (meta.get("content") or "").strip()
+        for meta in root.iter("meta")
+        if (meta.get("property") or "").lower() in ("article:tag", "article:section")
+    ]
+    found += [_string(one) for key in ("articleSection", "keywords") for one in _list(linked.get(key))]
+    return list(dict.fromkeys(part.strip() for one in found for part in one.split(",") if part.strip()))
+
+
+def _published(root: Any, said: Mapping[str, str], linked: Mapping[str, Any]) -> datetime | None:
+    given = [_string(linked.get("datePublished")), *(said.get(name, "") for name in _DATES)]
+    article = next(root.iter("article"), root)
+    given += [element.get("datetime") or "" for element in article.iter("time")][:1]
+    for text in given:
+        try:
+            moment = aware(datetime.fromisoformat(text.strip()))
+            if moment >= EARLIEST:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _canonical(root: Any, address: str) -> str:
+    """Where the page says it belongs, if that is on the same host: others' words are not its own."""
+    for link in root.iter("link"):
+        if (link.get("rel") or "").lower() == "canonical" and link.get("href"):
+            try:
+                target: str = urljoin(address, link.get("href").strip())
+                if urlsplit(target).hostname == urlsplit(address).hostname:
+                    return target
+            except ValueError:
+                continue
+    return address
+
+
+def _text(element: Any) -> str:
+    return " ".join(str(element.text_content()).split())
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)

@@ -1,0 +1,191 @@
+"""WordPress, by its REST API (https://developer.wordpress.org/rest-api/reference/posts/).
+
+posts that changed since the last visit ─▶ page after page ─▶ a draft each, with names for its categories
+"""
+
+import html
+import json
+from collections.abc import Generator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ValidationError
+
+from feeds.article import Draft, Problem
+from feeds.characters import one_line, shorten
+from feeds.identity import distinct
+from feeds.source import (
+    HttpRequest,
+    Memory,
+    NotModified,
+    Payload,
+    Reading,
+    Request,
+    Source,
+    SourceError,
+    Visit,
+)
+
+A_PAGE = 50
+PAGES = 10
+"""Pages of posts read on one visit, and so the posts that are history when a source is new."""
+
+_FIELDS = "id,date_gmt,modified,link,guid,title,excerpt,content,_links,_embedded"
+_EMBED = "author,wp:term,wp:featuredmedia"
+
+
+class Rendered(BaseModel):
+    rendered: str = ""
+    protected: bool = False
+
+
+class Post(BaseModel):
+    link: str
+    guid: Rendered = Rendered()
+    date_gmt: str | None = None
+    modified: str
+    title: Rendered = Rendered()
+    excerpt: Rendered = Rendered()
+    content: Rendered = Rendered()
+
+
+class WordpressSource:
+    """A WordPress site at its front page, or at its ``/wp-json/``. A visit shows only what has changed."""
+
+    name = "wordpress"
+    complete = False
+
+    def visit(self, source: Source, memory: Memory) -> Visit:
+        """The posts that are new or changed since the last visit; the newest ones on the first."""
+        if not source.url:
+            raise SourceError(f'source {source.name}: a WordPress needs a url; add url = "https://…" to it')
+        reading = Reading([])
+        newest = yield from _posts(source, memory.bookmark, reading)
+        if newest is None:
+            return NotModified()
+        return replace(
+            reading,
+            drafts=distinct(reading.drafts, reading.problems),
+            bookmark=max(newest, memory.bookmark),
+        )
+
+
+def posts_url(url: str) -> str:
+    """Where the posts of a site are: below its front page, or below an address of its API."""
+    root, found, _ = url.partition("/wp-json")
+    if not found:
+        root = url.partition("?")[0].rstrip("/")
+    return f"{root}/wp-json/wp/v2/posts"
+
+
+def _posts(
+    source: Source, since: str, reading: Reading
+) -> Generator[Request, Payload | NotModified, str | None]:
+    """Read posts into drafts; gives the moment of the last change among them, by the site's own clock.
+
+    None where the site says that nothing has changed.
+    """
+    newest = ""
+    query = {"per_page": A_PAGE, "_fields": _FIELDS, "_embed": _EMBED, "orderby": "modified"}
+    if since:
+        # The oldest change first: what is left for the next visit is then what came last.
+        query |= {"order": "asc", "modified_after": _before(since)}
+    else:
+        query |= {"order": "desc"}
+    for page in range(1, PAGES + 1):
+        url = f"{posts_url(source.url)}?{urlencode(query | {'page': page})}"
+        try:
+            answer = yield HttpRequest(url, accept="application/json")
+        except SourceError as error:
+            if page > 1 and error.status == 400:
+                return newest  # WordPress says so of a page beyond the last
+            raise
+        if isinstance(answer, NotModified):
+            return None
+        posts = _read(source, answer)
+        for number, raw in enumerate(posts, 1):
+            try:
+                post = Post.model_validate(raw)
+                changed = datetime.fromisoformat(post.modified).replace(tzinfo=None).isoformat()
+            except ValueError as error:  # pydantic's ValidationError too
+                reading.problems.append(
+                    Problem(f"post {number}", f"it is no valid post ({_fault(error)}); left out")
+                )
+                continue
+            newest = max(newest, changed)
+            if not post.content.protected:
+                reading.drafts.append(_draft(post, raw))
+        if len(posts) < A_PAGE:
+            break
+    return newest
+
+
+def _read(source: Source, answer: Payload) -> list[Any]:
+    document = next(iter(answer.documents.values()), b"")
+    try:
+        posts = json.loads(document.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        posts = None
+    if not isinstance(posts, list):
+        raise SourceError(
+            f"source {source.name}: {source.shown} has no WordPress API that lists its posts; "
+            "use its feed or its sitemap instead"
+        )
+    return posts[: A_PAGE * 2]
+
+
+def _draft(post: Post, raw: Any) -> Draft:
+    embedded = raw.get("_embedded")
+    embedded = embedded if isinstance(embedded, dict) else {}
+    return Draft(
+        key=post.guid.rendered or post.link,
+        url=html.unescape(post.link),
+        title=post.title.rendered,
+        summary=post.excerpt.rendered,
+        content=post.content.rendered,
+        author=", ".join(_names(embedded.get("author"))),
+        categories=tuple(name for terms in _list(embedded.get("wp:term")) for name in _names(terms)),
+        published=_published(post.date_gmt),
+        image=next(
+            (media["source_url"] for media in _list(embedded.get("wp:featuredmedia")) if _has_address(media)),
+            "",
+        ),
+    )
+
+
+def _names(things: Any) -> list[str]:
+    """Names are HTML there."""
+    return [
+        thing["name"]
+        for thing in _list(things)
+        if isinstance(thing, dict) and isinstance(thing.get("name"), str)
+    ]
+
+
+def _has_address(media: Any) -> bool:
+    return isinstance(media, dict) and isinstance(media.get("source_url"), str)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _published(given: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(given or "").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _before(moment: str) -> str:
+    """A second earlier, since WordPress leaves out what changed in the very second it is asked about."""
+    return (datetime.fromisoformat(moment) - timedelta(seconds=1)).isoformat()
+
+
+def _fault(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return shorten(one_line(f"{'.'.join(map(str, first['loc']))}: {first['msg']}"), 150)
+    return shorten(one_line(str(error)), 150)

@@ -1,0 +1,118 @@
+"""WordPress: which posts are asked for, page by page, and what a post is as an article."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from visiting import Respond, answers, page, visit
+
+from feeds.normalise import normalise
+from feeds.source import HttpRequest, Memory, NotModified, Payload, Reading, Request, Source, SourceError
+from feeds.sources import wordpress
+from feeds.sources.wordpress import WordpressSource, posts_url
+
+SAMPLE = Path(__file__).parents[2] / "data" / "wordpress" / "posts.json"
+SOURCE = Source(name="blog", kind="wordpress", url="https://bron.example/")
+
+
+def look(respond: Respond, bookmark: str = "") -> tuple[Reading, list[dict[str, str]]]:
+    """What a visit reads, and the queries it sends."""
+    queries: list[dict[str, str]] = []
+
+    def noted(request: Request) -> Payload | NotModified | SourceError:
+        assert isinstance(request, HttpRequest)
+        queries.append({name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()})
+        return respond(request)
+
+    reading = visit(WordpressSource(), SOURCE, noted, Memory(bookmark=bookmark))
+    assert isinstance(reading, Reading)
+    return reading, queries
+
+
+def blog(posts: int, *, ends_with_an_error: bool = True) -> Respond:
+    """So many posts, each changed a second after the one before it."""
+
+    def respond(request: Request) -> Payload | SourceError:
+        assert isinstance(request, HttpRequest)
+        query = parse_qs(urlsplit(request.url).query)
+        numbers = list(range(posts))
+        if "modified_after" in query:
+            since = datetime.fromisoformat(query["modified_after"][0])
+            numbers = [n for n in numbers if datetime(2026, 11, 24, 9, n // 60, n % 60) > since]
+        if query["order"] == ["desc"]:
+            numbers.reverse()
+        start = (int(query["page"][0]) - 1) * wordpress.A_PAGE
+        shown = numbers[start : start + wordpress.A_PAGE]
+        if start and not shown and ends_with_an_error:
+            return SourceError("rest_post_invalid_page_number", status=400)
+        return page(request, json.dumps([post(n) for n in shown]).encode())
+
+    return respond
+
+
+def post(number: int) -> dict[str, object]:
+    return {
+        "link": f"https://bron.example/{number}",
+        "modified": f"2026-11-24T09:{number // 60:02}:{number % 60:02}",
+        "title": {"rendered": f"Bericht {number}"},
+    }
+
+
+def test_a_post_becomes_an_article_with_names_for_its_categories() -> None:
+    reading, _ = look(answers(SAMPLE))
+    (draft,) = reading.drafts
+    assert draft.key == "https://bron.example/?p=12"
+    article, problems = normalise(draft, base="", language="nl")
+    assert article is not None
+    assert problems == []
+    assert article.title == "Gemeenten & de cloud"
+    assert article.categories == ("ICT & data", "cloud")
+    assert article.author == "Redactie"
+    assert article.image == "https://bron.example/foto.jpg"
+    assert article.published == datetime(2026, 11, 24, 7, tzinfo=UTC)
+    assert 'href="https://bron.example/contact"' in article.content
+    assert [problem.what for problem in reading.problems] == ["post 3"]
+
+
+@pytest.mark.parametrize("ends_with_an_error", [True, False])
+def test_all_pages_are_read_and_then_only_what_changed(ends_with_an_error: bool) -> None:
+    reading, queries = look(blog(100, ends_with_an_error=ends_with_an_error))
+    assert len(reading.drafts) == 100
+    assert [query["page"] for query in queries] == ["1", "2", "3"]
+    assert reading.bookmark == "2026-11-24T09:01:39"
+    again, queries = look(blog(103), reading.bookmark)
+    assert [draft.title for draft in again.drafts] == [f"Bericht {n}" for n in (99, 100, 101, 102)]
+    assert queries[0]["modified_after"] == "2026-11-24T09:01:38"
+
+
+def test_what_is_too_much_for_one_visit_is_left_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wordpress, "PAGES", 1)
+    first, _ = look(blog(60))
+    assert first.drafts[0].title == "Bericht 59"  # the newest first, on the first visit
+    bookmark, titles = "2026-11-24T09:00:00", []
+    for _ in range(2):
+        reading, _ = look(blog(60), bookmark)
+        titles += [draft.title for draft in reading.drafts]
+        bookmark = reading.bookmark
+    assert {f"Bericht {n}" for n in range(60)} == set(titles)
+
+
+@pytest.mark.parametrize("document", [b"{}", b"<html>", b'{"code":"rest_no_route"}', b"[" * 100_000])
+def test_a_site_without_that_api_is_refused(document: bytes) -> None:
+    with pytest.raises(SourceError, match="no WordPress API"):
+        look(lambda request: page(request, document))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example/blog",
+        "https://a.example/blog/?x=1",
+        "https://a.example/blog/wp-json/",
+        "https://a.example/blog/wp-json/wp/v2",
+    ],
+)
+def test_the_posts_are_found_below_the_front_page_or_the_api(url: str) -> None:
+    assert posts_url(url) == "https://a.example/blog/wp-json/wp/v2/posts"
