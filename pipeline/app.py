@@ -29,7 +29,7 @@ from pipeline.edges.templates import TEMPLATES, environments
 from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
 from pipeline.steps.absorb import House
-from pipeline.steps.collect import Collector, Fetch
+from pipeline.steps.collect import Collector
 from pipeline.steps.deliver import Deliverer, MailRules
 from pipeline.steps.desk import Desk
 from pipeline.steps.enrol import Enroller
@@ -42,6 +42,7 @@ from pipeline.steps.providers import ProviderDesk
 from pipeline.steps.publish import Imprint, Publisher
 from pipeline.steps.retheme import Rethemer
 from pipeline.steps.tick import Ticker
+from pipeline.steps.visit import Fetch
 from pipeline.store import schema
 from pipeline.store.claims import LockClaims
 from pipeline.store.session import Database
@@ -145,7 +146,7 @@ class App:
 
     def collector(self) -> Collector:
         return Collector(
-            start=self.store.write,
+            start=lambda: self.store.write(),  # which is there only once there is a portal
             fetching=self._fetching,
             kinds=KINDS,
             house=self.house,

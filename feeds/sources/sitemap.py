@@ -6,6 +6,7 @@ A visit reads a few pages, the newest first, and leaves the rest for the next on
 """
 
 import json
+import re
 import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -116,6 +117,16 @@ class SitemapSource:
         past.unfinished = left or len(wanted) > PAGES
         drafts = distinct(reading.drafts, reading.problems)
         return replace(reading, drafts=drafts, bookmark=past.bookmark())
+
+
+def is_sitemap(document: bytes) -> bool:
+    """Whether this is an XML sitemap, packed or not, going by how it begins."""
+    if document[:2] == b"\x1f\x8b":
+        try:
+            document = zlib.decompressobj(wbits=31).decompress(document, 5_000)
+        except zlib.error:
+            return False
+    return re.search(rb"<(?:\w+:)?(?:urlset|sitemapindex)[\s>]", document[:5_000]) is not None
 
 
 def _pages(

@@ -2,13 +2,19 @@
 
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
+from feeds.characters import one_line
+from feeds.markup import plain_text
+from feeds.propose import propose_themes
 from pipeline.app import App, now
-from pipeline.cli.console import Failure, say
+from pipeline.cli.console import Failure, say, table
+from pipeline.cli.sources import working
 from pipeline.edges import secrets
-from pipeline.settings import CONFIG_NAME, Settings, load
+from pipeline.edges.config import proposal
+from pipeline.settings import CONFIG_NAME, ConfigError, Settings, load
 from pipeline.store import schema
 
 
@@ -16,11 +22,15 @@ from pipeline.store import schema
 @click.argument(
     "directory", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="[DIR]"
 )
-def init(directory: Path) -> None:
+@click.option("--from", "url", metavar="URL", help="Propose sources and themes from what this site offers.")
+def init(directory: Path, url: str | None) -> None:
     """Write a commented config, a secret key, a database and an example article into DIR."""
     config = directory / CONFIG_NAME
     if config.exists():
         _complete(config)
+        return
+    if url is not None:
+        _propose(directory, url)
         return
     starter = files("pipeline") / "starter"
     (directory / "artikelen").mkdir(parents=True, exist_ok=True)
@@ -41,6 +51,35 @@ def init(directory: Path) -> None:
         "Then: kennisportal subscribers add you@example.com --interests gemeenten --confirmed "
         "--consent-note 'it is me' && kennisportal digest send weekly"
     )
+
+
+def _propose(directory: Path, url: str) -> None:
+    """A config for the portal of a site: its sources, and a theme for each of its categories."""
+    host = urlsplit(url).hostname or url
+    with App(Settings.model_validate({"site": {"name": host, "base_url": "http://127.0.0.1:8000"}})) as app:
+        found = working(app.collector(), app.collector().discover(url))
+    if not found:
+        raise Failure(f"{url} offers no feed, WordPress or sitemap that can be read; give another page of it")
+    sources = [
+        {"name": source.name, "kind": source.kind, "url": source.url, "every": "15m"} for source, *_ in found
+    ]
+    title = next((plain for _, reading, _ in found if (plain := one_line(plain_text(reading.title)))), host)
+    themes = propose_themes(draft.categories for *_, drafts in found for draft in drafts)
+    starter = (files("pipeline") / "starter" / CONFIG_NAME).read_text(encoding="utf-8")
+    directory.mkdir(parents=True, exist_ok=True)
+    config = directory / CONFIG_NAME
+    config.write_text(proposal(starter, title[:100], sources, themes), encoding="utf-8")
+    try:
+        settings = load(config)
+    except ConfigError:
+        config.unlink()
+        raise
+    _found(settings)
+    table(("source", "kind", "address"), [(one["name"], one["kind"], one["url"]) for one in sources])
+    table(("theme", "name"), [(theme.slug, theme.name) for theme in themes])
+    here = "" if directory == Path() else f"cd {directory} && "
+    say(f"A portal is in {directory.resolve()}. Read {config}, and change what you want otherwise.")
+    say(f"Next: {here}kennisportal collect && kennisportal feeds build && kennisportal web")
 
 
 def _complete(config: Path) -> None:

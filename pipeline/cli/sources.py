@@ -1,14 +1,24 @@
 """``kennisportal sources``: where articles come from."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 import click
-from pydantic import ValidationError
 
-from feeds.source import Source, is_due
+from feeds.article import Draft
+from feeds.discover import Offer, name_for
+from feeds.outlines import OutlinesError, read_outlines, write_outlines
+from feeds.source import Reading, Source, SourceError, asked, is_due
 from pipeline.app import App
-from pipeline.cli.console import json_option, say, say_json, table, warn, with_app
+from pipeline.cli.console import Failure, as_option, json_option, say, say_json, table, warn, with_app
+from pipeline.edges.config import add_tables
+from pipeline.steps.collect import Collector
+
+_TRIES = 6
+"""Offers of an address that are tried, one after another."""
+_SAMPLE = 5
 
 
 @click.group()
@@ -28,7 +38,7 @@ def list_(app: App, as_json: bool) -> None:
         {
             "name": source.name,
             "kind": source.kind,
-            "address": source.path if source.kind == "folder" else source.shown,
+            "address": source.path if source.kind == "folder" else asked(source, memory).shown,
             "last_looked": memory.last_looked.astimezone(UTC).isoformat() if memory.last_looked else "",
             "due": is_due(source, memory, now),
             "failures": memory.failures,
@@ -60,14 +70,9 @@ def list_(app: App, as_json: bool) -> None:
 @json_option
 @with_app
 def test(app: App, address: str, as_json: bool) -> None:
-    """Fetch a feed, or a source of the config, and show what would be collected. Stores nothing."""
+    """Fetch an address, or a source of the config, and show what would be collected. Stores nothing."""
     source = next((source for source in app.settings.source if source.name == address), None)
-    if source is None:
-        try:
-            source = Source.model_validate({"name": "test", "kind": "feed", "url": address})
-        except ValidationError as error:
-            raise click.BadParameter(str(error.errors()[0]["msg"]), param_hint="URL") from None
-    reading, drafts = app.collector().test(source)
+    reading, drafts = app.collector().test(source) if source else _first_that_works(app, address, "")[1:]
     if as_json:
         say_json(
             {
@@ -93,16 +98,135 @@ def test(app: App, address: str, as_json: bool) -> None:
     else:
         table(
             ("published", "title", "address"),
-            [
-                (draft.published.date() if draft.published else "–", draft.title, draft.url)
-                for draft in drafts
-            ],
+            [(_day(draft), draft.title, draft.url) for draft in drafts],
         )
         for problem in reading.problems:
             warn(str(problem))
         say(f"{len(drafts)} articles, {len(reading.problems)} problems.")
     if not drafts and reading.problems:
         sys.exit(1)
+
+
+@sources.command()
+@click.argument("url")
+@click.option("--name", default="", help="What to call it; by default after its host.")
+@click.option("--kind", default="", help="feed, wordpress or sitemap; by default the first that works.")
+@click.option("--theme", "themes", multiple=True, help="A theme that everything from it is in; repeatable.")
+@click.option("--every", default="15m", show_default=True, help="How often to look.")
+@as_option
+@json_option
+@with_app
+def add(
+    app: App, url: str, name: str, kind: str, themes: tuple[str, ...], every: str, who: str, as_json: bool
+) -> None:
+    """Find out what an address offers, show some of it, and add it to the config."""
+    source, reading, drafts = _first_that_works(app, url, kind)
+    known = next((one.name for one in app.settings.source if one.url == source.url), None)
+    if known:
+        raise Failure(f"{source.url} is in the config already, as source {known!r}")
+    values: dict[str, object] = {
+        "name": name or name_for(source.url, [one.name for one in app.settings.source]),
+        "kind": source.kind,
+        "url": source.url,
+        "every": every,
+    }
+    if themes:
+        values["themes"] = list(themes)
+    _add(app, [values], who)
+    if as_json:
+        sample = [{"title": draft.title, "url": draft.url} for draft in drafts[:_SAMPLE]]
+        say_json(values | {"title": reading.title, "articles": len(drafts), "sample": sample})
+        return
+    table(("published", "title"), [(_day(draft), draft.title) for draft in drafts[:_SAMPLE]])
+    say(f"{len(drafts)} articles now. Added to {app.config} as the {source.kind} {values['name']!r}.")
+    say(f"Next: kennisportal collect {values['name']}")
+
+
+@sources.command("import")
+@click.argument("opml", type=click.File("rb"))
+@as_option
+@json_option
+@with_app
+def import_(app: App, opml: BinaryIO, who: str, as_json: bool) -> None:
+    """Add the feeds in an OPML file, as other feed readers export it, to the config."""
+    try:
+        listed = read_outlines(opml.read())
+    except OutlinesError as error:
+        raise Failure(f"{opml.name}: {error}; export your feeds as OPML and give that file") from None
+    names = [source.name for source in app.settings.source]
+    urls = {source.url for source in app.settings.source}
+    added: list[dict[str, object]] = []
+    for one in listed:
+        if one.url not in urls:
+            names.append(name_for(one.url, names))
+            added.append({"name": names[-1], "kind": "feed", "url": one.url, "every": "15m"})
+    if added:
+        _add(app, added, who)
+    if as_json:
+        say_json({"added": added, "known": len(listed) - len(added)})
+    else:
+        say(f"{len(added)} sources added to {app.config}, {len(listed) - len(added)} were there already.")
+
+
+@sources.command()
+@with_app
+def export(app: App) -> None:
+    """Write the sources that are on the web as OPML, for a feed reader or another portal."""
+    with app.store.read() as work:
+        listed = [
+            (one, work.sources.memory(one.name).title) for one in app.settings.source if one.kind != "folder"
+        ]
+    click.echo(write_outlines(app.settings.site.name, listed), nl=False)
+
+
+def working(collector: Collector, offers: Sequence[Offer]) -> list[tuple[Source, Reading, list[Draft]]]:
+    """Sources for a whole site: its WordPress, or else all its feeds, or else a sitemap; those that work."""
+    for kind in ("wordpress", "feed", "sitemap"):
+        found: list[tuple[Source, Reading, list[Draft]]] = []
+        for offer in [offer for offer in offers if offer.kind == kind][:_TRIES]:
+            name = name_for(offer.url, [source.name for source, *_ in found])
+            source = Source(name=name, kind=kind, url=offer.url)
+            try:
+                reading, drafts = collector.test(source)
+            except SourceError:
+                continue
+            if drafts:
+                found.append((source, reading, drafts))
+        if found:
+            return found if kind == "feed" else found[:1]
+    return []
+
+
+def _first_that_works(app: App, address: str, kind: str) -> tuple[Source, Reading, list[Draft]]:
+    """The first that an address offers and that shows articles. Raises Failure where there is none."""
+    offers = [offer for offer in app.collector().discover(address) if kind in ("", offer.kind)]
+    faults = []
+    for offer in offers[:_TRIES]:
+        source = Source(name="found", kind=offer.kind, url=offer.url)
+        try:
+            reading, drafts = app.collector().test(source)
+        except SourceError as error:
+            faults.append(str(error))
+            continue
+        if drafts or reading.problems:
+            return source, reading, drafts
+        faults.append(f"{offer.url} shows no articles now")
+    wanted = f"no {kind}" if kind else "no feed, WordPress or sitemap"
+    raise Failure(
+        f"{address} offers {wanted} that can be read"
+        + (f" ({'; '.join(faults)})" if faults else "")
+        + "; give the address of a feed, or of another page of that site"
+    )
+
+
+def _add(app: App, tables: Sequence[Mapping[str, object]], who: str) -> None:
+    assert app.config is not None
+    add_tables(app.config, "source", tables)
+    app.audit(who, "sources add", ", ".join(f"{values['name']} ({values['url']})" for values in tables))
+
+
+def _day(draft: Draft) -> object:
+    return draft.published.date() if draft.published else "–"
 
 
 def _local(app: App, moment: str) -> str:

@@ -6,7 +6,7 @@
 What a source gets wrong is that source's own problem: the others go on.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,26 +17,25 @@ import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from feeds.article import Draft, Problem
+from feeds.discover import Offer, discover
 from feeds.identity import distinct
 from feeds.normalise import normalise
 from feeds.source import (
     Memory,
     Move,
     NotModified,
-    Payload,
     Reading,
-    Request,
     Source,
     SourceError,
     SourceKind,
     Validators,
-    Visit,
     asked,
     is_due,
     moving,
 )
 from pipeline.ports import Clock, CollectWork, Start
 from pipeline.steps.absorb import House, Outcome, absorb, release
+from pipeline.steps.visit import Fetch, drive
 
 AT_ONCE = 32
 """Sources looked at at a time, and so the payloads in memory."""
@@ -45,7 +44,6 @@ TOGETHER = 16
 
 log = structlog.get_logger()
 
-Fetch = Callable[[Request], Awaitable[Payload | NotModified]]
 Found = tuple[Reading, list[Draft]]
 """What was read, and its drafts, normalised."""
 Answer = Found | NotModified | Exception
@@ -177,23 +175,29 @@ class Collector:
             raise SourceError(f"source {source.name}: it answers 304 to a request without validators")
         return answer
 
+    def discover(self, address: str) -> list[Offer]:
+        """What an address offers to collect from, the best first. Raises SourceError."""
+
+        async def run() -> list[Offer] | SourceError:
+            async with self._fetching() as fetch:
+                try:
+                    return await drive(discover(address), fetch, anyio.CapacityLimiter(1))
+                except SourceError as error:
+                    return error
+
+        found = anyio.run(run)
+        if isinstance(found, SourceError):
+            raise found
+        return found
+
     async def _visit(self, fetch: Fetch, look: "_Look", turn: anyio.CapacityLimiter) -> Answer:
         """Fetch whatever the source's kind asks for, until it has read enough."""
         try:
             visit = self._kinds[look.source.kind].visit(look.source, look.memory)
-            step = _advance(visit, None)
-            while not isinstance(step, _Read):
-                try:
-                    answer: Payload | NotModified | SourceError = await fetch(step)
-                except SourceError as error:
-                    answer = error
-                if isinstance(answer, Payload):
-                    step = await anyio.to_thread.run_sync(_advance, visit, answer, limiter=turn)
-                else:
-                    step = _advance(visit, answer)
-            if isinstance(step.reading, NotModified):
-                return step.reading
-            return await anyio.to_thread.run_sync(self._fit, step.reading, limiter=turn)
+            reading = await drive(visit, fetch, turn)
+            if isinstance(reading, NotModified):
+                return reading
+            return await anyio.to_thread.run_sync(self._fit, reading, limiter=turn)
         except Exception as error:  # a fault of one source, or of ours with it, is not the others'
             return error
 
@@ -286,23 +290,6 @@ class _Look:
     def moved(self) -> bool:
         """Whether it is asked elsewhere than the config says."""
         return self.source.url != self.configured
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A visit's end."""
-
-    reading: Reading | NotModified
-
-
-def _advance(visit: Visit, answer: Payload | NotModified | SourceError | None) -> Request | _Read:
-    """Let a visit go on until its next request, or its end."""
-    try:
-        if answer is None:
-            return next(visit)
-        return visit.throw(answer) if isinstance(answer, SourceError) else visit.send(answer)
-    except StopIteration as end:
-        return _Read(end.value)
 
 
 def _recalled(source: Source, memory: Memory, force: bool) -> Memory:

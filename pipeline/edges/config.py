@@ -1,0 +1,70 @@
+"""Changing the config file for its owner: their comments and their order stay as they are."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.items import AoT
+
+from feeds.theme import Theme
+from pipeline.settings import ConfigError, Settings, load
+
+
+def add_tables(path: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> Settings:
+    """Add ``[[name]]`` tables after those there are; gives the settings as they are then.
+
+    Raises ConfigError, and changes nothing, where the file would not be a valid config.
+    """
+    try:
+        before = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: the config can't be read: {error.strerror}") from None
+    document = tomlkit.parse(before)
+    known = document.get(name)
+    if known is not None and not isinstance(known, AoT):
+        raise ConfigError(f"{path}: {name} is no list of [[{name}]] tables; write it so, and try again")
+    if known is None:
+        document.append(name, _tables(tables))
+    else:
+        for table in _tables(tables):
+            known.append(table)
+    return _replace(path, tomlkit.dumps(document))
+
+
+def proposal(starter: str, title: str, sources: Sequence[Mapping[str, Any]], themes: Sequence[Theme]) -> str:
+    """The starter config with another name, sources and, if there are any, themes."""
+    document = tomlkit.parse(starter)
+    document["site"]["name"] = title
+    document["source"] = _tables(sources)
+    if themes:
+        document["theme"] = _tables(
+            [{"slug": theme.slug, "name": theme.name, "categories": theme.categories} for theme in themes]
+        )
+    return tomlkit.dumps(document)
+
+
+def _tables(values: Sequence[Mapping[str, Any]]) -> AoT:
+    places = tomlkit.aot()
+    for one in values:
+        table = tomlkit.table()
+        for key, value in one.items():
+            table.add(key, value)
+        table.add(tomlkit.nl())
+        places.append(table)
+    return places
+
+
+def _replace(path: Path, text: str) -> Settings:
+    """Put a new config in the place of the old one, once it has shown to be valid."""
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.chmod(path.stat().st_mode & 0o7777)
+        settings = load(fresh)
+        fresh.replace(path)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(str(fresh), str(path))) from None
+    finally:
+        fresh.unlink(missing_ok=True)
+    return settings

@@ -1,0 +1,225 @@
+"""Finding out what an address offers, and writing it into the config: over HTTP, by the command line."""
+
+import json
+from difflib import ndiff
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from feeds.discover import name_for
+from feeds.outlines import OutlinesError, read_outlines
+from pipeline.cli import cli
+from pipeline.settings import load
+
+DATA = Path(__file__).parents[1] / "data"
+FEED = """<?xml version="1.0" encoding="UTF-8"?>
+<rss version="2.0"><channel><title>Nieuws uit Voorbeeld</title>
+<item><title>Een</title><link>https://bron.example/1</link><category>ICT</category><category>Zorg</category></item>
+<item><title>Twee</title><link>https://bron.example/2</link><category>ict</category><category>Nieuws</category></item>
+<item><title>Drie</title><link>https://bron.example/3</link><category>Nieuws</category></item></channel></rss>"""
+
+
+@pytest.fixture
+def site(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> HTTPServer:
+    monkeypatch.setenv("KENNISPORTAL_COLLECT__ALLOW_HOSTS", f'["{httpserver.host}", "127.0.0.1"]')
+    monkeypatch.setenv("KENNISPORTAL_COLLECT__HOST_PAUSE", "0s")
+    return httpserver
+
+
+def page(site: HTTPServer, path: str, *links: str) -> None:
+    site.expect_request(path).respond_with_data(
+        f"<html><head>{''.join(links)}</head></html>", content_type="text/html"
+    )
+
+
+def link(kind: str, href: str, rel: str = "alternate") -> str:
+    return f'<link rel="{rel}" type="{kind}" href="{href}">'
+
+
+def wordpress(site: HTTPServer) -> None:
+    posts = (DATA / "wordpress" / "posts.json").read_bytes()
+    site.expect_request("/blog/wp-json/wp/v2/posts").respond_with_data(posts, content_type="application/json")
+
+
+def sitemap(site: HTTPServer) -> None:
+    """The sample sitemap, with its pages on this server."""
+    here = site.url_for("").rstrip("/")
+
+    def respond(request: Request) -> Response:
+        sample = DATA / "sitemap" / "gemeente" / request.path.rpartition("/")[2]
+        if not sample.is_file():
+            return Response(status=404)
+        return Response(sample.read_text(encoding="utf-8").replace("https://bron.example", here))
+
+    for path in ("/start.xml", "/nieuws.xml", "/nieuws/loket", "/nieuws/glasvezel"):
+        site.expect_request(path).respond_with_handler(respond)
+
+
+def added(portal, *words: str) -> dict[str, object]:
+    result = portal.run("sources", "add", *words, "--json")
+    assert result.exit_code == 0, result.output
+    said: dict[str, object] = json.loads(result.stdout)
+    return said
+
+
+def test_a_page_leads_to_its_feed_and_the_config_keeps_its_comments(portal, site: HTTPServer) -> None:
+    portal.config.write_text(portal.config.read_text() + "# de laatste regel\n")
+    before = portal.config.read_text()
+    page(
+        site,
+        "/",
+        link("application/rss+xml", "/comments/feed/"),
+        link("text/html", "/en/", "alternate"),
+        link("application/rss+xml", "/feed.xml"),
+    )
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    said = added(portal, site.url_for("/"), "--theme", "cloud", "--every", "1h")
+    assert (said["kind"], said["name"], said["articles"]) == ("feed", name_for(site.url_for("/"), []), 3)
+    assert [one["title"] for one in said["sample"]] == ["Een", "Twee", "Drie"]
+    changes = list(ndiff(before.splitlines(), portal.config.read_text().splitlines()))
+    assert not [line for line in changes if line.startswith("-")]
+    assert sum(line.startswith("+") for line in changes) == 7
+    source = load(portal.config).source[-1]
+    assert (source.url, source.themes, source.every.total_seconds()) == (
+        site.url_for("/feed.xml"),
+        ["cloud"],
+        3600,
+    )
+    collected = json.loads(portal.run("collect", source.name, "--json").stdout)
+    assert collected["new"] == 3
+    again = portal.run("sources", "add", site.url_for("/"))
+    assert again.exit_code == 1
+    assert "in the config already" in again.output
+
+
+def test_the_address_of_a_feed_is_that_feed(portal, site: HTTPServer) -> None:
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    result = portal.run("sources", "test", site.url_for("/feed.xml"))
+    assert result.exit_code == 0
+    assert "3 articles" in result.stdout
+
+
+def test_wordpress_is_found_by_its_api_and_collected(portal, site: HTTPServer) -> None:
+    page(site, "/blog/", link("", "/blog/wp-json/", "https://api.w.org/"))
+    wordpress(site)
+    said = added(portal, site.url_for("/blog/"), "--name", "blog")
+    assert said["kind"] == "wordpress"
+    assert json.loads(portal.run("collect", "blog", "--json").stdout)["new"] == 1
+    assert json.loads(portal.run("collect", "blog", "--force", "--json").stdout)["unchanged"] == 1
+
+
+def test_a_sitemap_is_found_in_robots_txt_and_collected(portal, site: HTTPServer) -> None:
+    page(site, "/")
+    site.expect_request("/robots.txt").respond_with_data(
+        f"User-agent: *\nSitemap: {site.url_for('/start.xml')}\n"
+    )
+    sitemap(site)
+    said = added(portal, site.url_for("/"), "--name", "gemeente")
+    assert (said["kind"], said["articles"]) == ("sitemap", 2)
+    assert json.loads(portal.run("collect", "gemeente", "--json").stdout)["new"] == 2
+    portal.wait(hours=1)
+    assert json.loads(portal.run("collect", "gemeente", "--json").stdout)["failed"] == 0
+    assert portal.run("articles", "show", site.url_for("/nieuws/glasvezel")).exit_code == 0
+
+
+def test_a_kind_can_be_asked_for(portal, site: HTTPServer) -> None:
+    page(
+        site,
+        "/blog/",
+        link("application/rss+xml", "/feed.xml"),
+        link("", "/blog/wp-json/", "https://api.w.org/"),
+    )
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    wordpress(site)
+    assert added(portal, site.url_for("/blog/"), "--kind", "wordpress")["kind"] == "wordpress"
+
+
+def test_an_address_that_offers_nothing_says_so_and_changes_nothing(portal, site: HTTPServer) -> None:
+    before = portal.config.read_text()
+    page(site, "/", link("application/rss+xml", "/weg.xml"))
+    result = portal.run("sources", "add", site.url_for("/"))
+    assert result.exit_code == 1
+    assert "offers no feed, WordPress or sitemap" in result.output
+    assert "/weg.xml answered" in result.output
+    assert portal.run("sources", "add", site.url_for("/"), "--theme", "onzin").exit_code == 1
+    assert portal.config.read_text() == before
+
+
+def test_what_would_break_the_config_is_refused(portal, site: HTTPServer) -> None:
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    before = portal.config.read_text()
+    for words in (("--theme", "onzin"), ("--name", "Een Naam"), ("--name", "map"), ("--every", "soms")):
+        result = portal.run("sources", "add", site.url_for("/feed.xml"), *words)
+        assert result.exit_code == 1, words
+        assert str(portal.config) in result.output
+        assert ".new" not in result.output
+    assert portal.config.read_text() == before
+    assert [path.name for path in portal.root.glob(".*")] == []
+
+
+OPML = b"""<?xml version="1.0"?><opml version="1.0"><head/><body><outline text="Overheid">
+<outline type="rss" text="A" xmlUrl="https://a.example/feed"/>
+<outline text="B" title="Bee" xmlURL="https://b.example/feed?x=1&amp;y=2"/></outline>
+<outline text="A again" xmlUrl="https://a.example/feed"/><outline xmlUrl="javascript:x"/></body></opml>"""
+
+
+def test_opml_comes_in_and_goes_out(portal, tmp_path: Path) -> None:
+    listed = tmp_path / "feeds.opml"
+    listed.write_bytes(OPML)
+    said = json.loads(portal.run("sources", "import", str(listed), "--json").stdout)
+    assert [(one["name"], one["url"]) for one in said["added"]] == [
+        ("a.example", "https://a.example/feed"),
+        ("b.example", "https://b.example/feed?x=1&y=2"),
+    ]
+    assert json.loads(portal.run("sources", "import", str(listed), "--json").stdout)["known"] == 2
+    out = portal.run("sources", "export").stdout_bytes
+    assert [one.url for one in read_outlines(out)] == [
+        "https://a.example/feed",
+        "https://b.example/feed?x=1&y=2",
+    ]
+
+
+@pytest.mark.parametrize("document", [b"", b"<html/>", b"{}", b'<!DOCTYPE x [<!ENTITY a "a">]><opml>&a;'])
+def test_what_is_no_opml_is_refused(document: bytes) -> None:
+    with pytest.raises(OutlinesError):
+        read_outlines(document)
+
+
+def test_init_proposes_sources_and_themes_of_a_site(site: HTTPServer, tmp_path: Path) -> None:
+    page(site, "/", link("application/rss+xml", "/feed.xml"), link("application/atom+xml", "/weg.xml"))
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    result = CliRunner().invoke(cli, ["init", str(tmp_path / "portaal"), "--from", site.url_for("/")])
+    assert result.exit_code == 0, result.output
+    settings = load(tmp_path / "portaal" / "kennisportal.toml")
+    assert settings.site.name == "Nieuws uit Voorbeeld"
+    assert [(source.kind, source.url) for source in settings.source] == [("feed", site.url_for("/feed.xml"))]
+    assert [(theme.slug, theme.categories) for theme in settings.theme] == [("ict", ["ICT"])]
+    assert (
+        "# of pages and of readers who chose none" in (tmp_path / "portaal" / "kennisportal.toml").read_text()
+    )
+    config = ["--config", str(tmp_path / "portaal" / "kennisportal.toml")]
+    assert CliRunner().invoke(cli, ["collect", *config]).exit_code == 0
+    assert CliRunner().invoke(cli, ["feeds", "build", *config]).exit_code == 0
+
+
+def test_init_from_a_site_without_anything_leaves_nothing(site: HTTPServer, tmp_path: Path) -> None:
+    page(site, "/")
+    result = CliRunner().invoke(cli, ["init", str(tmp_path / "portaal"), "--from", site.url_for("/")])
+    assert result.exit_code == 1
+    assert not (tmp_path / "portaal").exists()
+
+
+@pytest.mark.parametrize(
+    "url, name",
+    [
+        ("https://www.voorbeeld.example/feed", "voorbeeld.example"),
+        ("https://B\u00fccher.example/", "bcher.example"),
+        ("https://a.example/2", "a.example-2"),
+        ("https://[::1]:8000/", "1"),
+    ],
+)
+def test_a_source_is_called_after_its_host(url: str, name: str) -> None:
+    assert name_for(url, ["a.example"]) == name
