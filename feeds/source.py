@@ -16,6 +16,7 @@ from sqlmodel._compat import SQLModelConfig
 
 from feeds.article import Draft, Problem
 from feeds.duration import Duration
+from feeds.health import Look
 
 MOVES = 3
 """So many looks in a row make a move."""
@@ -102,6 +103,10 @@ class Memory:
     shown: int = 0
     """How many articles it showed the last time that anything was read."""
     move: Move = Move()
+    history: tuple[Look, ...] = ()
+    """What the last looks showed, the oldest first."""
+    held: str = ""
+    """Why what it shows now is held back; "" where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,8 @@ class Reading:
     validators: Validators = Validators()
     bookmark: str = ""
     moved: str = ""
+    partial: bool = False
+    """Whether it holds only what changed since the last visit."""
 
 
 class SourceError(Exception):

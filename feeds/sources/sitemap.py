@@ -110,7 +110,7 @@ class SitemapSource:
         answer = yield HttpRequest(source.url, known, accept=_ACCEPT, as_robot=True)
         if isinstance(answer, NotModified):
             return answer
-        reading = Reading([], validators=answer.validators, moved=answer.moved)
+        reading = Reading([], validators=answer.validators, moved=answer.moved, partial=True)
         listed = yield from _pages(source, answer, past, reading)
         wanted, again = _choose(source, listed, past.seen)
         left = yield from _read_pages(wanted[:PAGES], again, past.seen, reading)

@@ -61,7 +61,7 @@ class WordpressSource:
         """The posts that are new or changed since the last visit; the newest ones on the first."""
         if not source.url:
             raise SourceError(f'source {source.name}: a WordPress needs a url; add url = "https://…" to it')
-        reading = Reading([])
+        reading = Reading([], partial=True)
         newest = yield from _posts(source, memory.bookmark, reading)
         if newest is None:
             return NotModified()

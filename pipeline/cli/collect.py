@@ -29,6 +29,9 @@ def collect(app: App, names: tuple[str, ...], force: bool, dry_run: bool, as_jso
         say_json(_document(report, rethemed))
     else:
         _summary(app, report, rethemed, dry_run)
+    if report.held:
+        held = [part.name for part in report.sources if part.held]
+        fail(f"{len(held)} of {len(report.sources)} sources are held back: {', '.join(held)}")
     if report.failed:
         failed = [part.name for part in report.sources if part.error]
         fail(f"{len(failed)} of {len(report.sources)} sources failed: {', '.join(failed)}")
@@ -48,8 +51,8 @@ def _sources(app: App, names: tuple[str, ...]) -> list[Source]:
 
 
 def _said(part: SourceReport) -> None:
-    if part.error:
-        warn(part.error)
+    if part.error or part.held:
+        warn(part.error or part.held)
     for problem in part.outcome.problems:
         warn(f"{part.name}: {problem}")
 
@@ -67,8 +70,8 @@ def _summary(app: App, report: CollectReport, rethemed: int, dry_run: bool) -> N
             ("source", *columns),
             [
                 (part.name, *[getattr(part.outcome, name) for name in columns])
-                if not part.error
-                else (part.name, "failed", "", "", "")
+                if not part.error and not part.held
+                else (part.name, "failed" if part.error else "held back", "", "", "")
                 for part in report.sources
             ],
         )
@@ -90,7 +93,7 @@ def _summary(app: App, report: CollectReport, rethemed: int, dry_run: bool) -> N
 
 def _document(report: CollectReport, rethemed: int) -> dict[str, object]:
     return (
-        {"sources": len(report.sources), "failed": report.failed}
+        {"sources": len(report.sources), "failed": report.failed, "held": report.held}
         | {name: report.total(name) for name in _NUMBERS}
         | {
             "released": report.released,
@@ -101,6 +104,7 @@ def _document(report: CollectReport, rethemed: int) -> dict[str, object]:
                 | {
                     "failed": bool(part.error),
                     "error": part.error,
+                    "held": part.held,
                     "problems": [
                         {"what": problem.what, "why": problem.why, "lost": problem.lost}
                         for problem in part.outcome.problems

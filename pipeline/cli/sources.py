@@ -9,10 +9,21 @@ import click
 
 from feeds.article import Draft
 from feeds.discover import Offer, name_for
+from feeds.health import silence
 from feeds.outlines import OutlinesError, read_outlines, write_outlines
 from feeds.source import Reading, Source, SourceError, asked, is_due
 from pipeline.app import App
-from pipeline.cli.console import Failure, as_option, json_option, say, say_json, table, warn, with_app
+from pipeline.cli.console import (
+    Failure,
+    as_option,
+    json_option,
+    numbers,
+    say,
+    say_json,
+    table,
+    warn,
+    with_app,
+)
 from pipeline.edges.config import add_tables
 from pipeline.steps.collect import Collector
 
@@ -32,8 +43,12 @@ def sources() -> None:
 def list_(app: App, as_json: bool) -> None:
     """Every source, when it was last looked at, and how that went."""
     with app.store.read() as work:
-        memories = {source.name: work.sources.memory(source.name) for source in app.settings.source}
-    now = app.clock()
+        memories = work.sources.memories([source.name for source in app.settings.source])
+        now = app.clock()
+        silent = {
+            name: quiet.days if (quiet := silence(work.articles.recent(name), now)) else None
+            for name in memories
+        }
     rows = [
         {
             "name": source.name,
@@ -43,6 +58,8 @@ def list_(app: App, as_json: bool) -> None:
             "due": is_due(source, memory, now),
             "failures": memory.failures,
             "error": memory.error,
+            "held": memory.held,
+            "silent_days": silent[source.name],
         }
         for source in app.settings.source
         for memory in [memories[source.name]]
@@ -58,7 +75,10 @@ def list_(app: App, as_json: bool) -> None:
                 row["kind"],
                 row["address"],
                 _local(app, str(row["last_looked"])),
-                row["error"] or ("due" if row["due"] else "well"),
+                row["error"]
+                or row["held"]
+                or _quiet(row["silent_days"])
+                or ("due" if row["due"] else "well"),
             )
             for row in rows
         ],
@@ -142,6 +162,28 @@ def add(
     say(f"Next: kennisportal collect {values['name']}")
 
 
+@sources.command()
+@click.argument("name", metavar="SOURCE")
+@as_option
+@json_option
+@with_app
+def accept(app: App, name: str, who: str, as_json: bool) -> None:
+    """Take what a source shows now, however unlike what it showed before."""
+    source = next((source for source in app.settings.source if source.name == name), None)
+    if source is None:
+        raise click.BadParameter(f"{name!r} is no source of the config", param_hint="SOURCE")
+    report = app.collector().collect([source], accept=True)
+    (part,) = report.sources
+    if part.error:
+        raise Failure(part.error)
+    app.audit(who, "sources accept", name)
+    taken = {"new": part.outcome.new, "updated": part.outcome.updated, "unchanged": part.outcome.unchanged}
+    if as_json:
+        say_json({"source": name} | taken)
+    else:
+        say(f"Taken from {name}: {numbers(taken)}.")
+
+
 @sources.command("import")
 @click.argument("opml", type=click.File("rb"))
 @as_option
@@ -223,6 +265,10 @@ def _add(app: App, tables: Sequence[Mapping[str, object]], who: str) -> None:
     assert app.config is not None
     add_tables(app.config, "source", tables)
     app.audit(who, "sources add", ", ".join(f"{values['name']} ({values['url']})" for values in tables))
+
+
+def _quiet(days: object) -> str:
+    return f"nothing new for {days} days, which is longer than usual" if days else ""
 
 
 def _day(draft: Draft) -> object:

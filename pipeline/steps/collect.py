@@ -18,6 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from feeds.article import Draft, Problem
 from feeds.discover import Offer, discover
+from feeds.health import breach, look_at
 from feeds.identity import distinct
 from feeds.normalise import normalise
 from feeds.source import (
@@ -52,11 +53,15 @@ Answer = Found | NotModified | Exception
 
 @dataclass(slots=True)
 class SourceReport:
-    """One source's part. ``error`` says why nothing could be had; empty where something was."""
+    """One source's part. ``error`` says why nothing could be had, ``held`` why it was not taken.
+
+    Both are empty where all is well.
+    """
 
     name: str
     outcome: Outcome = field(default_factory=Outcome)
     error: str = ""
+    held: str = ""
 
 
 @dataclass(slots=True)
@@ -74,9 +79,17 @@ class CollectReport:
     def failed(self) -> int:
         return sum(bool(source.error) for source in self.sources)
 
+    @property
+    def held(self) -> int:
+        return sum(bool(source.held) for source in self.sources)
+
 
 class _Undo(Exception):
     """Ends a transaction without keeping anything of it."""
+
+
+class _Held(Exception):
+    """What a source shows is not as it should be; the text says how."""
 
 
 class Collector:
@@ -104,12 +117,14 @@ class Collector:
         sources: Sequence[Source],
         *,
         force: bool = False,
+        accept: bool = False,
         dry_run: bool = False,
         progress: Callable[[SourceReport], None] = lambda report: None,
     ) -> CollectReport:
         """Look at the sources that are due, or with ``force`` at all of them and without validators.
 
-        With ``dry_run`` everything is worked out and nothing kept.
+        With ``accept`` what they show is taken, however unlike what they showed before; and it is asked for
+        now. With ``dry_run`` everything is worked out and nothing kept.
         """
         report = CollectReport()
         with self._start() as work:
@@ -121,7 +136,7 @@ class Collector:
             for source in sources
             for memory in [memories[source.name]]
             for where in [asked(source, memory)]
-            if force or is_due(source, memory, now)
+            if force or accept or is_due(source, memory, now)
         ]
         report.sources = [look.part for look in due]
 
@@ -141,7 +156,9 @@ class Collector:
                 async with settled:
                     async for look in settled:
                         looks = [look, *_waiting(settled)]
-                        await anyio.to_thread.run_sync(self._settle, looks, force, dry_run, limiter=turn)
+                        await anyio.to_thread.run_sync(
+                            self._settle, looks, force, accept, dry_run, limiter=turn
+                        )
                         for look in looks:
                             look.answer = NotModified()  # what was read is not needed any more
                             progress(look.part)
@@ -213,7 +230,7 @@ class Collector:
                 fit.append(normal)
         return reading, distinct(fit, reading.problems)
 
-    def _settle(self, looks: Sequence["_Look"], force: bool, dry_run: bool) -> None:
+    def _settle(self, looks: Sequence["_Look"], force: bool, accept: bool, dry_run: bool) -> None:
         """Turn answers into articles, or remember that there was none; all of them in one transaction."""
         try:
             with self._start() as work:
@@ -228,7 +245,11 @@ class Collector:
                         continue
                     try:
                         with work.part():
-                            self._absorb(work, look, force, now)
+                            self._absorb(work, look, force, accept, now)
+                    except _Held as held:
+                        look.part.outcome = Outcome()
+                        look.part.held = str(held)
+                        work.sources.hold(look.source.name, now, look.part.held)
                     except Exception as error:
                         look.part.outcome = Outcome()
                         look.part.error = _named(look.source, error)
@@ -241,23 +262,31 @@ class Collector:
         except _Undo:
             pass
 
-    def _absorb(self, work: CollectWork, look: "_Look", force: bool, now: datetime) -> None:
+    def _absorb(self, work: CollectWork, look: "_Look", force: bool, accept: bool, now: datetime) -> None:
         if isinstance(look.answer, Exception):
             raise look.answer
         assert not isinstance(look.answer, NotModified)
         reading, drafts = look.answer
+        complete = self._kinds[look.source.kind].complete
         look.part.outcome = absorb(
             work,
             self._house,
             look.source,
             reading,
             drafts,
-            complete=self._kinds[look.source.kind].complete,
+            complete=complete,
             force=force,
             now=now,
         )
-        work.sources.succeeded(look.source.name, now, reading, look.source.url, len(drafts))
         outcome = look.part.outcome
+        shown = look_at(drafts, outcome.new)
+        wrong = breach(look.memory.history, shown, drafts, partial=reading.partial)
+        if wrong and not accept and not complete:
+            raise _Held(
+                f"source {look.source.name}: it {wrong}; it is held back until it is mended, or you run "
+                f"'kennisportal sources accept {look.source.name}'"
+            )
+        work.sources.succeeded(look.source.name, now, reading, look.source.url, shown)
         proven = bool(outcome.unchanged or outcome.updated or reading.title == look.memory.title != "")
         self._follow(work, look, reading.moved, proven=proven)
 

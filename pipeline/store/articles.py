@@ -15,6 +15,7 @@ from pipeline.store.tables import ArticleAlias, ArticleRow, ArticleTheme
 from subscribers.digest import Facts
 
 _BATCH = 500
+_HABIT = 12  # articles by which to know how often a source has news
 _FIELDS = tuple(Article.model_fields)
 _article_table = ArticleRow.__table__  # type: ignore[attr-defined]
 _alias_table = ArticleAlias.__table__  # type: ignore[attr-defined]
@@ -79,6 +80,11 @@ class Articles:
             )
         )
         return {id: Visibility(visibility) for id, visibility in rows if id is not None}
+
+    def recent(self, source: str) -> list[datetime]:
+        """When the last articles of a source were published, the newest first."""
+        query = select(ArticleRow.published).where(ArticleRow.source == source)
+        return list(self._session.exec(query.order_by(col(ArticleRow.published).desc()).limit(_HABIT)))
 
     def released(self, now: datetime) -> list[int]:
         """Embargoed articles whose moment has come, the oldest first."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from feeds.health import Look, remember
 from feeds.source import Memory, Move, Reading, Validators
 from pipeline.store.articles import batches
 from pipeline.store.tables import SourceState
@@ -35,13 +36,13 @@ class Sources:
             self._session.exec(
                 update(SourceState)
                 .where(col(SourceState.name).in_(batch))
-                .values(last_looked=at, failures=0, error="", not_before=None, gone="")
+                .values(last_looked=at, failures=0, error="", not_before=None, gone="", held="")
             )
 
-    def succeeded(self, name: str, at: datetime, reading: Reading, validated: str, shown: int) -> None:
+    def succeeded(self, name: str, at: datetime, reading: Reading, validated: str, look: Look) -> None:
         """A look at a source went well. What the reading left for next time is of the address ``validated``.
 
-        ``shown`` is the number of its articles; its title is the first that it gave itself.
+        Its title is the first that it gave itself.
         """
         state = self._row(name)
         state.first_collected = state.first_collected or at
@@ -54,8 +55,19 @@ class Sources:
         state.last_modified = reading.validators.last_modified
         state.bookmark = reading.bookmark
         state.validated = validated
-        state.shown = shown
+        state.shown = look.shown
+        state.history = remember(_history(state), look)
+        state.held = ""
         state.title = state.title or reading.title
+        self._session.add(state)
+
+    def hold(self, name: str, at: datetime, reason: str) -> None:
+        """What a source shows is held back, for a reason; nothing of it is remembered."""
+        state = self._row(name)
+        state.last_looked = at
+        state.failures = 0
+        state.error = ""
+        state.held = reason
         self._session.add(state)
 
     def moving(self, name: str, move: Move) -> None:
@@ -94,4 +106,10 @@ def _memory(row: SourceState) -> Memory:
         row.bookmark,
         row.shown,
         Move(row.move_to, row.move_times, row.move_origin),
+        _history(row),
+        row.held,
     )
+
+
+def _history(row: SourceState) -> tuple[Look, ...]:
+    return tuple(Look(**past) for past in row.history)

@@ -54,6 +54,8 @@ class SourceState(SQLModel, table=True):
     move_to: str = ""
     move_times: int = 0
     move_origin: str = ""
+    history: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    held: str = Field(default="", sa_type=Text)
 
 
 class ArticleRow(Article, table=True):

@@ -1,5 +1,6 @@
 """Collecting a folder and feeds into the log: every way in which an article can come, change and go."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -461,3 +462,57 @@ def test_what_failed_together_does_not_come_back_together() -> None:
     }
     assert len(waits) > 15
     assert 95 <= min(waits) <= max(waits) <= 145  # around two hours
+
+
+def habit(portal, feed: Feed) -> None:
+    """A feed that was looked at often enough to know what it is like."""
+    feed.entries = [(str(n), f"Bericht {n}") for n in range(5)]
+    for number in range(5, 8):
+        feed.entries.append((str(number), f"Bericht {number}"))
+        portal.wait(minutes=20)
+        assert collect(portal, force=False).held == 0
+
+
+def flood(feed: Feed) -> None:
+    feed.entries += [(f"nieuw-{n}", f"Ander bericht {n}") for n in range(200)]
+
+
+def test_what_breaks_with_the_habit_is_held_back_until_it_is_accepted(portal, feed: Feed) -> None:
+    habit(portal, feed)
+    before = log(portal)
+    flood(feed)
+    portal.wait(minutes=20)
+    report = collect(portal, force=False)
+    assert (report.held, report.failed, numbers(report)) == (1, 0, {})
+    assert "200 new articles at once" in report.sources[-1].held
+    assert log(portal) == before
+    status = portal.run("status").stdout
+    assert "held back: source nieuws" in status
+    assert "sources accept nieuws" in status
+    assert portal.run("collect", "nieuws", "--force").exit_code == 1
+    taken = portal.run("sources", "accept", "nieuws", "--as", "beheer")
+    assert taken.exit_code == 0
+    assert len(log(portal)) == len(before) + 200
+    assert "held back" not in portal.run("status").stdout
+    assert "sources accept" in portal.run("audit").stdout
+
+
+def test_a_source_that_is_mended_is_taken_by_itself(portal, feed: Feed) -> None:
+    habit(portal, feed)
+    kept = list(feed.entries)
+    feed.entries = [(str(n), "Inloggen") for n in range(8)]
+    portal.wait(minutes=20)
+    assert "same title" in collect(portal, force=False).sources[-1].held
+    feed.entries = [*kept, ("9", "Bericht 9")]
+    portal.wait(minutes=20)
+    report = collect(portal, force=False)
+    assert (report.held, report.total("new")) == (0, 1)
+    assert all(title.startswith("Bericht") for title, *_ in log(portal))
+
+
+def test_a_source_that_has_gone_quiet_is_reported(portal, feed: Feed) -> None:
+    habit(portal, feed)
+    assert "silent" not in portal.run("status").stdout
+    portal.wait(days=30)
+    assert "silent: source nieuws has shown nothing new for 30 days" in portal.run("status").stdout
+    assert json.loads(portal.run("sources", "list", "--json").stdout)[-1]["silent_days"] == 30

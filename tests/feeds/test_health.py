@@ -1,0 +1,102 @@
+"""What a source showed, held against its habit."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from feeds.article import Draft
+from feeds.health import KEPT, Look, breach, look_at, remember, silence
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+USUAL = Look(shown=20, new=2, texts=1, dates=1, length=1500)
+HABIT = [USUAL] * 5
+
+
+def drafts(number: int, text: str = "Tekst van bericht {}.", **fields: object) -> list[Draft]:
+    return [
+        replace(
+            Draft(str(n), f"https://bron.example/{n}", f"Bericht {n}", text=text.format(n), published=NOW),
+            **fields,  # type: ignore[arg-type]
+        )
+        for n in range(number)
+    ]
+
+
+def test_a_look_says_what_the_articles_have() -> None:
+    some = drafts(4, text="x" * 400)
+    some[0] = replace(some[0], text="", published=None)
+    assert look_at(some, new=3) == Look(shown=4, new=3, texts=0.75, dates=0.75, length=400)
+    assert look_at([], new=0) == Look(shown=0, new=0, texts=0, dates=0, length=0)
+
+
+@pytest.mark.parametrize(
+    "look, why",
+    [
+        (
+            replace(USUAL, shown=0, new=0, texts=0, dates=0, length=0),
+            "shows nothing, where it usually has 20",
+        ),
+        (replace(USUAL, shown=220, new=200), "shows 200 new articles at once"),
+        (replace(USUAL, texts=0, length=0), "has no text in any of its articles"),
+        (replace(USUAL, length=80), "has texts of 80 characters, where they usually have 1500"),
+        (replace(USUAL, dates=0), "has no date for any of its articles"),
+    ],
+)
+def test_what_is_unlike_its_habit_is_a_breach(look: Look, why: str) -> None:
+    assert breach(HABIT, look, [], partial=False).startswith(why)
+    assert breach(HABIT[:2], look, [], partial=False) == ""  # that is no habit yet
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        USUAL,
+        replace(USUAL, shown=3, new=0),
+        replace(USUAL, shown=60, new=45),
+        replace(USUAL, length=500),
+        replace(USUAL, shown=1, texts=0, dates=0, length=0),
+    ],
+)
+def test_what_varies_within_reason_is_none(look: Look) -> None:
+    assert breach(HABIT, look, [], partial=False) == ""
+
+
+def test_a_source_that_shows_only_what_changed_may_show_nothing() -> None:
+    nothing = Look(shown=0, new=0, texts=0, dates=0, length=0)
+    assert breach(HABIT, nothing, [], partial=True) == ""
+    assert breach(HABIT, replace(USUAL, shown=400, new=400), [], partial=True) != ""
+
+
+def test_the_first_look_is_no_measure_of_what_is_new() -> None:
+    history = [Look(30, 30, 1, 1, 1500), *HABIT]
+    assert breach(history, replace(USUAL, shown=90, new=80), [], partial=False) != ""
+
+
+@pytest.mark.parametrize("fields", [{"text": "Log in om verder te gaan."}, {"title": "Inloggen"}])
+def test_one_page_in_the_place_of_every_article_is_a_breach_at_once(fields: dict[str, object]) -> None:
+    assert "same" in breach([], USUAL, drafts(5, **fields), partial=True)
+    assert breach([], USUAL, drafts(2, **fields), partial=True) == ""
+    assert breach([], USUAL, drafts(5), partial=True) == ""
+
+
+def test_articles_without_text_are_not_all_the_same_for_that() -> None:
+    assert breach([], USUAL, drafts(5, text=""), partial=False) == ""
+
+
+def test_only_the_last_looks_are_remembered() -> None:
+    history: tuple[Look, ...] = ()
+    for number in range(KEPT + 5):
+        history = tuple(Look(**past) for past in remember(history, replace(USUAL, shown=number)))
+    assert [look.shown for look in history] == list(range(5, KEPT + 5))
+
+
+def test_silence_is_longer_than_the_habit() -> None:
+    weekly = [NOW - timedelta(days=7 * week) for week in range(10)]
+    assert silence(weekly, NOW + timedelta(days=13)) is None
+    assert silence(weekly, NOW + timedelta(days=15)) == timedelta(days=15)
+    hourly = [NOW - timedelta(hours=hour) for hour in range(10)]
+    assert silence(hourly, NOW + timedelta(days=2)) is None
+    assert silence(hourly, NOW + timedelta(days=4)) == timedelta(days=4)
+    assert silence(hourly[:2], NOW + timedelta(days=400)) is None
+    assert silence([*weekly, NOW + timedelta(days=300)], NOW + timedelta(days=15)) == timedelta(days=15)
