@@ -73,8 +73,9 @@ class Article(SQLModel):
 
     ``uri`` is a ``tag:`` URI (RFC 4151) that never changes. ``summary`` is plain text, ``content``
     clean HTML. ``updated`` moves only when what a reader reads changed; ``change`` then says how.
-    ``pinned`` and ``editor`` are an editor's: one puts the article first in digests, the other says of
-    themes whether it is in them, whatever the rules say. ``image`` is the address of its picture, and
+    Four are an editor's: ``pinned`` puts the article first in digests, ``editor`` says of themes whether it
+    is in them, ``kept_out`` that it is not shown, and ``corrections`` has texts that stand in for the
+    source's, whatever rules and sources say. ``image`` is the address of its picture, and
     ``enclosures`` are the fields of an Enclosure each.
     """
 
@@ -98,6 +99,8 @@ class Article(SQLModel):
     editor: dict[str, bool] = Field(default_factory=dict, sa_type=JSON)
     image: str = Field(default="", max_length=URL_LENGTH)
     enclosures: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    kept_out: bool = False
+    corrections: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
 
 
 class Sighting(StrEnum):

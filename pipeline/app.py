@@ -32,6 +32,7 @@ from pipeline.steps.absorb import House
 from pipeline.steps.collect import Collector
 from pipeline.steps.deliver import Deliverer, MailRules
 from pipeline.steps.desk import Desk
+from pipeline.steps.editing import Editor
 from pipeline.steps.enrol import Enroller
 from pipeline.steps.explain import Explainer
 from pipeline.steps.feedback import Ingester
@@ -41,6 +42,7 @@ from pipeline.steps.preview import Previewer
 from pipeline.steps.providers import ProviderDesk
 from pipeline.steps.publish import Imprint, Publisher
 from pipeline.steps.retheme import Rethemer
+from pipeline.steps.survey import Surveyor
 from pipeline.steps.tick import Ticker
 from pipeline.steps.visit import Fetch
 from pipeline.store import schema
@@ -153,6 +155,12 @@ class App:
             language=self.settings.site.language,
             clock=self.clock,
         )
+
+    def editor(self) -> Editor:
+        return Editor(self.store.write, self.house, self.settings.source, self.clock)
+
+    def surveyor(self) -> Surveyor:
+        return Surveyor(self.store.read, self.house, self.tree, self.settings.source)
 
     def rethemer(self) -> Rethemer:
         return Rethemer(self.store.write, self.house, self.tree, self.settings.source, self.clock)

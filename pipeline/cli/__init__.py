@@ -35,6 +35,7 @@ from pipeline.edges.secrets import SecretError
 from pipeline.ports import ClaimsLost, PublishError
 from pipeline.settings import ConfigError
 from pipeline.steps.desk import DeskError
+from pipeline.steps.editing import EditingError
 from pipeline.steps.enrol import EnrolError
 from pipeline.steps.explain import ExplainError
 from pipeline.steps.preview import PreviewError
@@ -51,6 +52,7 @@ _EXPECTED = (
     ConfigError,
     DemoError,
     DeskError,
+    EditingError,
     EnrolError,
     ExplainError,
     MailboxError,

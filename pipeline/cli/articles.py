@@ -4,12 +4,27 @@ import click
 
 from feeds.article import Article
 from pipeline.app import App
-from pipeline.cli.console import Failure, as_option, json_option, say, say_json, table, with_app
+from pipeline.cli import editing
+from pipeline.cli.console import as_option, json_option, say, say_json, table, with_app
+from pipeline.cli.finding import find
 
 
 @click.group()
 def articles() -> None:
-    """What has been collected."""
+    """What has been collected, and an editor's decisions about it."""
+
+
+for _command in (
+    editing.hold,
+    editing.release,
+    editing.withdraw,
+    editing.restore,
+    editing.correct,
+    editing.retheme,
+    editing.merge,
+    editing.split,
+):
+    articles.add_command(_command)
 
 
 @articles.command("list")
@@ -95,15 +110,6 @@ def pin(app: App, article: str, off: bool, who: str) -> None:
     say(f"{'No longer pinned' if off else 'Pinned'}: {found.title}")
 
 
-def find(app: App, named: str) -> tuple[int, Article]:
-    """The article somebody means, by number, ``tag:`` id or address."""
-    with app.store.read() as work:
-        id = work.articles.look_up(named)
-        if id is None:
-            raise Failure(f"{named!r} is no article we know; 'kennisportal articles list' has them")
-        return id, work.articles.get([id])[id]
-
-
 def _brief(id: int, article: Article) -> dict[str, object]:
     return {
         "id": id,
@@ -117,4 +123,7 @@ def _brief(id: int, article: Article) -> dict[str, object]:
         "revision": article.revision,
         "visibility": str(article.visibility),
         "pinned": article.pinned,
+        "held": article.kept_out,
+        "corrected": sorted(article.corrections),
+        "image": article.image,
     }

@@ -1,11 +1,14 @@
 """``kennisportal themes``: the editorial subjects, and why an article is in them."""
 
+from pathlib import Path
+
 import click
 
 from feeds.classify import Classification, Reason
 from pipeline.app import App
-from pipeline.cli.articles import find
 from pipeline.cli.console import json_option, say, say_json, table, with_app
+from pipeline.cli.finding import find
+from pipeline.settings import load
 from pipeline.steps.absorb import classify
 
 
@@ -101,3 +104,61 @@ def explain(app: App, article: str, as_json: bool) -> None:
 
 def _near(result: Classification) -> list[str]:
     return sorted({item.theme for item in result.evidence} - result.scores.keys())
+
+
+@themes.command()
+@json_option
+@with_app
+def coverage(app: App, as_json: bool) -> None:
+    """Which articles no rule puts in a theme, and which rules never fire."""
+    found = app.surveyor().coverage()
+    if as_json:
+        say_json(
+            {
+                "articles": found.articles,
+                "uncovered": found.uncovered,
+                "nowhere": [{"id": id, "title": title} for id, title in found.nowhere],
+                "unused": [
+                    {"theme": rule.theme, "kind": rule.kind, "words": rule.words} for rule in found.unused
+                ],
+            }
+        )
+        return
+    say(f"{found.uncovered} of {found.articles} articles are in no theme by the rules; the newest of them:")
+    table(("id", "title"), found.nowhere)
+    say(f"{len(found.unused)} rules never fire:")
+    table(("theme", "rule", "words"), [(rule.theme, rule.kind, rule.words) for rule in found.unused])
+
+
+@themes.command("try")
+@click.argument("rules", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@json_option
+@with_app
+def try_(app: App, rules: Path | None, as_json: bool) -> None:
+    """What changed rules would do to the stored articles; changes nothing.
+
+    RULES is a copy of the config with the rules to try; without it, it is the config as it is now, before
+    the next 'collect' applies it.
+    """
+    settings = app.settings if rules is None else load(rules)
+    trials = app.surveyor().trial(settings.tree, settings.source)
+    if as_json:
+        say_json(
+            {
+                slug: {
+                    "joining": trial.joining,
+                    "leaving": trial.leaving,
+                    "joiners": [{"id": id, "title": title} for id, title in trial.joiners],
+                    "leavers": [{"id": id, "title": title} for id, title in trial.leavers],
+                }
+                for slug, trial in trials.items()
+            }
+        )
+        return
+    if not trials:
+        say("Nothing would change.")
+    for slug, trial in trials.items():
+        say(f"{slug}: {trial.joining} would join, {trial.leaving} would leave")
+        for sign, some in (("+", trial.joiners), ("-", trial.leavers)):
+            for id, title in some:
+                say(f"  {sign} {id}: {title}")

@@ -23,6 +23,9 @@ from feeds.source import Reading, Source, SourceError
 from feeds.weight import VERSIONS, Weight, goes_back_and_forth, weigh
 from pipeline.ports import CollectWork
 
+_AROUND = ("title", "summary", "author", "image", "enclosures")
+"""What readers see of an article besides its text, and what may change without it."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -180,6 +183,12 @@ class _Absorber:
         if known is None or id is None:
             self._new.append((self._made(draft, mark, sighting), draft, names))
             return
+        if known.kept_out:
+            # It stays out, and is up to date when it is let out again.
+            self._work.articles.revise(id, self._revised(known, draft, fingerprint=mark))
+            self.outcome.unchanged += 1
+            self.seen.append((id, names))
+            return
         match sighting:
             case Sighting.UPDATED:
                 self._update(id, known, draft, mark)
@@ -309,15 +318,14 @@ class _Absorber:
         self.outcome.unchanged += 1
         if known.source != self._source.name:
             return
-        moved = canonical_url(draft.url) != canonical_url(known.url)
-        categories = list(draft.categories)
-        enclosures = [asdict(enclosure) for enclosure in draft.enclosures]
-        around = (draft.author, draft.image, enclosures) != (known.author, known.image, known.enclosures)
-        if not moved and not around and categories == known.categories:
+        seen = self._revised(known, draft)
+        moved = canonical_url(seen.url) != canonical_url(known.url)
+        around = any(getattr(seen, name) != getattr(known, name) for name in _AROUND)
+        if not moved and not around and seen.categories == known.categories:
             return
-        kept = self._store(id, self._revised(known, draft))
+        kept = self._store(id, seen)
         if moved or around:
-            # The feeds must tell the new address, author or media, and nobody needs a mail about it.
+            # The feeds must tell what it looks like now, and nobody needs a mail about it.
             self._work.log.append(id, Kind.RETHEMED, kept, self._now)
 
     def _revised(self, known: Article, draft: Draft, **values: object) -> Article:
@@ -335,6 +343,7 @@ class _Absorber:
                 "image": draft.image,
                 "enclosures": [asdict(enclosure) for enclosure in draft.enclosures],
             }
+            | known.corrections
             | values
         )
 

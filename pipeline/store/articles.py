@@ -130,6 +130,21 @@ class Articles:
         """Put an article first in digests from now on, or no longer."""
         self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(pinned=pinned))
 
+    def decide(self, id: int, editor: Mapping[str, bool]) -> None:
+        """What an editor decided about an article's themes."""
+        self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(editor=dict(editor)))
+
+    def names(self, id: int) -> set[str]:
+        """The names under which an article is known."""
+        return set(self._session.exec(select(ArticleAlias.alias).where(ArticleAlias.article_id == id)))
+
+    def rename(self, id: int, other: int, names: Collection[str] | None = None) -> None:
+        """Let these names of an article mean another one from now on; all of them where none are given."""
+        change = update(ArticleAlias).where(col(ArticleAlias.article_id) == id).values(article_id=other)
+        if names is not None:
+            change = change.where(col(ArticleAlias.alias).in_(sorted(names)))
+        self._session.exec(change)
+
     def know_as(self, names: Mapping[str, int]) -> None:
         """Let articles be found under these names too, none of which may be known already."""
         if names:

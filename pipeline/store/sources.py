@@ -61,6 +61,12 @@ class Sources:
         state.title = state.title or reading.title
         self._session.add(state)
 
+    def forget(self, name: str) -> None:
+        """Forget what a source said for next time, so that all of it is read again."""
+        state = self._row(name)
+        state.etag = state.last_modified = state.bookmark = ""
+        self._session.add(state)
+
     def hold(self, name: str, at: datetime, reason: str) -> None:
         """What a source shows is held back, for a reason; nothing of it is remembered."""
         state = self._row(name)
