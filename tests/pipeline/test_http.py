@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import anyio
 import brotli
+import httpcore2
 import pytest
 
 from feeds.source import HttpRequest, NotModified, Payload, SourceError, Validators
@@ -190,6 +191,35 @@ def test_a_name_that_resolves_to_a_private_address_is_refused_unless_allowed(
     with pytest.raises(SourceError, match=r"'intern\.example' to allow_hosts"):
         asyncio.run(main(["127.0.0.1"]))
     assert isinstance(asyncio.run(main(["Intern.Example"])), Payload)
+
+
+def test_a_name_that_means_something_else_a_moment_later_gains_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = iter(["192.0.2.1", "93.184.216.34", "127.0.0.1", "127.0.0.1"])
+    asked, connected = [], []
+
+    async def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in [next(answers)]]
+
+    async def connect(self: object, host: str, *_: object, **__: object) -> None:
+        connected.append(host)
+        raise httpcore2.ConnectError("refused")
+
+    monkeypatch.setattr(anyio, "getaddrinfo", resolve)
+    monkeypatch.setattr(httpcore2.AnyIOBackend, "connect_tcp", connect)
+
+    async def main() -> None:
+        async with fetcher(allow_hosts=[]) as fetch:
+            for why in ("private or local address", "can't be reached"):
+                with pytest.raises(SourceError, match=why):
+                    await fetch.fetch(get("http://wisselt.example"))
+
+    asyncio.run(main())
+    # Each time it is resolved once, and what was checked is what is connected to.
+    assert asked == ["wisselt.example"] * 2
+    assert connected == ["93.184.216.34"]
 
 
 @pytest.mark.parametrize(
