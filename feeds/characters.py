@@ -21,13 +21,15 @@ _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 def fit(text: str) -> str:
     """The text without characters that XML forbids or that mean nothing; line ends become ``\\n``."""
+    if text.isprintable():  # nearly any line of text, and found out in no time
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if _FIT.fullmatch(text) else _UNFIT.sub("", text)
 
 
 def one_line(text: str) -> str:
     """Plain text on a single line, whitespace collapsed."""
-    return " ".join(_TURNING.sub("", fit(text)).split())
+    return " ".join((text if text.isprintable() else _TURNING.sub("", fit(text))).split())
 
 
 def shorten(text: str, length: int) -> str:

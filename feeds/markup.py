@@ -103,6 +103,8 @@ def plain_text(markup: str) -> str:
     """What a reader reads of some HTML: a line per block, runs of blanks as one, no markup."""
     markup = fit(markup)
     if "<" not in markup and "&" not in markup:
+        if markup.isprintable():
+            return " ".join(markup.split())
         text = markup
     else:
         # No attribute survives, so what is left of the markup is told from text by a simple pattern.

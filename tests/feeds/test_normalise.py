@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from feeds.address import web_address
 from feeds.article import TITLE_LENGTH, URL_LENGTH, Draft
-from feeds.characters import shorten
+from feeds.characters import fit, shorten
 from feeds.markup import clean_html, plain_text
 from feeds.normalise import normalise
 
@@ -52,6 +52,11 @@ DRAFTS = st.builds(
     categories=st.tuples(HOSTILE, HOSTILE),
     published=DATES,
 )
+
+
+def test_every_character_that_can_be_printed_is_fit() -> None:
+    printable = "".join(filter(str.isprintable, map(chr, range(0x110000))))
+    assert fit(printable + "\n") == printable + "\n"
 
 
 def test_what_stands_in_an_attribute_is_no_text() -> None:
