@@ -1,16 +1,18 @@
 """Articles, the names they are known by, and their places in themes."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, select
 
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.identity import address_alias
 from pipeline.store.ids import reserve
+from pipeline.store.prepared import Values, inserting
 from pipeline.store.tables import ArticleAlias, ArticleRow, ArticleTheme
 from subscribers.digest import Facts
 
@@ -20,6 +22,9 @@ _FIELDS = tuple(Article.model_fields)
 _article_table = ArticleRow.__table__  # type: ignore[attr-defined]
 _alias_table = ArticleAlias.__table__  # type: ignore[attr-defined]
 _theme_table = ArticleTheme.__table__  # type: ignore[attr-defined]
+_INSERT_ARTICLE = inserting(_article_table)
+_INSERT_ALIAS = inserting(_alias_table)
+_INSERT_PLACE = inserting(_theme_table)
 
 T = TypeVar("T")
 
@@ -104,18 +109,17 @@ class Articles:
             return []
         ids = reserve(self._session, _article_table, len(found))
         rows = [
-            {"id": id} | {name: getattr(article, name) for name in _FIELDS}
+            {"id": id} | {name: _plain(getattr(article, name)) for name in _FIELDS}
             for id, (article, _) in zip(ids, found, strict=True)
         ]
-        connection = self._session.connection()
-        connection.execute(insert(_article_table), rows)
-        places = [
-            _place(id, article.published, theme, placement)
-            for id, (article, placements) in zip(ids, found, strict=True)
-            for theme, placement in placements.items()
-        ]
-        if places:
-            connection.execute(insert(_theme_table), places)
+        _INSERT_ARTICLE.run(self._session, {}, rows)
+        self._place(
+            [
+                _place(id, article.published, theme, placement)
+                for id, (article, placements) in zip(ids, found, strict=True)
+                for theme, placement in placements.items()
+            ]
+        )
         return ids
 
     def revise(self, id: int, article: Article) -> None:
@@ -149,7 +153,7 @@ class Articles:
         """Let articles be found under these names too, none of which may be known already."""
         if names:
             rows = [{"alias": name, "article_id": id} for name, id in names.items()]
-            self._session.connection().execute(insert(_alias_table), rows)
+            _INSERT_ALIAS.run(self._session, {}, rows)
 
     def themes(self, ids: Collection[int]) -> dict[int, dict[str, Placement]]:
         """The places of these articles by theme slug, ancestors included."""
@@ -163,9 +167,11 @@ class Articles:
     def place(self, id: int, published: datetime, placements: Mapping[str, Placement]) -> None:
         """Put an article in exactly these themes."""
         self._session.exec(delete(ArticleTheme).where(col(ArticleTheme.article_id) == id))
-        rows = [_place(id, published, theme, placement) for theme, placement in placements.items()]
+        self._place([_place(id, published, theme, placement) for theme, placement in placements.items()])
+
+    def _place(self, rows: Sequence[Values]) -> None:
         if rows:
-            self._session.connection().execute(insert(_theme_table), rows)
+            _INSERT_PLACE.run(self._session, {}, rows)
 
     def latest(self, theme: str | None, limit: int) -> list[tuple[int, Article]]:
         """The visible articles of a theme (of all for None), the newest publication first."""
@@ -224,9 +230,16 @@ def _place(id: int, published: datetime, theme: str, placement: Placement) -> di
         "article_id": id,
         "theme": theme,
         "score": placement.score,
-        "evidence": list(placement.evidence),
+        "evidence": json.dumps(placement.evidence),
         "published": published,
     }
+
+
+def _plain(value: object) -> object:
+    """A value as the driver takes it; moments are its own business."""
+    if isinstance(value, list | dict):
+        return json.dumps(value)
+    return str(value) if isinstance(value, Visibility) else value
 
 
 def _article(row: ArticleRow) -> Article:

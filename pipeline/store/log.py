@@ -4,16 +4,18 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from feeds.log import Entry, Kind
 from pipeline.store.articles import batches
 from pipeline.store.ids import reserve
+from pipeline.store.prepared import inserting
 from pipeline.store.tables import LogRow, LogTheme
 
 _log_table = LogRow.__table__  # type: ignore[attr-defined]
-_theme_table = LogTheme.__table__  # type: ignore[attr-defined]
+_INSERT_ENTRY = inserting(_log_table)
+_INSERT_THEME = inserting(LogTheme.__table__)  # type: ignore[attr-defined]
 
 _APPEND_LOCK = 0x6B656E6E  # any number, as long as every process uses the same
 
@@ -25,29 +27,32 @@ class Log:
         self._session = session
         self._locked = False
 
-    def append(self, article: int, kind: Kind, themes: Collection[str], at: datetime) -> None:
-        """Add an entry at the end. Positions become visible in their order."""
-        self.append_all([(article, kind, themes)], at)
+    def append(self, article: int, kind: Kind, themes: Collection[str], at: datetime) -> int:
+        """Add an entry at the end; gives its position. Positions become visible in their order."""
+        return self.append_all([(article, kind, themes)], at)[0]
 
-    def append_all(self, entries: Sequence[tuple[int, Kind, Collection[str]]], at: datetime) -> None:
-        """Add entries at the end, each for an article, of a kind, and with the themes it is news for."""
+    def append_all(self, entries: Sequence[tuple[int, Kind, Collection[str]]], at: datetime) -> list[int]:
+        """Add entries at the end, each for an article, of a kind, and with the themes it is news for.
+
+        Gives their positions.
+        """
         if not entries:
-            return
+            return []
         self._lock()
         positions = reserve(self._session, _log_table, len(entries))
-        connection = self._session.connection()
         rows = [
-            {"position": position, "article_id": article, "kind": kind, "at": at}
+            {"position": position, "article_id": article, "kind": str(kind), "at": at}
             for position, (article, kind, _) in zip(positions, entries, strict=True)
         ]
-        connection.execute(insert(_log_table), rows)
+        _INSERT_ENTRY.run(self._session, {}, rows)
         themes = [
             {"theme": theme, "position": position}
             for position, (_, _, named) in zip(positions, entries, strict=True)
             for theme in sorted(named)
         ]
         if themes:
-            connection.execute(insert(_theme_table), themes)
+            _INSERT_THEME.run(self._session, {}, themes)
+        return positions
 
     def head(self) -> int:
         """The last position; 0 for an empty log."""

@@ -9,7 +9,18 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, BindParameter, CursorResult, Dialect, Executable, UpdateBase, bindparam, func
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    CursorResult,
+    Dialect,
+    Executable,
+    Table,
+    UpdateBase,
+    bindparam,
+    func,
+    insert,
+)
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
 from sqlalchemy.types import TypeEngine
@@ -50,6 +61,11 @@ class Prepared:
             made = _RowByRow(dialect, statement)
         self._texts[dialect.name] = made
         return made
+
+
+def inserting(table: Table) -> Prepared:
+    """Rows with a value for each column of a table: JSON as text, and everything else as it is."""
+    return Prepared(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
 
 
 class _Text(ABC):

@@ -164,7 +164,7 @@ def test_the_link_in_a_mail_unsubscribes_when_posted_and_only_then(portal, inbox
 
 def test_a_run_that_is_killed_is_resumed_without_a_repeat(portal, inboxes: Inboxes) -> None:
     portal.go_live()
-    readers = 300
+    readers = 900
     portal.write("a", "De cloud")
     collect(portal)
     sign_up(portal, *[f"l{number}@voorbeeld.example,nl,weekly,cloud" for number in range(readers)])

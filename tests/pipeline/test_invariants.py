@@ -172,7 +172,7 @@ class Portal(RuleBasedStateMachine):
             fingerprint="x",
         )
         with self.store.write() as work:
-            id = work.articles.add(article)
+            (id,) = work.articles.add([(article, {})])
         self.articles.append(id)
         self.place(id, themes)
         self.append(id, kind, self.placed[id])
