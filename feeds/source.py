@@ -192,6 +192,10 @@ class SourceError(Exception):
         return self.status == 410
 
 
+class OutOfTime(SourceError):
+    """A visit has lasted long enough, at the pace its host wants; what is left is for the next one."""
+
+
 Visit = Generator[Request, Payload | NotModified, Reading | NotModified]
 """A look at a source: it yields what to fetch, is sent the answers, and returns what was read.
 

@@ -42,17 +42,7 @@ def read_page(address: str, document: bytes) -> Draft:
     if len(document) > SIZE:
         raise NoArticle(f"it is longer than {SIZE:,} bytes")
     root = _root(document)
-    body = trafilatura.extract(
-        _SPANS.sub("", lxml.html.tostring(root, encoding="unicode")),
-        url=address,
-        output_format="html",
-        include_comments=False,
-        include_formatting=True,
-        include_images=True,
-        include_links=True,
-        include_tables=True,
-    )
-    content = _inner(body or "")
+    content = _inner(_extracted(root, address))
     if len(re.sub(r"<[^>]*>|\s+", " ", content).strip()) < SHORTEST:
         raise NoArticle("it has no text to speak of")
     said = _meta(root)
@@ -98,6 +88,23 @@ def _root(document: bytes) -> Any:
     if not isinstance(root.tag, str):
         raise NoArticle("it is no HTML that can be read")
     return root
+
+
+def _extracted(root: Any, address: str) -> str:
+    try:
+        found = trafilatura.extract(
+            _SPANS.sub("", lxml.html.tostring(root, encoding="unicode")),
+            url=address,
+            output_format="html",
+            include_comments=False,
+            include_formatting=True,
+            include_images=True,
+            include_links=True,
+            include_tables=True,
+        )
+    except Exception as error:  # what it did not foresee in a hostile page can be anything
+        raise NoArticle(f"its text can't be found ({type(error).__name__})") from error
+    return found or ""
 
 
 def _inner(document: str) -> str:

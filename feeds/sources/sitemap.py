@@ -27,6 +27,7 @@ from feeds.source import (
     HttpRequest,
     Memory,
     NotModified,
+    OutOfTime,
     Payload,
     Reading,
     Request,
@@ -145,7 +146,7 @@ def _pages(
                 pages += _read_sitemap(source, part)[1]
                 past.sitemaps[sitemap.name] = sitemap.changed
             except SourceError as error:
-                if error.wait:
+                if error.wait or isinstance(error, OutOfTime):
                     raise
                 reading.problems.append(Problem(sitemap.url, shorten(str(error), 300), lost=False))
         listed = pages
@@ -173,6 +174,8 @@ def _read_pages(
     for page in (*wanted, *again):
         try:
             answer = yield HttpRequest(page.url, accept=_ACCEPT_PAGE, as_robot=True)
+        except OutOfTime:
+            return True
         except SourceError as error:
             failures += 1
             reading.problems.append(Problem(page.url, shorten(str(error), 300), lost=False))

@@ -20,6 +20,7 @@ from feeds.source import (
     HttpRequest,
     Memory,
     NotModified,
+    OutOfTime,
     Payload,
     Reading,
     Request,
@@ -31,6 +32,7 @@ from feeds.source import (
 A_PAGE = 50
 PAGES = 10
 """Pages of posts read on one visit, and so the posts that are history when a source is new."""
+MOST_PAGES = 200
 
 _FIELDS = "id,date_gmt,modified,link,guid,title,excerpt,content,_links,_embedded"
 _EMBED = "author,wp:term,wp:featuredmedia"
@@ -94,10 +96,12 @@ def _posts(
         query |= {"order": "asc", "modified_after": _before(since)}
     else:
         query |= {"order": "desc"}
-    for page in range(1, PAGES + 1):
+    for page in range(1, MOST_PAGES + 1):
         url = f"{posts_url(source.url)}?{urlencode(query | {'page': page})}"
         try:
             answer = yield HttpRequest(url, accept="application/json")
+        except OutOfTime:
+            return newest
         except SourceError as error:
             if page > 1 and error.status == 400:
                 return newest  # WordPress says so of a page beyond the last
@@ -117,7 +121,9 @@ def _posts(
             newest = max(newest, changed)
             if not post.content.protected:
                 reading.drafts.append(_draft(post, raw))
-        if len(posts) < A_PAGE:
+        # Posts that all changed in the same second, as when many are edited at once, are read to the end: the
+        # next visit would begin with them again.
+        if len(posts) < A_PAGE or (page >= PAGES and newest > since):
             break
     return newest
 

@@ -57,12 +57,13 @@ def _tables(values: Sequence[Mapping[str, Any]]) -> AoT:
 
 def _replace(path: Path, text: str) -> Settings:
     """Put a new config in the place of the old one, once it has shown to be valid."""
-    fresh = path.with_name(f".{path.name}.new")
+    place = path.resolve()  # where a link leads
+    fresh = place.with_name(f".{path.name}.new")
     try:
         fresh.write_text(text, encoding="utf-8")
-        fresh.chmod(path.stat().st_mode & 0o7777)
+        fresh.chmod(place.stat().st_mode & 0o7777)
         settings = load(fresh)
-        fresh.replace(path)
+        fresh.replace(place)
     except ConfigError as error:
         raise ConfigError(str(error).replace(str(fresh), str(path))) from None
     finally:

@@ -84,7 +84,7 @@ def absorb(
     for draft, mark, own, text, id in zip(drafts, marks, names, texts, ids, strict=True):
         if id is None and own[0] in known:
             why = "another entry of this source is the same article; this one was left out"
-            reading.problems.append(Problem(draft.url, why))
+            reading.problems.append(Problem(draft.url, why, lost=False))
             continue
         try:
             absorber.take(draft, mark, id, None if id is None else stored[id], (*own, text) if text else own)

@@ -286,7 +286,7 @@ class Collector:
                 f"source {look.source.name}: it {wrong}; it is held back until it is mended, or you run "
                 f"'kennisportal sources accept {look.source.name}'"
             )
-        work.sources.succeeded(look.source.name, now, reading, look.source.url, shown)
+        work.sources.succeeded(look.source.name, now, reading, _place(look.source), shown)
         proven = bool(outcome.unchanged or outcome.updated or reading.title == look.memory.title != "")
         self._follow(work, look, reading.moved, proven=proven)
 
@@ -321,9 +321,14 @@ class _Look:
         return self.source.url != self.configured
 
 
+def _place(source: Source) -> str:
+    """What the memory of a source is about: another kind, or another address, knows nothing of it."""
+    return f"{source.kind} {source.url}"
+
+
 def _recalled(source: Source, memory: Memory, force: bool) -> Memory:
     """What a visit may go by: nothing where it is forced; and what was learnt elsewhere means nothing."""
-    if force or memory.validated != source.url:
+    if force or memory.validated != _place(source):
         return replace(memory, validators=Validators(), bookmark="")
     return memory
 

@@ -7,11 +7,15 @@ from typing import Generic, TypeVar
 import anyio
 import anyio.to_thread
 
-from feeds.source import NotModified, Payload, Request, SourceError
+from feeds.source import NotModified, OutOfTime, Payload, Request, SourceError
 
 T = TypeVar("T")
 
 Fetch = Callable[[Request], Awaitable[Payload | NotModified]]
+
+
+LONGEST = 120.0
+"""Seconds after which a visit gets nothing more to read: others wait for the end of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,14 @@ async def drive(
     visit: Generator[Request, Payload | NotModified, T], fetch: Fetch, turn: anyio.CapacityLimiter
 ) -> T:
     """What a visit returns; what it raises. Reading an answer takes a ``turn`` in a thread."""
+    ends = anyio.current_time() + LONGEST
     step = _advance(visit, None)
     while not isinstance(step, _End):
+        answer: Payload | NotModified | SourceError
         try:
-            answer: Payload | NotModified | SourceError = await fetch(step)
+            if anyio.current_time() > ends:
+                raise OutOfTime("it takes too long at the pace its host wants; the next look goes on")
+            answer = await fetch(step)
         except SourceError as error:
             answer = error
         if isinstance(answer, Payload):

@@ -33,8 +33,12 @@ class Work:
     @contextmanager
     def part(self) -> Iterator[None]:
         """A part of the transaction that is undone by itself when it raises."""
-        with self.session.begin_nested():
-            yield
+        try:
+            with self.session.begin_nested():
+                yield
+        except BaseException:
+            self.__dict__.pop("log", None)  # the lock it holds was let go of with the part
+            raise
 
     @cached_property
     def articles(self) -> Articles:

@@ -3,6 +3,7 @@
 import json
 from difflib import ndiff
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from feeds.discover import name_for
 from feeds.outlines import OutlinesError, read_outlines
 from pipeline.cli import cli
 from pipeline.settings import load
+from pipeline.steps import visit
 
 DATA = Path(__file__).parents[1] / "data"
 FEED = """<?xml version="1.0" encoding="UTF-8"?>
@@ -223,3 +225,41 @@ def test_init_from_a_site_without_anything_leaves_nothing(site: HTTPServer, tmp_
 )
 def test_a_source_is_called_after_its_host(url: str, name: str) -> None:
     assert name_for(url, ["a.example"]) == name
+
+
+def test_a_visit_that_takes_too_long_ends_with_what_it_has(
+    portal, site: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sitemap(site)
+    site.expect_request("/robots.txt").respond_with_data("", 404)
+    added(portal, site.url_for("/start.xml"), "--name", "gemeente")
+    moments = iter([0.0, 1.0, 2.0, 3.0, 1_000.0])  # the beginning, two sitemaps, and two pages
+    with monkeypatch.context() as patch:
+        slow = vars(visit.anyio) | {"current_time": lambda: next(moments)}
+        patch.setattr(visit, "anyio", SimpleNamespace(**slow))
+        first = json.loads(portal.run("collect", "gemeente", "--json").stdout)
+    assert (first["new"], first["failed"]) == (1, 0)
+    portal.wait(minutes=20)
+    assert json.loads(portal.run("collect", "gemeente", "--json").stdout)["new"] == 1
+
+
+def test_a_source_of_another_kind_at_the_same_address_remembers_nothing(portal, site: HTTPServer) -> None:
+    wordpress(site)
+    site.expect_request("/blog/").respond_with_data(FEED)
+    added(portal, site.url_for("/blog/"), "--name", "blog")
+    portal.run("collect", "blog")
+    portal.config.write_text(portal.config.read_text().replace('kind = "feed"', 'kind = "wordpress"'))
+    portal.wait(minutes=20)
+    assert json.loads(portal.run("collect", "blog", "--json").stdout)["failed"] == 0
+
+
+def test_a_config_behind_a_link_is_changed_where_it_is(portal, site: HTTPServer) -> None:
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    real = portal.root / "elders.toml"
+    portal.config.rename(real)
+    real.chmod(0o640)
+    portal.config.symlink_to(real)
+    added(portal, site.url_for("/feed.xml"))
+    assert portal.config.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert "/feed.xml" in real.read_text()

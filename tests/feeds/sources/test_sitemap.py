@@ -6,9 +6,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trafilatura
 from visiting import Respond, answers, page, visit
 
-from feeds.source import HttpRequest, Memory, NotModified, Payload, Reading, Request, Source, SourceError
+from feeds.source import (
+    HttpRequest,
+    Memory,
+    NotModified,
+    OutOfTime,
+    Payload,
+    Reading,
+    Request,
+    Source,
+    SourceError,
+)
 from feeds.sources import sitemap
 from feeds.sources.page import NoArticle, read_page
 from feeds.sources.sitemap import SitemapSource
@@ -215,3 +226,21 @@ def test_the_memory_of_pages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         reading, _ = look(site(*pages), memory)
         memory = replace(memory, bookmark=reading.bookmark)
     assert memory.bookmark.count("2026-11-24T09") == 6
+
+
+def test_what_was_read_is_kept_when_the_time_is_up() -> None:
+    reading, _ = look(site("a 2026-11-02", "b 2026-11-01", b=OutOfTime("enough")))
+    assert [draft.key[-1] for draft in reading.drafts] == ["a"]
+    assert reading.problems == []
+    _, asked = look(site("a 2026-11-02", "b 2026-11-01"), Memory(bookmark=reading.bookmark))
+    assert asked == ["/sitemap.xml", "/b"]
+
+
+def test_a_page_that_the_extractor_chokes_on_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def choke(*_: object, **__: object) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(trafilatura, "extract", choke)
+    reading, _ = look(site("a 2026", "b 2026"))
+    assert (reading.drafts, reading.problems) == ([], [])
+    assert reading.bookmark.count("2026") == 2

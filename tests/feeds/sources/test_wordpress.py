@@ -9,7 +9,17 @@ import pytest
 from visiting import Respond, answers, page, visit
 
 from feeds.normalise import normalise
-from feeds.source import HttpRequest, Memory, NotModified, Payload, Reading, Request, Source, SourceError
+from feeds.source import (
+    HttpRequest,
+    Memory,
+    NotModified,
+    OutOfTime,
+    Payload,
+    Reading,
+    Request,
+    Source,
+    SourceError,
+)
 from feeds.sources import wordpress
 from feeds.sources.wordpress import WordpressSource, posts_url
 
@@ -116,3 +126,28 @@ def test_a_site_without_that_api_is_refused(document: bytes) -> None:
 )
 def test_the_posts_are_found_below_the_front_page_or_the_api(url: str) -> None:
     assert posts_url(url) == "https://a.example/blog/wp-json/wp/v2/posts"
+
+
+def test_posts_that_changed_in_the_same_second_are_read_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wordpress, "PAGES", 1)
+    posts = [post(n) | {"modified": "2026-11-24T09:00:00"} for n in range(120)]
+
+    def respond(request: Request) -> Payload:
+        assert isinstance(request, HttpRequest)
+        start = (int(parse_qs(urlsplit(request.url).query)["page"][0]) - 1) * wordpress.A_PAGE
+        return page(request, json.dumps(posts[start : start + wordpress.A_PAGE]).encode())
+
+    reading, _ = look(respond, "2026-11-24T09:00:00")
+    assert len(reading.drafts) == 120
+
+
+def test_what_was_read_is_kept_when_the_time_is_up() -> None:
+    whole = blog(200)
+
+    def respond(request: Request) -> Payload | NotModified | SourceError:
+        assert isinstance(request, HttpRequest)
+        return OutOfTime("enough") if "page=3" in request.url else whole(request)
+
+    reading, _ = look(respond, "2026-11-24T09:00:00")
+    assert len(reading.drafts) == 100
+    assert reading.bookmark == "2026-11-24T09:01:39"
