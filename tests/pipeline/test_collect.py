@@ -6,12 +6,15 @@ from email.utils import format_datetime
 
 import pytest
 from pytest_httpserver import HTTPServer
+from sqlalchemy import text as sql
 from werkzeug import Request, Response
 
 from feeds.article import Visibility
 from feeds.log import Kind
 from feeds.source import Memory, Source, is_due
 from pipeline.steps.collect import CollectReport
+
+pytestmark = pytest.mark.each_database
 
 FEED = """
 [[source]]
@@ -516,3 +519,29 @@ def test_a_source_that_has_gone_quiet_is_reported(portal, feed: Feed) -> None:
     portal.wait(days=30)
     assert "silent: source nieuws has shown nothing new for 30 days" in portal.run("status").stdout
     assert json.loads(portal.run("sources", "list", "--json").stdout)[-1]["silent_days"] == 30
+
+
+def test_the_logs_lock_is_held_again_after_a_part_that_was_undone(portal) -> None:
+    portal.write("a", "De cloud")
+    collect(portal)
+    with portal.open() as app, app.store.write() as work:
+        # SQLite needs none: there, one writes at a time.
+        locked = app.database.url.get_backend_name() == "postgresql"
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+
+        def locks() -> int:
+            return work.session.execute(sql(held)).scalar_one() if locked else 0
+
+        def undone() -> None:
+            with work.part():
+                work.log.append(1, Kind.RETHEMED, ["cloud"], portal.now)
+                assert locks() == before + locked
+                raise KeyError
+
+        before = locks()
+        with pytest.raises(KeyError):
+            undone()
+        assert locks() == before
+        work.log.append(1, Kind.RETHEMED, ["cloud"], portal.now)
+        assert locks() == before + locked
+    assert [kind for _, kind, _ in log(portal)] == [Kind.NEW, Kind.RETHEMED]

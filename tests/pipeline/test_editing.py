@@ -8,6 +8,8 @@ import pytest
 from feeds.article import Article, Visibility
 from feeds.log import Kind
 
+pytestmark = pytest.mark.each_database
+
 
 def run(portal, *words: str) -> str:
     result = portal.run(*words)
