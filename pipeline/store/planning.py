@@ -46,7 +46,8 @@ from subscribers.subscriber import CANDIDATES, State
 _BATCH = 1_000  # groups decided about at a time
 _PART = 20_000  # readers looked at by one statement
 _TURNS = 2_000  # deliveries made by one statement: their readers, and so their index entries, lie far apart
-_CACHE = 24_000  # kB of pages that SQLite keeps: the places it writes to lie all over five indexes
+_CACHE = 24_000  # kB of pages that SQLite keeps while deliveries are made, all over five indexes
+_USUAL_CACHE = 2_000
 _NOTHING: frozenset[int] = frozenset()
 
 _temporary = MetaData()
@@ -130,8 +131,6 @@ class WavePlan:
             ),
         )
         connection = session.connection()
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE}")
         for table in (_group, _verdict, _received, _turn):
             table.create(connection, checkfirst=True)
             connection.execute(delete(table))
@@ -287,6 +286,7 @@ class WavePlan:
     def expand(self) -> int:
         """One delivery for each reader with a segment; the clock of a superseded one carries on."""
         self._segments.close()
+        self._cache(_CACHE)
         self._session.execute(delete(_group))
         # Ids then follow the segments, and a worker needs few letters at a time.
         turns = self._decided(Verdict.PLAN).with_only_columns(_verdict.c.segment_id, _subscriber.c.id)
@@ -300,6 +300,7 @@ class WavePlan:
             # With a limit, PostgreSQL knows how few they are; from two bounds it would guess at a third.
             self._deliver(ahead_of_it.limit(_TURNS).subquery("turns"))
             start = self._session.execute(ahead_of_it.offset(_TURNS).limit(1)).one_or_none()
+        self._cache(_USUAL_CACHE)
         return planned
 
     def _deliver(self, turns: Subquery) -> None:
@@ -412,6 +413,11 @@ class WavePlan:
         if self._session.get_bind().dialect.name == "postgresql":
             return func.octet_length(email) != func.char_length(email)
         return func.length(cast(email, LargeBinary)) != func.length(email)
+
+    def _cache(self, size: int) -> None:
+        connection = self._session.connection()
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{size}")
 
     def _analyze(self, table: Table) -> None:
         # PostgreSQL knows nothing of what was just put into a temporary table, and would join it badly.
