@@ -46,7 +46,7 @@ from subscribers.subscriber import CANDIDATES, State
 _BATCH = 1_000  # groups decided about at a time
 _PART = 20_000  # readers looked at by one statement
 _TURNS = 2_000  # deliveries made by one statement: their readers, and so their index entries, lie far apart
-_CACHE = 24_000  # kB of pages that SQLite keeps while deliveries are made, all over five indexes
+_CACHE = 12_000  # kB of pages that SQLite keeps while deliveries are made, all over five indexes
 _USUAL_CACHE = 2_000
 _NOTHING: frozenset[int] = frozenset()
 
