@@ -35,14 +35,21 @@ def _heading_faults(found: Document, feed: Feed, extension: str) -> Iterator[str
         yield "the feed has no title"
     if found.id is not None and found.id != feed.uri:
         yield f"the feed's id is {_short(found.id) or 'missing'}, and should be {feed.uri}"
+    current = feed.current_url(extension) if feed.archive else ""
     for what, links, right in (
         ("link to itself", found.self_links, feed.url(extension)),
         ("link to its page", found.page_links, feed.page_url),
         ("link to the hub", found.hubs, feed.hub),
+        ("link to the archive before it", found.older_links, feed.older_url(extension)),
+        ("link to the current document", found.current_links, current),
     ):
-        if links != ([right] if right else []):
+        if links is not None and links != ([right] if right else []):
             given = " and ".join(map(_short, links)) or "missing"
             yield f"the feed's {what} is {given}, and should be {right or 'left out'}"
+    if found.archive is not None and found.archive != bool(feed.archive):
+        yield "it passes for an archive" if found.archive else "it does not say that it is an archive"
+    if found.gone is not None and found.gone != [stone.uri for stone in feed.tombstones]:
+        yield "the articles it says are gone are not those that were withdrawn"
     yield from _date_faults("the feed", found.dates, found.moment)
 
 

@@ -1,10 +1,13 @@
 """A theme's feed: which articles, in what order, under which permanent names."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feeds.article import Article
 from feeds.theme import EVERYTHING
+
+REMEMBERED = timedelta(days=90)
+"""For how long a withdrawn article is said to be gone, by the dates of the feed's own news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,24 @@ class FeedItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Tombstone:
+    """An article that a feed held and that was withdrawn since (RFC 6721)."""
+
+    uri: str
+    when: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """Everything a format needs to write one document; nothing in it says "now".
 
     ``updated`` comes from the articles and the log. ``base_url`` is the site's, without a slash at
     its end; ``hub`` is the WebSub hub's address, or empty.
+
+    A feed is one current document and any number of archives (RFC 5005, section 4), counted from 1.
+    ``archive`` is the number of this one, 0 for the current one; ``older`` that of the archive before
+    it, 0 where there is none. A reader's own feed has one document, at ``address``.
+    ``changed`` introduces what changed in an article, in the site's language.
     """
 
     slug: str
@@ -34,6 +50,11 @@ class Feed:
     updated: datetime
     items: tuple[FeedItem, ...]
     hub: str = ""
+    tombstones: tuple[Tombstone, ...] = ()
+    archive: int = 0
+    older: int = 0
+    address: str = ""
+    changed: str = "What changed:"
 
     @property
     def page_url(self) -> str:
@@ -41,5 +62,25 @@ class Feed:
         return f"{self.base_url}/" if self.slug == EVERYTHING else f"{self.base_url}/themes/{self.slug}"
 
     def url(self, extension: str) -> str:
-        """Where this feed lives in one format."""
+        """Where this document lives in one format."""
+        if self.address:
+            return self.address
+        if self.archive:
+            return self._archive_url(self.archive, extension)
+        return self.current_url(extension)
+
+    def current_url(self, extension: str) -> str:
+        """Where the feed's current document lives in one format."""
         return f"{self.base_url}/feeds/{self.slug}.{extension}"
+
+    def older_url(self, extension: str) -> str:
+        """Where the archive before this document lives in one format; empty where there is none."""
+        return self._archive_url(self.older, extension) if self.older else ""
+
+    def _archive_url(self, number: int, extension: str) -> str:
+        return f"{self.base_url}/{archive_path(self.slug, number, extension)}"
+
+
+def archive_path(slug: str, number: int, extension: str) -> str:
+    """Where an archive stands among the published files."""
+    return f"feeds/{slug}/{number}.{extension}"

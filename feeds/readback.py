@@ -13,6 +13,8 @@ from lxml import etree  # type: ignore[import-untyped]
 from feeds.characters import one_line, shorten
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
+_TOMBSTONE = "{http://purl.org/atompub/tombstones/1.0}deleted-entry"
+_ARCHIVE = "{http://purl.org/syndication/history/1.0}archive"
 _CONTENT = "{http://purl.org/rss/1.0/modules/content/}encoded"
 _JSON_FEED = "https://jsonfeed.org/version/1.1"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
@@ -43,6 +45,9 @@ class Item:
 class Document:
     """What a document says of its feed. ``id`` is None where the format has none for a feed.
 
+    So are ``current_links``, ``archive`` (whether it says it is one) and ``gone`` (the ids of what was
+    withdrawn). ``older_links`` lead to the archive before it.
+
     ``moment`` reads its dates, or raises ValueError; ``faults`` are the format's own.
     """
 
@@ -51,6 +56,10 @@ class Document:
     self_links: list[str]
     page_links: list[str]
     hubs: list[str]
+    older_links: list[str]
+    current_links: list[str] | None
+    archive: bool | None
+    gone: list[str] | None
     dates: Mapping[str, str]
     moment: Callable[[str], datetime]
     items: list[Item]
@@ -88,6 +97,10 @@ def _rss(document: bytes) -> Document:
         self_links=_links(channel, "self"),
         page_links=[link.text or "" for link in channel.findall("link")],
         hubs=_links(channel, "hub"),
+        older_links=_links(channel, "prev-archive"),
+        current_links=_links(channel, "current"),
+        archive=channel.find(_ARCHIVE) is not None,
+        gone=None,
         dates={"lastBuildDate": _text(channel, "lastBuildDate")},
         moment=_rfc822,
         items=[_rss_item(item) for item in channel.findall("item")],
@@ -119,6 +132,10 @@ def _atom(document: bytes) -> Document:
         self_links=_links(root, "self"),
         page_links=_links(root, "alternate"),
         hubs=_links(root, "hub"),
+        older_links=_links(root, "prev-archive"),
+        current_links=_links(root, "current"),
+        archive=root.find(_ARCHIVE) is not None,
+        gone=[stone.get("ref", "") for stone in root.findall(_TOMBSTONE)],
         dates={"updated": _text(root, f"{_ATOM}updated")},
         moment=_rfc3339,
         items=[
@@ -169,6 +186,10 @@ def _json(document: bytes) -> Document:
         self_links=[_string(feed, "feed_url")] if "feed_url" in feed else [],
         page_links=[_string(feed, "home_page_url")] if "home_page_url" in feed else [],
         hubs=[_string(hub, "url") for hub in hubs if isinstance(hub, dict)] if isinstance(hubs, list) else [],
+        older_links=[_string(feed, "next_url")] if "next_url" in feed else [],
+        current_links=None,
+        archive=None,
+        gone=None,
         dates={},
         moment=_rfc3339,
         items=[

@@ -4,17 +4,19 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from feeds.article import Enclosure
 from feeds.feed import Feed
-from feeds.formats.generator import add, generator
-from feeds.formats.wording import entries, heading
+from feeds.formats.generator import ATOM_LINK, add, generator, mark_archive, namespaces, show_image
+from feeds.formats.wording import Entry, entries, heading, history_links, moment
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_LINK = "{http://www.w3.org/2005/Atom}link"
+_TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
 
 
 class Atom:
-    """Full content as HTML, a plain summary, and ``xml:lang`` on what is not in the feed's language."""
+    """Full content as HTML, a plain summary, and ``xml:lang`` on what is not in the feed's language.
+
+    What was withdrawn is told (RFC 6721), so that readers drop it, too.
+    """
 
     name = "Atom"
     extension = "atom"
@@ -24,10 +26,10 @@ class Atom:
         """The whole document, UTF-8."""
         made = generator(feed, self.extension, self.media_type)
         made.subtitle(heading(feed).description)
-        made.register_extension("more", _More, _More, rss=False)
+        made.register_extension("more", lambda: _FeedMore(feed), _More, rss=False)
         for entry in entries(feed):
             added = add(made, entry)
-            added.more.language, added.more.enclosures = entry.language, entry.enclosures
+            added.more.entry = entry
             if entry.author:
                 added.author(name=entry.author)
             if entry.summary:
@@ -36,20 +38,39 @@ class Atom:
         return document
 
 
+class _FeedMore:
+    """A feedgen extension for what it has no words for: a feed's history."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def extend_ns(self) -> dict[str, str]:
+        gone = {"at": _TOMBSTONES} if self._feed.tombstones else {}
+        return namespaces(self._feed) | gone
+
+    def extend_atom(self, root: Any) -> None:
+        for rel, href in history_links(self._feed, "atom"):
+            etree.SubElement(root, ATOM_LINK, rel=rel, href=href)
+        mark_archive(root, self._feed)
+        for stone in self._feed.tombstones:
+            when = moment(stone.when).isoformat()
+            etree.SubElement(root, f"{{{_TOMBSTONES}}}deleted-entry", ref=stone.uri, when=when)
+
+
 class _More:
     """A feedgen extension, for it has no language for an entry, and loses the ``rel`` of its links."""
 
-    language = ""
-    enclosures: tuple[Enclosure, ...] = ()
+    entry: Entry
 
     def extend_ns(self) -> dict[str, str]:
         return {}
 
     def extend_atom(self, element: Any) -> None:
-        if self.language:
-            element.set(_LANG, self.language)
-        for enclosure in self.enclosures:
-            link = etree.SubElement(element, _LINK, rel="enclosure", href=enclosure.url)
+        if self.entry.language:
+            element.set(_LANG, self.entry.language)
+        show_image(element, self.entry.image)
+        for enclosure in self.entry.enclosures:
+            link = etree.SubElement(element, ATOM_LINK, rel="enclosure", href=enclosure.url)
             if enclosure.type:
                 link.set("type", enclosure.type)
             if enclosure.length:

@@ -6,9 +6,14 @@ feedgen puts "now" wherever a date is not set, so every date is set here.
 from typing import Any
 
 from feedgen.feed import FeedGenerator
+from lxml import etree  # type: ignore[import-untyped]
 
 from feeds.feed import Feed
 from feeds.formats.wording import GENERATOR, Entry, heading, moment
+
+ATOM_LINK = "{http://www.w3.org/2005/Atom}link"
+_MEDIA = "http://search.yahoo.com/mrss/"
+_HISTORY = "http://purl.org/syndication/history/1.0"
 
 
 def generator(feed: Feed, extension: str, media_type: str) -> Any:
@@ -42,3 +47,21 @@ def add(made: Any, entry: Entry) -> Any:
     for theme in entry.themes:
         added.category(term=theme)
     return added
+
+
+def namespaces(feed: Feed) -> dict[str, str]:
+    """Those that ``mark_archive`` and ``show_image`` need."""
+    pictures = {"media": _MEDIA} if any(item.article.image for item in feed.items) else {}
+    return pictures | ({"fh": _HISTORY} if feed.archive else {})
+
+
+def show_image(element: Any, image: str) -> None:
+    """An article's picture, in Media RSS (https://www.rssboard.org/media-rss)."""
+    if image:
+        etree.SubElement(element, f"{{{_MEDIA}}}content", url=image, medium="image")
+
+
+def mark_archive(head: Any, feed: Feed) -> None:
+    """Say of an archive that it is one (RFC 5005, section 4)."""
+    if feed.archive:
+        etree.SubElement(head, f"{{{_HISTORY}}}archive")

@@ -27,6 +27,7 @@ class JsonFeed:
             "language": feed.language,
             "home_page_url": feed.page_url,
             "feed_url": feed.url(self.extension),
+            "next_url": feed.older_url(self.extension),
             "hubs": [{"type": "WebSub", "url": feed.hub}] if feed.hub else [],
             "authors": [{"name": words.author}],
         }

@@ -6,8 +6,8 @@ from typing import Any
 from lxml import etree  # type: ignore[import-untyped]
 
 from feeds.feed import Feed
-from feeds.formats.generator import add, generator
-from feeds.formats.wording import UNKNOWN_TYPE, entries, heading
+from feeds.formats.generator import ATOM_LINK, add, generator, mark_archive, namespaces, show_image
+from feeds.formats.wording import UNKNOWN_TYPE, entries, heading, history_links
 
 
 class Rss:
@@ -27,9 +27,10 @@ class Rss:
         words = heading(feed)
         made.description(words.description or words.title)
         made.load_extension("dc", atom=False)
-        made.register_extension("hub", lambda: _Hub(feed.hub), atom=False)
+        made.register_extension("more", lambda: _FeedMore(feed), _More, atom=False)
         for entry in entries(feed):
             added = add(made, entry)
+            added.more.image = entry.image
             if entry.summary:
                 added.description(html.escape(entry.summary, quote=False))
             if entry.author:
@@ -42,15 +43,30 @@ class Rss:
         return document
 
 
-class _Hub:
+class _FeedMore:
     """A feedgen extension, for of all links it gives RSS only ``self``."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def extend_ns(self) -> dict[str, str]:
+        return namespaces(self._feed)
+
+    def extend_rss(self, rss: Any) -> None:
+        if self._feed.hub:
+            etree.SubElement(rss[0], ATOM_LINK, rel="hub", href=self._feed.hub)
+        for rel, href in history_links(self._feed, "rss"):
+            etree.SubElement(rss[0], ATOM_LINK, rel=rel, href=href)
+        mark_archive(rss[0], self._feed)
+
+
+class _More:
+    """A feedgen extension, for its own of this kind is not valid."""
+
+    image = ""
 
     def extend_ns(self) -> dict[str, str]:
         return {}
 
-    def extend_rss(self, rss: Any) -> None:
-        if self.url:
-            etree.SubElement(rss[0], "{http://www.w3.org/2005/Atom}link", rel="hub", href=self.url)
+    def extend_rss(self, item: Any) -> None:
+        show_image(item, self.image)

@@ -1,5 +1,6 @@
 """What every format says of a feed and its items, in characters that each of them can carry."""
 
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,8 @@ class Heading:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One item. All text is plain, but ``content``, which is HTML; ``title`` is never empty.
+
+    What changed stands before the text, or where there is none before the summary.
 
     ``author`` is the source where the article names nobody, since an item without an author would
     pass for the portal's own work. ``language`` is empty where it is the feed's.
@@ -52,7 +55,15 @@ def heading(feed: Feed) -> Heading:
 
 def entries(feed: Feed) -> Iterator[Entry]:
     """The feed's items, in its order."""
-    return (_entry(item, feed.language) for item in feed.items)
+    return (_entry(item, feed) for item in feed.items)
+
+
+def history_links(feed: Feed, extension: str) -> Iterator[tuple[str, str]]:
+    """The links between a feed's documents, by their relation (RFC 5005, section 4)."""
+    if feed.archive:
+        yield "current", feed.current_url(extension)
+    if older := feed.older_url(extension):
+        yield "prev-archive", older
 
 
 def moment(value: datetime) -> datetime:
@@ -60,21 +71,31 @@ def moment(value: datetime) -> datetime:
     return aware(value).replace(microsecond=0)
 
 
-def _entry(item: FeedItem, language: str) -> Entry:
+def _entry(item: FeedItem, feed: Feed) -> Entry:
     article = item.article
     url = one_line(article.url)
     own = one_line(article.language)
+    summary, content = fit(article.summary).strip(), fit(article.content).strip()
+    if change := one_line(article.change):
+        if content:
+            content = f"<p><b>{_escaped(feed.changed)}</b> {_escaped(change)}</p>\n{content}"
+        else:
+            summary = f"{feed.changed} {change}\n{summary}".strip()
     return Entry(
         uri=one_line(article.uri),
         url=url,
         title=one_line(article.title) or url,
-        summary=fit(article.summary).strip(),
-        content=fit(article.content).strip(),
+        summary=summary,
+        content=content,
         author=one_line(article.author) or one_line(item.source_title),
-        language="" if own.lower() == language.lower() else own,
+        language="" if own.lower() == feed.language.lower() else own,
         themes=tuple(name for name in map(one_line, item.themes) if name),
         published=moment(article.published),
         updated=moment(article.updated),
         image=article.image,
         enclosures=tuple(Enclosure(**enclosure) for enclosure in article.enclosures),
     )
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)

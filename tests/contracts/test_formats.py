@@ -1,26 +1,30 @@
 """What every format of a feed promises, tried on ordinary feeds and on the nastiest text."""
 
+import html
 import io
 import json
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import feedparser
 import lxml.etree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, FormatChecker
 
 from feeds.article import Article
 from feeds.check import check
-from feeds.feed import Feed, FeedItem
+from feeds.feed import Feed, FeedItem, Tombstone
 from feeds.formats import FORMATS, Format
 from feeds.normalise import normalise
 from feeds.source import Payload, Source
 from feeds.sources.feed import FeedSource
 
+GRAMMARS = Path(__file__).parents[1] / "data" / "grammars"
 BASE = "https://portaal.example"
 MORNING = datetime(2026, 11, 24, 8, tzinfo=UTC)
 
@@ -73,6 +77,14 @@ FEEDS = {
         )
     ),
     "of everything": feed(article(1, content=""), slug="all", description=""),
+    "with something changed": feed(
+        article(1, change="“Nu kost het 3 < 4.”"), article(2, change="“Nu ook dit.”", content="")
+    ),
+    "with something withdrawn": feed(
+        article(1), tombstones=(Tombstone("tag:portaal.example,2026-11-20:8", MORNING),), older=2
+    ),
+    "of the past": feed(article(1), article(2), archive=2, older=1),
+    "of the very past": feed(article(1), archive=1),
     "empty": feed(),
     "empty and bare": feed(description="", hub="", author="", language="", title=""),
 }
@@ -182,10 +194,18 @@ def test_our_own_collector_reads_it(format: Format, feed: Feed) -> None:
         assert got.published == item.article.published
         assert got.author in (item.article.author or item.source_title, feed.author)
         assert set(got.categories) == set(item.themes)
+        change = html.escape(item.article.change, quote=False)
+        note = f"<p><b>What changed:</b> {change}</p>\n" if change else ""
         if item.article.content:
-            assert got.content == item.article.content
+            assert got.content == note + item.article.content
         if item.article.summary:
-            assert got.summary == item.article.summary
+            alone = note and not item.article.content
+            assert got.summary == (
+                f"What changed: {item.article.change} {item.article.summary}"
+                if alone
+                else item.article.summary
+            )
+        assert got.image == item.article.image
         if item.article.enclosures:
             first = item.article.enclosures[0]
             assert (got.enclosures[0].url, got.enclosures[0].length) == (first["url"], first["length"])
@@ -227,6 +247,83 @@ def test_without_a_hub_none_is_named(format: Format) -> None:
     assert b"hub" not in format.write(feed(hub=""))
 
 
+def test_an_archive_leads_back_and_to_the_current_document() -> None:
+    past = feed(article(1), archive=2, older=1)
+    for format in (FORMATS["rss"], FORMATS["atom"]):
+        document = lxml.etree.fromstring(format.write(past))
+        links = {
+            link.get("rel"): link.get("href")
+            for link in document.iter("{http://www.w3.org/2005/Atom}link")
+            if link.getparent() is document or link.getparent().tag == "channel"
+        }
+        assert links["self"] == f"{BASE}/feeds/cloud/2.{format.extension}"
+        assert links["current"] == f"{BASE}/feeds/cloud.{format.extension}"
+        assert links["prev-archive"] == f"{BASE}/feeds/cloud/1.{format.extension}"
+        assert len(list(document.iter("{http://purl.org/syndication/history/1.0}archive"))) == 1
+    assert json.loads(FORMATS["json"].write(past))["next_url"] == f"{BASE}/feeds/cloud/1.json"
+
+
+def test_atom_tells_what_was_withdrawn_and_the_others_do_not() -> None:
+    stone = Tombstone("tag:portaal.example,2026-11-20:8", MORNING)
+    grieving = feed(article(1), tombstones=(stone,))
+    atom = lxml.etree.fromstring(FORMATS["atom"].write(grieving))
+    (deleted,) = atom.iter("{http://purl.org/atompub/tombstones/1.0}deleted-entry")
+    assert dict(deleted.attrib) == {"ref": stone.uri, "when": "2026-11-24T08:00:00+00:00"}
+    assert stone.uri.encode() not in FORMATS["rss"].write(grieving)
+    assert stone.uri.encode() not in FORMATS["json"].write(grieving)
+
+
+XML_GRAMMARS = {
+    "{http://www.w3.org/2005/Atom}feed": lxml.etree.RelaxNG(lxml.etree.parse(GRAMMARS / "atom.rng")),
+    "rss": lxml.etree.RelaxNG(lxml.etree.parse(GRAMMARS / "rss.rng")),
+}
+JSON_FEED_SCHEMA = Draft202012Validator(
+    json.loads((GRAMMARS / "jsonfeed.json").read_text()), format_checker=FormatChecker()
+)
+
+
+def grammar_faults(document: bytes) -> list[str]:
+    """What RFC 4287's grammar, ours of RSS or JSON Feed's schema finds in a document."""
+    if document.startswith(b"{"):
+        return [error.message for error in JSON_FEED_SCHEMA.iter_errors(json.loads(document))]
+    root = lxml.etree.fromstring(document)
+    grammar = XML_GRAMMARS[root.tag]
+    grammar.validate(root)
+    return [entry.message for entry in grammar.error_log]
+
+
+@every_format
+@every_feed
+def test_a_document_is_valid_by_its_grammar(format: Format, feed: Feed) -> None:
+    assert grammar_faults(format.write(feed)) == []
+
+
+@pytest.mark.parametrize(
+    ("extension", "old", "new"),
+    [
+        ("atom", b"<author><name>Portaal</name></author>", b"<author><nom>Portaal</nom></author>"),
+        ("atom", b"<updated>2026-11-24T08:00:00+00:00</updated>", b""),
+        ("atom", b"<updated>2026-11-24T08", b"<updated>24 nov 08"),
+        ("atom", b'href="https://portaal.example/themes/cloud"', b""),
+        ("atom", b"<published>", b"<published/><published>"),
+        ("atom", b'xml:lang="nl"', b'xml:lang="nederlands in het algemeen"'),
+        ("rss", b"<pubDate>Tue, ", b"<pubDate>di, "),
+        ("rss", b' isPermaLink="false"', b""),
+        ("rss", b"<title>Portaal: Cloud</title>", b""),
+        ("rss", b"<language>nl</language>", b"<language>het Nederlands</language>"),
+        ("rss", b"<category>Cloud</category>", b"<category/>"),
+        ("json", b'"title": "Portaal: Cloud"', b'"title": 3'),
+        ("json", b'"items": [', b'"items": [3, '),
+        ("json", b'"date_published": "2026', b'"date_published": "in 2026'),
+        ("json", b'"content_html"', b'"content"'),
+    ],
+)
+def test_the_grammars_find_what_is_wrong(extension: str, old: bytes, new: bytes) -> None:
+    document = FORMATS[extension].write(feed(article(1)))
+    assert document.count(old) >= 1
+    assert grammar_faults(document.replace(old, new, 1))
+
+
 PIECES = [
     "<b>", "</title>", "]]>", "<![CDATA[", "&", "&amp;", "&#0;", "&lt;script&gt;", "<!--", '"', "'",
     "\\u0000", "\x00", "\x08", "\x0b", "\x1f", "\x7f", "\x85", "\ud800", "\udfff", "\ufffe", "\uffff",
@@ -261,6 +358,7 @@ def test_no_text_breaks_a_document(
     )
     document = format.write(made)
     assert check(format.extension, document, made) == []
+    assert grammar_faults(document) == []
     assert format.write(made) == document
     (found,) = read(document)
     assert visible(found.title) == visible(title) or not visible(title)
