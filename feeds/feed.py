@@ -63,11 +63,7 @@ class Feed:
 
     def url(self, extension: str) -> str:
         """Where this document lives in one format."""
-        if self.address:
-            return self.address
-        if self.archive:
-            return self._archive_url(self.archive, extension)
-        return self.current_url(extension)
+        return self.address or f"{self.base_url}/{public_path(self, extension)}"
 
     def current_url(self, extension: str) -> str:
         """Where the feed's current document lives in one format."""
@@ -75,12 +71,10 @@ class Feed:
 
     def older_url(self, extension: str) -> str:
         """Where the archive before this document lives in one format; empty where there is none."""
-        return self._archive_url(self.older, extension) if self.older else ""
-
-    def _archive_url(self, number: int, extension: str) -> str:
-        return f"{self.base_url}/{archive_path(self.slug, number, extension)}"
+        return f"{self.base_url}/feeds/{self.slug}/{self.older}.{extension}" if self.older else ""
 
 
-def archive_path(slug: str, number: int, extension: str) -> str:
-    """Where an archive stands among the published files."""
-    return f"feeds/{slug}/{number}.{extension}"
+def public_path(feed: Feed, extension: str) -> str:
+    """Where a document stands among the published files."""
+    archive = f"/{feed.archive}" if feed.archive else ""
+    return f"feeds/{feed.slug}{archive}.{extension}"

@@ -1,12 +1,15 @@
-"""Pages: the readable twin of every feed, and the front page above them."""
+"""Pages: the readable twin of every feed, the front page above them, and fragments for other sites' pages."""
 
 from collections.abc import Mapping
 
 from jinja2 import Environment
 
-from feeds.feed import Feed
+from feeds.feed import Feed, public_path
 from feeds.formats import FORMATS
 from feeds.theme import EVERYTHING, ThemeTree
+
+FRAGMENT = 10
+"""Articles in a fragment."""
 
 
 class Pages:
@@ -20,11 +23,17 @@ class Pages:
         self._tree = tree
         self._site = {"name": name, "base_url": base_url}
 
-    def write(self, feed: Feed, counts: Mapping[str, int]) -> bytes:
-        """The page of one theme, or for the feed of everything the front page, as UTF-8.
+    def write(self, feed: Feed, counts: Mapping[str, int]) -> dict[str, bytes]:
+        """The page of one theme, or for the feed of everything the front page, and its fragment, as UTF-8.
 
-        ``counts`` are the numbers of articles per theme, for the front page.
+        Each by the public path of its file. ``counts`` are the numbers of articles per theme, for the front
+        page.
         """
+        page = "index.html" if feed.slug == EVERYTHING else f"themes/{feed.slug}.html"
+        fragment = self._render("fragment", items=feed.items[:FRAGMENT], page_url=feed.page_url)
+        return {page: self._page(feed, counts), public_path(feed, "html"): fragment}
+
+    def _page(self, feed: Feed, counts: Mapping[str, int]) -> bytes:
         if feed.slug == EVERYTHING:
             return self._render("index", feeds=_links(feed), items=feed.items, tree=self._branch("", counts))
         theme = self._tree[feed.slug]

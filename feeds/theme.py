@@ -22,6 +22,7 @@ class Theme(SQLModel):
     ``weights`` says of keywords how much they count, where that is not 1. An article is in the theme when
     its evidence adds up to ``threshold``: a keyword in the title weighs 3, in the text 1 each time and 3
     at most. ``categories`` are what sources call the same subject. Following a theme follows its children.
+    ``formerly`` are slugs it had before: who asks for these is sent here.
     """
 
     model_config = SQLModelConfig(extra="forbid")
@@ -35,6 +36,7 @@ class Theme(SQLModel):
     exclude: list[str] = Field(default_factory=list)
     weights: dict[str, int] = Field(default_factory=dict)
     threshold: int = Field(default=THRESHOLD, ge=1, le=100)
+    formerly: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _weighs_its_keywords(self) -> "Theme":
@@ -71,6 +73,12 @@ class ThemeTree:
             if theme.slug in self._themes:
                 raise ThemeError(theme.slug, f"theme {theme.slug!r} stands twice; remove one")
             self._themes[theme.slug] = theme
+        for theme in self._themes.values():
+            for slug in theme.formerly:
+                if slug in self._themes:
+                    raise ThemeError(
+                        theme.slug, f"theme {theme.slug!r} can't formerly be {slug!r}, which is a theme"
+                    )
         self._ancestors = {slug: tuple(self._climb(slug)) for slug in self._themes}
         self._place = {theme.slug: place for place, theme in enumerate(self._in_tree_order())}
 

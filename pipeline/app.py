@@ -22,6 +22,7 @@ from feeds.sources import KINDS
 from feeds.theme import ThemeTree
 from pipeline.edges import secrets
 from pipeline.edges.claims import FileClaims
+from pipeline.edges.compress import compressed
 from pipeline.edges.fetch import fetch
 from pipeline.edges.http import Fetcher
 from pipeline.edges.live import LiveDirectory
@@ -40,8 +41,9 @@ from pipeline.steps.letters import Stationery
 from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
 from pipeline.steps.providers import ProviderDesk
-from pipeline.steps.publish import Imprint, Publisher
+from pipeline.steps.publish import Publisher
 from pipeline.steps.retheme import Rethemer
+from pipeline.steps.select import Imprint
 from pipeline.steps.survey import Surveyor
 from pipeline.steps.tick import Ticker
 from pipeline.steps.visit import Fetch
@@ -166,24 +168,34 @@ class App:
         return Rethemer(self.store.write, self.house, self.tree, self.settings.source, self.clock)
 
     def publisher(self) -> Publisher:
-        site, publish = self.settings.site, self.settings.publish
+        site = self.settings.site
         pages = Pages(self.templates[site.language], self.tree, site.name, site.base_url)
         return Publisher(
             read=self.store.read,
             write=self.store.write,
             live=self.live(),
             tree=self.tree,
-            imprint=Imprint(
-                name=site.name,
-                base_url=site.base_url,
-                host=site.host,
-                language=site.language,
-                entries=publish.entries,
-                hub=publish.hub,
-                made_from=self._made_from(),
-            ),
-            page=pages.write,
+            imprint=self.imprint,
+            pages=pages.write,
+            compress=compressed,
             clock=self.clock,
+        )
+
+    @cached_property
+    def imprint(self) -> Imprint:
+        site, publish = self.settings.site, self.settings.publish
+        return Imprint(
+            name=site.name,
+            base_url=site.base_url,
+            host=site.host,
+            language=site.language,
+            entries=publish.entries,
+            hub=publish.hub,
+            changed=self.templates[site.language]
+            .from_string("{% trans %}What changed:{% endtrans %}")
+            .render(),
+            made_from=self._made_from(),
+            archives_from=self._archives_from(),
         )
 
     def enroller(self) -> Enroller:
@@ -368,6 +380,13 @@ class App:
                 if file.is_file():
                     parts.update(file.read_bytes())
         return parts.hexdigest()
+
+    def _archives_from(self) -> str:
+        """A name for what archives are made from: less than other documents, so that they seldom change."""
+        site, publish = self.settings.site, self.settings.publish
+        themes = [(theme.slug, theme.name, theme.description, theme.parent) for theme in self.tree]
+        parts = [importlib.metadata.version("kennisportal"), site, publish.hub, themes]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _refuse_lost_themes(self) -> None:
         """A theme that somebody follows can't just disappear from the config."""

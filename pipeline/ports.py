@@ -5,12 +5,15 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
+from feeds.feed import Tombstone
 from feeds.health import Look
+from feeds.history import Archive, Slot
 from feeds.log import Entry, Kind
 from feeds.source import Memory, Move, Reading
 from subscribers.delivery import Claim, DeliveryState, Outcome, Parcel, Past, Settlement, Wanted
@@ -55,6 +58,7 @@ class ArticleStore(Protocol):
     def place(self, id: int, published: datetime, placements: Mapping[str, Placement]) -> None: ...
     def all_ids(self) -> Iterable[Sequence[int]]: ...
     def latest(self, theme: str | None, limit: int) -> list[tuple[int, Article]]: ...
+    def newest(self, themes: Collection[str], limit: int) -> list[tuple[int, Article]]: ...
     def count(self) -> dict[str, int]: ...
 
 
@@ -67,6 +71,11 @@ class LogStore(Protocol):
     def introductions(self, articles: Collection[int], up_to: int) -> list[Entry]: ...
     def introduced(self, article: int) -> bool: ...
     def last_change(self, theme: str | None) -> tuple[int, datetime | None]: ...
+    def last_positions(self, after: int) -> Mapping[str, int]: ...
+    def slots(self, theme: str | None, after: int, limit: int, up_to: int | None = None) -> list[Slot]: ...
+    def departing(self, theme: str | None, after: int) -> list[int]: ...
+    def withdrawn(self, articles: Collection[int]) -> Mapping[int, int]: ...
+    def tombstones(self, theme: str | None, since: datetime, limit: int) -> list[Tombstone]: ...
 
 
 class SourceStore(Protocol):
@@ -82,11 +91,30 @@ class SourceStore(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A document that changed, which the WebSub hub is still to hear of; ``error`` says why it hasn't."""
+
+    topic: str
+    since: datetime
+    due: datetime
+    attempts: int
+    error: str
+
+
 class PublicationStore(Protocol):
-    def cursor(self, theme: str) -> tuple[int, str]: ...
+    def cursors(self) -> Mapping[str, tuple[int, str]]: ...
     def advance(self, theme: str, position: int, made_from: str) -> None: ...
-    def published(self) -> set[str]: ...
-    def forget(self, theme: str) -> None: ...
+    def catch_up(self, themes: Collection[str], position: int) -> None: ...
+    def archives(self, theme: str) -> list[Archive]: ...
+    def keep(self, theme: str, archives: Sequence[Archive]) -> None: ...
+    def retire(self, theme: str, at: datetime) -> None: ...
+    def retired(self) -> set[str]: ...
+    def revive(self, themes: Collection[str]) -> None: ...
+    def ping(self, topics: Collection[str], at: datetime) -> None: ...
+    def pings(self) -> list[Ping]: ...
+    def pinged(self, pings: Collection[Ping]) -> None: ...
+    def ping_failed(self, errors: Mapping[str, str], due: datetime) -> None: ...
 
 
 class RegisterStore(Protocol):
@@ -360,19 +388,22 @@ class Transport(Protocol):
 
 
 class Live(Protocol):
-    """Where published documents stand."""
+    """Where published documents stand: units of a theme's current documents, or of one of its archives."""
 
     def alone(self) -> AbstractContextManager[None]:
         """Keeps other publishers out while the block lasts."""
 
     def stands(self, slug: str) -> bool:
-        """Whether a theme's documents are there."""
+        """Whether a theme's current documents are there."""
 
-    def switch(self, slug: str, files: Mapping[str, bytes]) -> bool:
-        """Put a theme's documents, by their public paths, live together; False where they were already."""
+    def switch(self, slug: str, files: Mapping[str, bytes], archive: int = 0) -> bool:
+        """Put a unit's documents, by their public paths, live together; False where they were already."""
 
     def remove(self, slug: str) -> None:
-        """Take down a theme's documents."""
+        """Take down a theme's documents, archives included."""
+
+    def catalogue(self, path: str) -> bool:
+        """Bring the list of everything that is out up to date, at a public path."""
 
     def write(self, path: str, document: bytes) -> bool:
         """Put one document live by itself; False where it was already."""

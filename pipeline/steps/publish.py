@@ -1,40 +1,26 @@
 """Publishing::
 
-    themes with news past their feed's cursor ─▶ select ─▶ build every format ─▶ check ─▶ switch ─▶ cursor
+    themes with news past their feed's cursor ─▶ select ─▶ archive ─▶ build ─▶ check ─▶ switch ─▶ cursor
 
 A theme's documents go live together or not at all. Where nothing happened since the last time, that
 is seen from the cursors alone, and no file is touched.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from feeds.check import check
-from feeds.feed import Feed, FeedItem
+from feeds.feed import Feed, public_path
 from feeds.formats import FORMATS
 from feeds.formats.opml import Outline, write_opml
-from feeds.identity import tag_uri
 from feeds.theme import EVERYTHING, ThemeTree
 from pipeline.ports import Clock, Live, PublishError, PublishWork, Start
+from pipeline.steps.archive import archive
+from pipeline.steps.select import INSTALLED, Imprint, Selector
 
-_INSTALLED = "installed"
-
-
-@dataclass(frozen=True, slots=True)
-class Imprint:
-    """What the config says about publishing.
-
-    ``made_from`` names the config, the templates and the version: with it, all documents change.
-    """
-
-    name: str
-    base_url: str
-    host: str
-    language: str
-    entries: int
-    hub: str
-    made_from: str
+INDEX = "feeds/index.opml"
+MANIFEST = "feeds/manifest.json"
 
 
 @dataclass(slots=True)
@@ -50,7 +36,8 @@ class PublishReport:
 class Publisher:
     """Publishes the feeds of a theme tree.
 
-    ``page`` writes a feed's readable twin, given the numbers of articles per theme.
+    ``page`` writes a feed's readable twin and its fragment, by their public paths, given the numbers of
+    articles per theme. ``compress`` gives a document's compressed forms by theirs.
     """
 
     def __init__(
@@ -61,7 +48,8 @@ class Publisher:
         live: Live,
         tree: ThemeTree,
         imprint: Imprint,
-        page: Callable[[Feed, Mapping[str, int]], bytes],
+        pages: Callable[[Feed, Mapping[str, int]], Mapping[str, bytes]],
+        compress: Callable[[str, bytes], Mapping[str, bytes]],
         clock: Clock,
     ) -> None:
         self._read = read
@@ -69,7 +57,9 @@ class Publisher:
         self._live = live
         self._tree = tree
         self._imprint = imprint
-        self._page = page
+        self._selector = Selector(tree, imprint)
+        self._pages = pages
+        self._compress = compress
         self._clock = clock
 
     def publish(self, only: Collection[str] = (), *, force: bool = False) -> PublishReport:
@@ -77,50 +67,55 @@ class Publisher:
         report = PublishReport()
         slugs = [slug for slug in self._slugs() if not only or slug in only]
         with self._read() as work:
-            late = [slug for slug in slugs if force or self._is_late(work, slug)]
-            retired = [] if only else sorted(work.publication.published() - set(slugs))
-            installed = work.register.fact(_INSTALLED)
+            standing = _Standing.of(work)
+            retired = [] if only else sorted(standing.cursors.keys() - set(self._slugs()))
+            installed = work.register.fact(INSTALLED)
+        late = [slug for slug in slugs if force or self._is_late(standing, slug)]
+        report.unchanged = [slug for slug in slugs if slug not in late]
+        if not late and not retired:
+            return report
         if not installed:
             with self._write() as work:
-                if not work.register.fact(_INSTALLED):
-                    work.register.set_fact(_INSTALLED, self._clock().isoformat())
-        report.unchanged = [slug for slug in slugs if slug not in late]
+                if not work.register.fact(INSTALLED):
+                    work.register.set_fact(INSTALLED, self._clock().isoformat())
         for slug in late:
-            self._bring_up(slug, report)
+            self._bring_up(slug, standing, report, force)
         for slug in retired:
-            self._live.remove(slug)
-            with self._write() as work:
-                work.publication.forget(slug)
-            report.removed.append(slug)
-        if late:
-            outlines = (Outline(self._imprint.name, EVERYTHING), *self._outlines(""))
-            document = write_opml(self._imprint.name, self._imprint.base_url, outlines)
-            self._live.write("feeds/index.opml", document)
+            self._take_down(slug, report)
+        with self._write() as work:
+            # Their news would be looked for ever further back.
+            work.publication.catch_up(report.unchanged, standing.head)
+            work.publication.revive(report.built)
+        try:
+            self._list()
+        except PublishError as error:
+            report.failed[INDEX] = [str(error)]
         return report
 
     def late(self) -> list[str]:
         """The themes whose documents do not show the log as it is."""
         with self._read() as work:
-            return [slug for slug in self._slugs() if self._is_late(work, slug)]
+            standing = _Standing.of(work)
+        return [slug for slug in self._slugs() if self._is_late(standing, slug)]
 
     def check(self, read: Callable[[str], bytes | None]) -> dict[str, list[str]]:
         """What is wrong with the documents that are out, by theme; ``read`` gives one by its public path."""
         faults: dict[str, list[str]] = {}
         with self._read() as work:
+            standing = _Standing.of(work)
             for slug in self._slugs():
-                if self._is_late(work, slug):
+                if self._is_late(standing, slug):
                     faults[slug] = ["it is not up to date"]
                     continue
-                feed = self._feed(work, slug)
-                faults[slug] = []
-                for extension in FORMATS:
-                    document = read(f"feeds/{slug}.{extension}")
-                    if document is None:
-                        faults[slug].append(f"{extension}: it is missing")
-                    else:
-                        faults[slug] += [
-                            f"{extension}: {fault}" for fault in check(extension, document, feed)
-                        ]
+                archives = work.publication.archives(slug)
+                feed, _ = self._selector.current(work, slug)
+                faults[slug] = _read_back(replace(feed, older=len(archives)), read)
+                for archive in archives:
+                    # What was changed since it was full stands in it as it was: only its own words count.
+                    faults[slug] += [
+                        f"archive {archive.number}, {fault}"
+                        for fault in _read_back(self._selector.archive(work, slug, archive), read)
+                    ]
         return faults
 
     def _slugs(self) -> Iterator[str]:
@@ -133,25 +128,50 @@ class Publisher:
             for theme in self._tree.children(parent)
         )
 
-    def _is_late(self, work: PublishWork, slug: str) -> bool:
-        position, made_from = work.publication.cursor(slug)
-        head, _ = work.log.last_change(_named(slug))
-        return head > position or made_from != self._imprint.made_from or not self._live.stands(slug)
+    def _is_late(self, standing: "_Standing", slug: str) -> bool:
+        position, made_from = standing.cursors.get(slug, (0, ""))
+        news = standing.head if slug == EVERYTHING else standing.news.get(slug, 0)
+        return news > position or made_from != self._imprint.made_from or not self._live.stands(slug)
 
-    def _bring_up(self, slug: str, report: PublishReport) -> None:
+    def _bring_up(self, slug: str, standing: "_Standing", report: PublishReport, force: bool) -> None:
         """Build, check and switch one theme. What fails is reported, and leaves what was live."""
         try:
             # Alone from reading on, or another publisher could put something older over something newer.
             with self._live.alone():
-                self._build(slug, report)
+                changed = self._build(slug, standing.cursors.get(slug, (0, ""))[0], force)
+        except Unfit as error:
+            report.failed[slug] = error.faults
         except PublishError as error:
             report.failed[slug] = [str(error)]
+        else:
+            (report.built if changed else report.unchanged).append(slug)
 
-    def _build(self, slug: str, report: PublishReport) -> None:
+    def _build(self, slug: str, after: int, force: bool) -> bool:
         with self._read() as work:
             position = work.log.head()
-            feed = self._feed(work, slug)
+            feed, shown = self._selector.current(work, slug)
             counts = work.articles.count() if slug == EVERYTHING else {}
+            archives, newest = archive(
+                work,
+                self._selector,
+                slug,
+                made_from=self._imprint.archives_from,
+                after=after,
+                shown=shown,
+                force=force,
+                put=self._put,
+            )
+        feed = replace(feed, older=newest)
+        changed = self._put(feed, self._pages(feed, counts))
+        with self._write() as work:
+            work.publication.keep(slug, archives)
+            work.publication.advance(slug, position, self._imprint.made_from)
+            if changed and self._imprint.hub:
+                work.publication.ping([feed.url(extension) for extension in FORMATS], self._clock())
+        return changed
+
+    def _put(self, feed: Feed, pages: Mapping[str, bytes] = MappingProxyType({})) -> bool:
+        """Put a document live in every format. Raises Unfit, and leaves what was live."""
         documents = {kind.extension: kind.write(feed) for kind in FORMATS.values()}
         faults = [
             f"{extension}: {fault}"
@@ -159,48 +179,58 @@ class Publisher:
             for fault in check(extension, document, feed)
         ]
         if faults:
-            report.failed[slug] = faults
-            return
-        page = "index.html" if slug == EVERYTHING else f"themes/{slug}.html"
-        files = {f"feeds/{slug}.{extension}": document for extension, document in documents.items()}
-        changed = self._live.switch(slug, files | {page: self._page(feed, counts)})
+            raise Unfit(faults)
+        files = {public_path(feed, extension): document for extension, document in documents.items()}
+        files |= pages
+        for path, document in list(files.items()):
+            files |= self._compress(path, document)
+        return self._live.switch(feed.slug, files, feed.archive)
+
+    def _take_down(self, slug: str, report: PublishReport) -> None:
+        self._live.remove(slug)
         with self._write() as work:
-            work.publication.advance(slug, position, self._imprint.made_from)
-        (report.built if changed else report.unchanged).append(slug)
+            work.publication.retire(slug, self._clock())
+        report.removed.append(slug)
 
-    def _feed(self, work: PublishWork, slug: str) -> Feed:
-        """The theme's feed as the log has it now. Nothing in it depends on when it is made."""
-        _, updated = work.log.last_change(_named(slug))
-        installed = datetime.fromisoformat(work.register.fact(_INSTALLED))
-        latest = work.articles.latest(_named(slug), self._imprint.entries)
-        places = work.articles.themes([id for id, _ in latest])
-        items = tuple(
-            FeedItem(
-                article,
-                tuple(
-                    theme.name
-                    for theme in self._tree
-                    if theme.slug in places[id] and places[id][theme.slug].score
-                ),
-                work.sources.memory(article.source).title,
-            )
-            for id, article in latest
-        )
-        theme = None if slug == EVERYTHING else self._tree[slug]
-        return Feed(
-            slug=slug,
-            uri=tag_uri(self._imprint.host, installed.date(), "feed", slug),
-            title=f"{self._imprint.name}: {theme.name}" if theme else self._imprint.name,
-            description=theme.description if theme else "",
-            language=self._imprint.language,
-            base_url=self._imprint.base_url,
-            author=self._imprint.name,
-            updated=updated or installed,
-            items=items,
-            hub=self._imprint.hub,
-        )
+    def _list(self) -> None:
+        """The lists of what there is: for readers as OPML, for caches as a manifest."""
+        outlines = (Outline(self._imprint.name, EVERYTHING), *self._outlines(""))
+        document = write_opml(self._imprint.name, self._imprint.base_url, outlines)
+        for path, form in {INDEX: document, **self._compress(INDEX, document)}.items():
+            self._live.write(path, form)
+        self._live.catalogue(MANIFEST)
 
 
-def _named(slug: str) -> str | None:
-    """A theme as the store names it, where everything is None."""
-    return None if slug == EVERYTHING else slug
+class Unfit(Exception):
+    """Documents that must not go live; ``faults`` says what is wrong with them."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How far the feeds follow the log, and what it holds past the one that is furthest behind."""
+
+    head: int
+    cursors: Mapping[str, tuple[int, str]]
+    news: Mapping[str, int]
+
+    @classmethod
+    def of(cls, work: PublishWork) -> "_Standing":
+        head = work.log.head()
+        cursors = work.publication.cursors()
+        behind = min((position for position, _ in cursors.values()), default=0)
+        return cls(head, cursors, work.log.last_positions(behind) if behind < head else {})
+
+
+def _read_back(feed: Feed, read: Callable[[str], bytes | None]) -> list[str]:
+    faults = []
+    for extension in FORMATS:
+        document = read(public_path(feed, extension))
+        if document is None:
+            faults.append(f"{extension}: it is missing")
+        else:
+            faults += [f"{extension}: {fault}" for fault in check(extension, document, feed)]
+    return faults

@@ -67,5 +67,5 @@ class Rethemer:
 
 def _hash(tree: ThemeTree, sources: Mapping[str, Sequence[str]]) -> str:
     """A name for these rules: everything about themes and sources that decides where an article goes."""
-    rules = [theme.model_dump(exclude={"description"}) for theme in tree]
+    rules = [theme.model_dump(exclude={"description", "formerly"}) for theme in tree]
     return sha256(f"{rules}{sorted(sources.items())}".encode()).hexdigest()

@@ -7,11 +7,14 @@ from itertools import groupby
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
+from feeds.article import Visibility
+from feeds.feed import Tombstone
+from feeds.history import SHOWN, Slot
 from feeds.log import Entry, Kind
 from pipeline.store.articles import batches
 from pipeline.store.ids import reserve
 from pipeline.store.prepared import inserting
-from pipeline.store.tables import LogRow, LogTheme
+from pipeline.store.tables import ArticleRow, LogRow, LogTheme
 
 _log_table = LogRow.__table__  # type: ignore[attr-defined]
 _INSERT_ENTRY = inserting(_log_table)
@@ -140,6 +143,78 @@ class Log:
             query = query.where(col(LogRow.position) == last)
         row = self._session.exec(query).first()
         return (row[0] or 0, row[1]) if row else (0, None)
+
+    def last_positions(self, after: int) -> dict[str, int]:
+        """The themes that have entries past a position, and the position of each one's last."""
+        rows = self._session.exec(
+            select(LogTheme.theme, func.max(LogTheme.position))
+            .where(col(LogTheme.position) > after)
+            .group_by(LogTheme.theme)
+        )
+        return dict(rows.all())
+
+    def slots(self, theme: str | None, after: int, limit: int, up_to: int | None = None) -> list[Slot]:
+        """A theme's slots (of all for None) past a position, in order."""
+        query = (
+            select(LogRow.position, LogRow.article_id, LogRow.at)
+            .where(col(LogRow.position) > after, col(LogRow.kind).in_(SHOWN))
+            .order_by(col(LogRow.position))
+            .limit(limit)
+        )
+        if up_to is not None:
+            query = query.where(col(LogRow.position) <= up_to)
+        if theme is not None:
+            query = query.join(LogTheme, col(LogTheme.position) == LogRow.position).where(
+                LogTheme.theme == theme, col(LogTheme.position) > after
+            )
+        return [Slot(position or 0, article, at) for position, article, at in self._session.exec(query)]
+
+    def departing(self, theme: str | None, after: int) -> list[int]:
+        """The positions of the slots of whatever may have left a theme (or all, for None) past a position."""
+        left = select(LogRow.article_id).where(
+            col(LogRow.position) > after, col(LogRow.kind).in_([Kind.WITHDRAWN, Kind.RETHEMED])
+        )
+        query = select(LogRow.position).where(
+            col(LogRow.article_id).in_(left), col(LogRow.position) <= after, col(LogRow.kind).in_(SHOWN)
+        )
+        if theme is not None:
+            query = query.join(LogTheme, col(LogTheme.position) == LogRow.position).where(
+                LogTheme.theme == theme
+            )
+        return [position for position in self._session.exec(query) if position is not None]
+
+    def withdrawn(self, articles: Collection[int]) -> dict[int, int]:
+        """At which position each of these articles was withdrawn last, where it ever was."""
+        found: dict[int, int] = {}
+        for batch in batches(sorted(articles)):
+            rows = self._session.exec(
+                select(LogRow.article_id, func.max(LogRow.position))
+                .where(col(LogRow.article_id).in_(batch), LogRow.kind == Kind.WITHDRAWN)
+                .group_by(col(LogRow.article_id))
+            )
+            found.update({article: position or 0 for article, position in rows})
+        return found
+
+    def tombstones(self, theme: str | None, since: datetime, limit: int) -> list[Tombstone]:
+        """What left a theme (or all, for None) after a moment and is still out, the newest first."""
+        last = func.max(LogRow.at)
+        query = (
+            select(ArticleRow.uri, last)
+            .join(LogRow, col(LogRow.article_id) == ArticleRow.id)
+            .where(
+                LogRow.kind == Kind.WITHDRAWN,
+                col(LogRow.at) > since,
+                ArticleRow.visibility != Visibility.VISIBLE,
+            )
+            .group_by(ArticleRow.uri)
+            .order_by(last.desc(), ArticleRow.uri)
+            .limit(limit)
+        )
+        if theme is not None:
+            query = query.join(LogTheme, col(LogTheme.position) == LogRow.position).where(
+                LogTheme.theme == theme
+            )
+        return [Tombstone(uri, at) for uri, at in self._session.exec(query)]
 
     def _lock(self) -> None:
         """On PostgreSQL, one appender at a time until commit, so that no reader sees 12 before 11.

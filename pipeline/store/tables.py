@@ -93,11 +93,18 @@ class ArticleTheme(SQLModel, table=True):
     published: datetime = Field(sa_type=Moment)
 
 
+WITHDRAWN = text(f"kind = '{Kind.WITHDRAWN}'")
+
+
 class LogRow(SQLModel, table=True):
     """The article log. Only ever appended to."""
 
     __tablename__ = "log"
-    __table_args__ = (_one_of("kind", Kind), _NO_REUSE)
+    __table_args__ = (
+        _one_of("kind", Kind),
+        Index("ix_log_withdrawn", "at", sqlite_where=WITHDRAWN, postgresql_where=WITHDRAWN),
+        _NO_REUSE,
+    )
 
     position: int | None = Field(default=None, primary_key=True)
     article_id: int = Field(foreign_key="article.id", index=True)
@@ -123,6 +130,40 @@ class FeedCursor(SQLModel, table=True):
     made_from: str = Field(default="", max_length=64)
 
 
+class FeedArchive(SQLModel, table=True):
+    """A stretch of a theme's history that has documents of its own."""
+
+    __tablename__ = "feed_archive"
+
+    theme: str = Field(primary_key=True, max_length=60)
+    number: int = Field(primary_key=True)
+    first: int
+    last: int
+    size: int
+    made_from: str = Field(max_length=64)
+
+
+class RetiredTheme(SQLModel, table=True):
+    """A theme that was published once and is no longer: whoever asks for it is told that it is gone."""
+
+    __tablename__ = "retired_theme"
+
+    slug: str = Field(primary_key=True, max_length=60)
+    at: datetime = Field(sa_type=Moment)
+
+
+class HubPing(SQLModel, table=True):
+    """A document that changed, which the WebSub hub has not heard of yet."""
+
+    __tablename__ = "hub_ping"
+
+    topic: str = Field(primary_key=True)
+    since: datetime = Field(sa_type=Moment)
+    due: datetime = Field(sa_type=Moment)
+    attempts: int = 0
+    error: str = Field(default="", sa_type=Text)
+
+
 class InterestSet(SQLModel, table=True):
     """A choice of themes, shared by everybody who made it."""
 
@@ -134,7 +175,11 @@ class InterestSet(SQLModel, table=True):
 
 
 class SubscriberRow(Subscriber, table=True):
-    """``domain`` repeats the address's, since providers are dealt with one by one."""
+    """``domain`` repeats the address's, since providers are dealt with one by one.
+
+    ``feed_serial`` counts the links made for the reader's own feed: the last one works, and none does
+    where it is not positive.
+    """
 
     __tablename__ = "subscriber"
     __table_args__ = (
@@ -146,6 +191,7 @@ class SubscriberRow(Subscriber, table=True):
     address_key: str = Field(max_length=64, unique=True)
     domain: str = Field(max_length=255)
     interest_set_id: int = Field(foreign_key="interest_set.id", index=True)
+    feed_serial: int = 0
 
 
 class ConsentRow(Consent, table=True):

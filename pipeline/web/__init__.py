@@ -23,7 +23,14 @@ from pipeline.web.unsubscribe import Unsubscribe
 def build(app: App) -> ASGIApp:
     """The web application of a portal. It needs no start-up of its own."""
     pages = WebPages(app.templates, app.settings.site)
-    files = Files(app.public)
+    site = app.settings.site
+    files = Files(
+        app.public,
+        base_url=site.base_url,
+        hub=app.settings.publish.hub,
+        tree=app.tree,
+        read=app.store.read,
+    )
     health = Health(app.store.read)
     editions = WebEditions(app.tokens, app.store.read, app.tree, pages)
     leave = Unsubscribe(app.tokens, app.store.read, app.enroller(), pages)
@@ -43,6 +50,9 @@ def build(app: App) -> ASGIApp:
     def not_found(request: Request, error: Exception) -> Response:
         return pages.show("notfound", status=404)
 
+    def gone(request: Request, error: Exception) -> Response:
+        return pages.show("gone", status=410)
+
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         return Response(error.detail, error.status_code, error.headers, "text/plain")
@@ -60,7 +70,7 @@ def build(app: App) -> ASGIApp:
             Route("/", files.front_page),
             Route("/{path:path}", files.other),
         ],
-        exception_handlers={404: not_found, HTTPException: refused, Exception: failed},
+        exception_handlers={404: not_found, 410: gone, HTTPException: refused, Exception: failed},
     )
     # Around all of it: Starlette's own middleware would leave out the page of a failure.
     return SafeHeaders(web)

@@ -1,58 +1,165 @@
 """What is published, as it stands in ``[publish] directory``: conditional GET, and nothing outside it."""
 
+import os
+import re
 import stat
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 from feeds.formats import FORMATS
+from feeds.theme import ThemeTree
+from pipeline.edges.compress import ENCODINGS
+from pipeline.ports import PublishWork, Start
 
-_FEED_TYPES = {kind.extension: f"{kind.media_type}; charset=utf-8" for kind in FORMATS.values()} | {
-    "opml": "text/x-opml; charset=utf-8"
+_PAGE = "text/html; charset=utf-8"
+_TYPES = {
+    **{kind.extension: f"{kind.media_type}; charset=utf-8" for kind in FORMATS.values()},
+    "opml": "text/x-opml; charset=utf-8",
+    "html": _PAGE,
 }
 _AGE = "public, max-age=300"
+_MANIFEST = "application/json"
 
 
 class Files:
-    """Any other web server could serve the same files; see the docs."""
+    """Any other web server could serve the same files; see the docs.
 
-    def __init__(self, directory: Path) -> None:
+    ``hub`` is the WebSub hub that feeds name, also in a header; empty for none. What was published once is
+    answered by where it is now, or by 410 where it is gone.
+    """
+
+    def __init__(
+        self, directory: Path, *, base_url: str, hub: str, tree: ThemeTree, read: Start[PublishWork]
+    ) -> None:
         self._directory = directory.resolve()
-        self._static = StaticFiles(directory=self._directory, check_dir=False)
+        self._root = str(self._directory)
+        self._base_url = base_url
+        self._hub = hub
+        self._tree = tree
+        self._read = read
 
     def front_page(self, request: Request) -> Response:
-        return self._answer(request, "index.html", "text/html; charset=utf-8")
+        return self._answer(request, "index.html", _PAGE)
 
     def other(self, request: Request) -> Response:
         """``/feeds/SLUG.EXTENSION``, ``/themes/SLUG``, and whatever else stands there: feeds and pages."""
         name = request.path_params["path"]
-        media_type = _FEED_TYPES.get(name.rpartition(".")[2])
-        if media_type is not None:
-            return self._answer(request, name, media_type)
-        return self._answer(request, f"{name}.html", "text/html; charset=utf-8")
+        folder, _, last = name.rpartition("/")
+        media_type = _TYPES.get(last.rpartition(".")[2]) if folder.startswith("feeds") else None
+        if name == "feeds/manifest.json":
+            media_type = _MANIFEST
+        try:
+            return self._answer(request, name if media_type else f"{name}.html", media_type or _PAGE)
+        except HTTPException:
+            return self._moved_or_gone(name)
 
     def _answer(self, request: Request, name: str, media_type: str) -> Response:
-        path = self._find(name)
+        path, status = self._find(name)
+        encoding, path, status = _negotiated(request.headers, path, status)
+        headers = {
+            "Cache-Control": _AGE,
+            "ETag": _etag(path, status.st_size, status.st_mtime_ns),
+            "Last-Modified": _http_date(int(status.st_mtime)),
+            "Vary": "Accept-Encoding",
+        }
+        if name.startswith("feeds/"):
+            # Feeds are there to be read from anywhere, by pages of other sites as well.
+            headers["Access-Control-Allow-Origin"] = "*"
+            if self._hub and name.rpartition(".")[2] in FORMATS:
+                headers["Link"] = f'<{self._hub}>; rel="hub", <{self._base_url}/{name}>; rel="self"'
+            if name.endswith(".html"):
+                headers["X-Robots-Tag"] = "noindex"
+        if is_not_modified(request.headers, headers["ETag"], headers["Last-Modified"]):
+            return Response(status_code=304, headers=headers)
+        if encoding:
+            headers["Content-Encoding"] = encoding
         # Opened by its real name: should the build be replaced meanwhile, this one stays whole.
-        status = path.stat()
-        response = FileResponse(path, stat_result=status, media_type=media_type)
-        response.headers["Cache-Control"] = _AGE
-        if self._static.is_not_modified(response.headers, request.headers):
-            return NotModifiedResponse(response.headers)
-        return response
+        return FileResponse(path, headers=headers, stat_result=status, media_type=media_type)
 
-    def _find(self, name: str) -> Path:
+    def _find(self, name: str) -> tuple[str, os.stat_result]:
         """The file behind a public name. HTTPException 404 for anything else, hidden files included."""
         if any(part.startswith(".") or not part for part in name.split("/")) or "\0" in name:
             raise HTTPException(404)
         try:
-            path = (self._directory / name).resolve(strict=True)
-            ordinary = stat.S_ISREG(path.stat().st_mode)
-        except (OSError, ValueError, RuntimeError):  # before Python 3.13, the last is a loop of links
+            path = os.path.realpath(f"{self._root}/{name}", strict=True)
+            status = os.stat(path)  # noqa: PTH116 - asked for by every reader every hour
+        except (OSError, ValueError):
             raise HTTPException(404) from None
-        if not ordinary or not path.is_relative_to(self._directory):
+        if not stat.S_ISREG(status.st_mode) or not path.startswith(f"{self._root}/"):
             raise HTTPException(404)
-        return path
+        return path, status
+
+    def _moved_or_gone(self, name: str) -> Response:
+        """A theme's documents may have been here under another slug, or be no more."""
+        folder, _, rest = name.partition("/")
+        slug = re.split(r"[./]", rest, maxsplit=1)[0]
+        if folder not in ("feeds", "themes") or slug in self._tree:
+            raise HTTPException(404)
+        for theme in self._tree:
+            if slug in theme.formerly:
+                # The new theme's archives are not those of the old one: both begin at the current document.
+                extension = f".{rest.rpartition('.')[2]}" if "." in rest else ""
+                return RedirectResponse(f"{self._base_url}/{folder}/{theme.slug}{extension}", 301)
+        with self._read() as work:
+            if slug in work.publication.retired():
+                raise HTTPException(410)
+        raise HTTPException(404)
+
+
+def is_not_modified(asked: Headers, etag: str, last_modified: str) -> bool:
+    """Whether the reader has it already (RFC 9110 §13.1): by its tag; by its date where no tag is given."""
+    if tags := asked.get("if-none-match"):
+        return tags.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+    since = asked.get("if-modified-since")
+    return since is not None and (since == last_modified or _is_later(since, last_modified))
+
+
+def _negotiated(asked: Headers, path: str, status: os.stat_result) -> tuple[str, str, os.stat_result]:
+    """The form of a file that the reader likes best, with its encoding: "" for the plain one."""
+    accepted = asked.get("accept-encoding", "")
+    for encoding, suffix in ENCODINGS.items():
+        if accepts(accepted, encoding):
+            try:
+                return encoding, path + suffix, os.stat(path + suffix)  # noqa: PTH116
+            except OSError:
+                continue
+    return "", path, status
+
+
+@lru_cache(maxsize=256)
+def accepts(header: str, encoding: str) -> bool:
+    """Whether an Accept-Encoding header (RFC 9110 §12.5.3) wants an encoding."""
+    weights: dict[str, float] = {}
+    for part in header.lower().split(","):
+        name, _, parameters = part.partition(";")
+        _, _, weight = parameters.partition("q=")
+        try:
+            weights[name.strip()] = float(weight.strip()) if weight.strip() else 1.0
+        except ValueError:
+            weights[name.strip()] = 0.0
+    return weights.get(encoding, weights.get("*", 0.0)) > 0
+
+
+@lru_cache(maxsize=4096)
+def _etag(path: str, size: int, changed: int) -> str:
+    """A strong tag from the content of a file, read once for as long as it stays what it is."""
+    return f'"{sha256(Path(path).read_bytes()).hexdigest()[:32]}"'
+
+
+def _is_later(date: str, other: str) -> bool:
+    try:
+        return parsedate_to_datetime(date) >= parsedate_to_datetime(other)
+    except (ValueError, TypeError):  # no date at all, or one without a zone
+        return False
+
+
+@lru_cache(maxsize=256)
+def _http_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)

@@ -180,10 +180,10 @@ def test_a_disk_that_refuses_is_named_and_the_other_themes_go_on(
             def __getattr__(self, name: str) -> object:
                 return getattr(live, name)
 
-            def switch(self, slug: str, files: dict[str, bytes]) -> bool:
+            def switch(self, slug: str, files: dict[str, bytes], archive: int) -> bool:
                 if slug == "cloud":
                     raise PublishError("the disk is full; free space")
-                return bool(live.switch(slug, files))
+                return bool(live.switch(slug, files, archive))
 
         publisher._live = Full()
         report = publisher.publish()

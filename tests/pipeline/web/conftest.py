@@ -5,8 +5,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import uvicorn
@@ -84,6 +85,18 @@ class Site:
 def site(portal) -> Iterator[Site]:
     portal.write("wolk", "De gemeente gaat naar de cloud")
     portal.write("raad", "De gemeente stemt")
+    with _serving(portal) as site:
+        yield site
+
+
+@pytest.fixture
+def serving(portal) -> Callable[[], AbstractContextManager[Site]]:
+    """Collects, publishes and serves the portal as its config is at that moment."""
+    return partial(_serving, portal)
+
+
+@contextmanager
+def _serving(portal) -> Iterator[Site]:
     with portal.open() as app, socket.create_server(("127.0.0.1", 0)) as listener:
         jobs.collect(app)
         assert not jobs.publish(app).failed

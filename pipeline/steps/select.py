@@ -1,0 +1,122 @@
+"""Selecting: which articles a feed's documents show, in what order, and under which names."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from feeds.article import Article, Visibility
+from feeds.feed import REMEMBERED, Feed, FeedItem
+from feeds.history import Archive, standing
+from feeds.identity import tag_uri
+from feeds.theme import EVERYTHING, ThemeTree
+from pipeline.ports import PublishWork
+
+INSTALLED = "installed"
+"""The fact that says since when there are feeds; their ids bear that day."""
+
+_TOMBSTONES = 1000
+"""What is told to be gone at most: a source that goes altogether must not fill a feed for 90 days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imprint:
+    """What the config says about publishing.
+
+    ``made_from`` names the config, the templates and the version: with it, all documents change.
+    ``changed`` introduces what changed in an article, in the site's language. ``archives_from`` names what
+    archives are made from: they stay as they are when only a template or a theme's rules change.
+    """
+
+    name: str
+    base_url: str
+    host: str
+    language: str
+    entries: int
+    hub: str
+    changed: str
+    made_from: str
+    archives_from: str
+
+
+class Selector:
+    """Selects for the themes of a tree. Nothing in a feed depends on when it is made."""
+
+    def __init__(self, tree: ThemeTree, imprint: Imprint) -> None:
+        self._tree = tree
+        self._imprint = imprint
+
+    def current(self, work: PublishWork, slug: str) -> tuple[Feed, set[int]]:
+        """A theme's current document, as if it had no archives, and which articles it shows: the newest."""
+        latest = work.articles.latest(named(slug), self._imprint.entries)
+        _, updated = work.log.last_change(named(slug))
+        gone = work.log.tombstones(named(slug), updated - REMEMBERED, _TOMBSTONES) if updated else ()
+        feed = self._feed(work, slug, latest, updated or _installed(work))
+        return replace(feed, tombstones=tuple(gone)), {id for id, _ in latest}
+
+    def archive(self, work: PublishWork, slug: str, archive: Archive) -> Feed:
+        """One of a theme's archives, as the log has it now."""
+        slots = work.log.slots(named(slug), archive.first - 1, archive.size, up_to=archive.last)
+        ids = {slot.article for slot in slots}
+        stored = work.articles.get(ids)
+        places = work.articles.themes(ids)
+        present = [
+            id
+            for id, article in stored.items()
+            if article.visibility == Visibility.VISIBLE and (slug == EVERYTHING or slug in places[id])
+        ]
+        shown = [(id, stored[id]) for id, _ in standing(slots, present, work.log.withdrawn(ids))]
+        feed = self._feed(work, slug, shown, slots[-1].at)
+        return replace(feed, archive=archive.number, older=archive.number - 1)
+
+    def own(self, work: PublishWork, id: int, themes: Collection[str], address: str) -> Feed:
+        """A reader's own feed: the newest articles of the themes they follow."""
+        latest = work.articles.newest(themes, self._imprint.entries)
+        moved = [article.updated for _, article in latest]
+        feed = self._feed(work, EVERYTHING, latest, max(moved, default=_installed(work)))
+        uri = tag_uri(self._imprint.host, _installed(work).date(), "reader", str(id))
+        return replace(feed, uri=uri, hub="", address=address)
+
+    def _feed(
+        self, work: PublishWork, slug: str, shown: Sequence[tuple[int, Article]], updated: datetime
+    ) -> Feed:
+        places = work.articles.themes([id for id, _ in shown])
+        titles = {
+            name: memory.title
+            for name, memory in work.sources.memories(sorted({one.source for _, one in shown})).items()
+        }
+        items = tuple(
+            FeedItem(
+                article,
+                tuple(
+                    theme.name
+                    for theme in self._tree
+                    if theme.slug in places[id] and places[id][theme.slug].score
+                ),
+                titles[article.source],
+            )
+            for id, article in shown
+        )
+        theme = None if slug == EVERYTHING else self._tree[slug]
+        imprint = self._imprint
+        return Feed(
+            slug=slug,
+            uri=tag_uri(imprint.host, _installed(work).date(), "feed", slug),
+            title=f"{imprint.name}: {theme.name}" if theme else imprint.name,
+            description=theme.description if theme else "",
+            language=imprint.language,
+            base_url=imprint.base_url,
+            author=imprint.name,
+            updated=updated,
+            items=items,
+            hub=imprint.hub,
+            changed=imprint.changed,
+        )
+
+
+def named(slug: str) -> str | None:
+    """A theme as the store names it, where everything is None."""
+    return None if slug == EVERYTHING else slug
+
+
+def _installed(work: PublishWork) -> datetime:
+    return datetime.fromisoformat(work.register.fact(INSTALLED))

@@ -1,0 +1,118 @@
+"""How feeds are served: compressed, to any site, with the hub, and honest about what moved or went."""
+
+import gzip
+import json
+
+import brotli
+import pytest
+
+FORMS = [
+    "/",
+    "/themes/cloud",
+    "/feeds/cloud.atom",
+    "/feeds/cloud.json",
+    "/feeds/cloud.html",
+    "/feeds/index.opml",
+]
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_a_document_comes_in_the_encoding_that_was_asked_for(site, path: str) -> None:
+    plain = site.ask(path)
+    assert plain.headers["content-encoding"] is None
+    undo = {"gzip": gzip.decompress, "br": brotli.decompress}
+    tags = {plain.headers["etag"]}
+    for accepted, encoding in [
+        ("gzip", "gzip"),
+        ("br", "br"),
+        ("gzip, deflate, br", "br"),
+        ("br;q=0, gzip;q=0.5", "gzip"),
+        ("*", "br"),
+        ("gzip;q=1, *;q=0", "gzip"),
+    ]:
+        answer = site.ask(path, headers={"Accept-Encoding": accepted})
+        assert answer.headers["content-encoding"] == encoding, accepted
+        assert answer.headers["content-type"] == plain.headers["content-type"]
+        assert undo[encoding](answer.body) == plain.body
+        assert answer.headers["vary"] == "Accept-Encoding"
+        again = site.ask(path, headers={"Accept-Encoding": accepted, "If-None-Match": answer.headers["etag"]})
+        assert (again.status, again.body) == (304, b"")
+        tags.add(answer.headers["etag"])
+    assert len(tags) == 3, "each form has a tag of its own"
+    for accepted in ("identity", "gzip;q=0", "*;q=0", "br;q=nonsense", ""):
+        assert site.ask(path, headers={"Accept-Encoding": accepted}).headers["content-encoding"] is None
+
+
+def test_a_tag_is_the_contents_own(site, portal) -> None:
+    before = {path: site.ask(path).headers["etag"] for path in FORMS}
+    assert portal.run("feeds", "build", "--force").exit_code == 0
+    assert {path: site.ask(path).headers["etag"] for path in FORMS} == before
+
+
+def test_pages_of_other_sites_may_read_feeds_and_fragments_but_not_pages(site) -> None:
+    for path in ("/feeds/cloud.json", "/feeds/cloud.atom", "/feeds/cloud.html"):
+        assert site.ask(path).headers["access-control-allow-origin"] == "*"
+    for path in ("/", "/themes/cloud"):
+        assert site.ask(path).headers["access-control-allow-origin"] is None
+
+
+def test_a_fragment_is_a_list_for_another_page(site) -> None:
+    answer = site.ask("/feeds/cloud.html")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["x-robots-tag"] == "noindex"
+    assert "De gemeente gaat naar de cloud" in answer.text
+    assert 'href="https://portaal.example/themes/cloud"' in answer.text
+    assert not any(part in answer.text for part in ("<html", "<style", "<script"))
+
+
+def test_the_manifest_is_json(site) -> None:
+    answer = site.ask("/feeds/manifest.json")
+    assert answer.headers["content-type"] == "application/json"
+    assert "feeds/cloud.atom" in str(json.loads(answer.body))
+
+
+def without_cloud(portal, more: str = "") -> None:
+    config = portal.config.read_text()
+    start = config.index('[[theme]]\nslug = "cloud"')
+    end = config.index("[[", start + 2)
+    portal.config.write_text(config[:start] + more + config[end:])
+
+
+PATHS = [
+    "/themes/cloud",
+    "/feeds/cloud.atom",
+    "/feeds/cloud.json",
+    "/feeds/cloud/1.atom",
+    "/feeds/cloud.html",
+]
+
+
+def test_a_theme_that_ended_is_gone_and_one_that_never_was_is_not_found(portal, serving) -> None:
+    portal.write("wolk", "De gemeente gaat naar de cloud")
+    with serving() as site:
+        assert site.ask("/feeds/cloud.atom").status == 200
+    without_cloud(portal)
+    with serving() as site:
+        for path in PATHS:
+            answer = site.ask(path)
+            assert answer.status == 410, path
+        assert "Dit thema is er niet meer" in answer.text
+        assert site.ask("/feeds/wolken.atom").status == 404
+    portal.config.write_text(portal.config.read_text() + '[[theme]]\nslug = "cloud"\nname = "Weer wolken"\n')
+    with serving() as site:
+        assert site.ask("/feeds/cloud.atom").status == 200
+
+
+def test_a_renamed_theme_sends_its_readers_on(portal, serving) -> None:
+    portal.write("wolk", "De gemeente gaat naar de cloud")
+    with serving():
+        pass
+    without_cloud(
+        portal, '[[theme]]\nslug = "wolken"\nname = "Wolken"\nkeywords = ["cloud"]\nformerly = ["cloud"]\n'
+    )
+    with serving() as site:
+        for path in PATHS:
+            answer = site.ask(path)
+            there = path.replace("cloud/1", "cloud").replace("cloud", "wolken")
+            assert (answer.status, answer.headers["location"]) == (301, f"https://portaal.example{there}")
+            assert site.ask(there).status == 200
