@@ -25,6 +25,7 @@ from pipeline.edges.claims import FileClaims
 from pipeline.edges.compress import compressed
 from pipeline.edges.fetch import fetch
 from pipeline.edges.http import Fetcher
+from pipeline.edges.hub import Hub
 from pipeline.edges.live import LiveDirectory
 from pipeline.edges.templates import TEMPLATES, environments
 from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
@@ -38,6 +39,7 @@ from pipeline.steps.enrol import Enroller
 from pipeline.steps.explain import Explainer
 from pipeline.steps.feedback import Ingester
 from pipeline.steps.letters import Stationery
+from pipeline.steps.ping import Pinger
 from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
 from pipeline.steps.providers import ProviderDesk
@@ -178,6 +180,15 @@ class App:
             imprint=self.imprint,
             pages=pages.write,
             compress=compressed,
+            clock=self.clock,
+        )
+
+    def pinger(self) -> Pinger:
+        hub = self.settings.publish.hub
+        return Pinger(
+            read=self.store.read,
+            write=self.store.write,
+            tell=Hub(hub, self.settings.collect.contact).tell if hub else None,
             clock=self.clock,
         )
 

@@ -15,6 +15,7 @@ from pipeline.app import App
 from pipeline.edges.assistants import Assistants
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.deliver import DeliverReport
+from pipeline.steps.ping import PingReport
 from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.steps.publish import PublishReport
 from pipeline.transports import hand_over
@@ -37,6 +38,11 @@ def collect(app: App) -> CollectReport:
 def publish(app: App) -> PublishReport:
     """Bring the feeds up to the log."""
     return app.publisher().publish()
+
+
+def ping(app: App) -> PingReport:
+    """Tell the hub what changed; what it does not take now is due again later."""
+    return app.pinger().ping()
 
 
 def recover(app: App) -> int:

@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
@@ -14,6 +13,7 @@ from feeds.classify import Placement
 from feeds.feed import Tombstone
 from feeds.health import Look
 from feeds.history import Archive, Slot
+from feeds.hub import Ping
 from feeds.log import Entry, Kind
 from feeds.source import Memory, Move, Reading
 from subscribers.delivery import Claim, DeliveryState, Outcome, Parcel, Past, Settlement, Wanted
@@ -91,17 +91,6 @@ class SourceStore(Protocol):
     ) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """A document that changed, which the WebSub hub is still to hear of; ``error`` says why it hasn't."""
-
-    topic: str
-    since: datetime
-    due: datetime
-    attempts: int
-    error: str
-
-
 class PublicationStore(Protocol):
     def cursors(self) -> Mapping[str, tuple[int, str]]: ...
     def advance(self, theme: str, position: int, made_from: str) -> None: ...
@@ -114,7 +103,12 @@ class PublicationStore(Protocol):
     def ping(self, topics: Collection[str], at: datetime) -> None: ...
     def pings(self) -> list[Ping]: ...
     def pinged(self, pings: Collection[Ping]) -> None: ...
-    def ping_failed(self, errors: Mapping[str, str], due: datetime) -> None: ...
+    def ping_failed(self, topic: str, error: str, due: datetime) -> None: ...
+
+
+class OwnFeedStore(Protocol):
+    def by_id(self, id: int) -> Reader | None: ...
+    def feed_serial(self, id: int) -> int: ...
 
 
 class RegisterStore(Protocol):
@@ -141,6 +135,8 @@ class EnrolStore(Protocol):
     def pause(self, id: int, until: datetime | None) -> None: ...
     def leave(self, id: int, state: State, reason: str, at: datetime) -> None: ...
     def set_state(self, id: int, state: State) -> None: ...
+    def feed_serial(self, id: int) -> int: ...
+    def set_feed_serial(self, id: int, serial: int) -> None: ...
     def suppress(self, email: str, reason: str, at: datetime) -> None: ...
     def unsuppress(self, email: str) -> bool: ...
     def suppressed(self, emails: Iterable[str]) -> set[str]: ...
@@ -221,19 +217,29 @@ class CollectWork(Protocol):
     def register(self) -> RegisterStore: ...
 
 
-class PublishWork(Protocol):
-    """What publishing needs of a transaction."""
+class FeedWork(Protocol):
+    """What selecting for a feed needs of a transaction."""
 
     @property
     def sources(self) -> SourceStore: ...
     @property
     def articles(self) -> ArticleStore: ...
     @property
+    def register(self) -> RegisterStore: ...
+
+
+class OwnFeedWork(FeedWork, Protocol):
+    @property
+    def subscribers(self) -> OwnFeedStore: ...
+
+
+class PublishWork(FeedWork, Protocol):
+    """What publishing needs of a transaction."""
+
+    @property
     def log(self) -> LogStore: ...
     @property
     def publication(self) -> PublicationStore: ...
-    @property
-    def register(self) -> RegisterStore: ...
 
 
 class EnrolWork(Protocol):
@@ -385,6 +391,10 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """End all connections. Sending opens new ones."""
+
+
+class HubError(Exception):
+    """The WebSub hub did not take a ping; the text says why."""
 
 
 class Live(Protocol):

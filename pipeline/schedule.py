@@ -15,6 +15,8 @@ COLLECT_EVERY = 30
 """Seconds between looks at which sources are due."""
 SEND_EVERY = 15
 """Seconds between looks at which editions are due, and which deliveries are to be tried again."""
+PING_EVERY = 10
+"""Seconds between looks at what the WebSub hub is still to hear of; a slow one holds up nothing else."""
 
 log = structlog.get_logger()
 
@@ -24,7 +26,11 @@ def ticking(app: App) -> Iterator[None]:
     """Work at what is due, for as long as the block lasts; at its end, what is under way is finished."""
     stop = threading.Event()
     scheduler = BackgroundScheduler(timezone=UTC)
-    for work, seconds in ((collect_and_publish, COLLECT_EVERY), (plan_and_send, SEND_EVERY)):
+    for work, seconds in (
+        (collect_and_publish, COLLECT_EVERY),
+        (plan_and_send, SEND_EVERY),
+        (tell_the_hub, PING_EVERY),
+    ):
         scheduler.add_job(
             _guarded(work),
             "interval",
@@ -79,6 +85,15 @@ def plan_and_send(app: App, stopping: Callable[[], bool]) -> None:
             log.error("provider paused", domain=domain, reason=reason)
         for segment, fault in report.broken.items():
             log.error("letter not made", edition=edition, segment=segment, error=str(fault))
+
+
+def tell_the_hub(app: App, stopping: Callable[[], bool]) -> None:
+    """One tick beside the path: what the feeds' followers are to hear of at once."""
+    report = jobs.ping(app)
+    if report.told:
+        log.info("hub told", documents=len(report.told))
+    for topic, why in report.given_up.items():
+        log.error("hub not told", document=topic, error=why)
 
 
 def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, Callable[[], bool]], None]:

@@ -7,7 +7,7 @@ The last key signs; all keys verify, so keys can rotate and old links keep worki
 import hashlib
 import hmac
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from itsdangerous import BadSignature, Signer
 from itsdangerous.encoding import base64_encode
@@ -16,6 +16,7 @@ UNSUBSCRIBE = "unsubscribe"
 PREFERENCES = "preferences"
 EDITION = "edition"
 BOUNCE = "bounce"
+FEED = "feed"
 
 _MARK = 10
 """Bytes of a signature in an address, where room is scarce: 80 bits, 16 characters."""
@@ -43,6 +44,18 @@ class Tokens:
             return int(self._signer(purpose).unsign(token.encode()))
         except (BadSignature, ValueError):
             return None
+
+    def sign_feed(self, id: int, serial: int) -> str:
+        """The token of a reader's own feed; the next serial makes another, and this one worthless."""
+        return self.sign(f"{FEED}.{serial}", id)
+
+    def read_feed(self, token: str, serial: Callable[[int], int]) -> int | None:
+        """The id that a feed's token names, if ``serial`` of that id is the one it was made with."""
+        number = token.partition(".")[0]
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            return None
+        current = serial(int(number))
+        return self.read(f"{FEED}.{current}", token) if current > 0 else None
 
     def address(self, purpose: str, id: int, domain: str) -> str:
         """An address of ours that names ``id``: in lower case, since mail servers may change the case."""

@@ -26,6 +26,9 @@ def build(app: App, slugs: tuple[str, ...], force: bool, as_json: bool) -> None:
             raise click.BadParameter(f"{slug!r} is no theme; the config has: {listed}", param_hint="THEME")
     app.rethemer().apply()
     report = app.publisher().publish(slugs, force=force)
+    pinged = app.pinger().ping()
+    for why in sorted(set(pinged.waiting.values()) - {""}):
+        warn(f"{why}. {len(pinged.waiting)} documents are waiting for it")
     for slug, faults in report.failed.items():
         for fault in faults:
             warn(f"{slug}: {fault}")
@@ -36,6 +39,8 @@ def build(app: App, slugs: tuple[str, ...], force: bool, as_json: bool) -> None:
                 "unchanged": len(report.unchanged),
                 "failed": len(report.failed),
                 "removed": len(report.removed),
+                "pinged": len(pinged.told),
+                "pings_waiting": len(pinged.waiting),
                 "themes": [{"theme": slug, "result": "built"} for slug in report.built]
                 + [{"theme": slug, "result": "unchanged"} for slug in report.unchanged]
                 + [{"theme": slug, "result": "removed"} for slug in report.removed]

@@ -227,6 +227,29 @@ def unsuppress(app: App, email: str, yes: bool, who: str) -> None:
     say(f"{normal_address(email)} is no longer suppressed{is_now}.")
 
 
+@subscribers.command("feed")
+@click.argument("email")
+@click.option("--renew", is_flag=True, help="Make another link; the one before stops working.")
+@click.option("--revoke", is_flag=True, help="Let no link work any more.")
+@as_option
+@json_option
+@with_app
+def own_feed(app: App, email: str, renew: bool, revoke: bool, who: str, as_json: bool) -> None:
+    """The link to a reader's own feed, which holds exactly the themes they follow. It is theirs alone."""
+    if renew and revoke:
+        raise click.UsageError("--renew and --revoke exclude each other")
+    id, serial = app.enroller().own_feed(email, renew=renew, revoke=revoke)
+    if renew or revoke:
+        app.audit(who, f"subscribers feed --{'renew' if renew else 'revoke'}", f"subscriber {id}")
+    address = f"{app.settings.site.base_url}/feeds/me/{app.tokens.sign_feed(id, serial)}.atom"
+    if as_json:
+        say_json({"id": id, "feed": address if serial > 0 else ""})
+    elif serial > 0:
+        say(address)
+    else:
+        say(f"No link to the own feed of {normal_address(email)} works any more.")
+
+
 def _note(confirmed: bool, note: str) -> str:
     if confirmed and not note.strip():
         raise click.UsageError("--confirmed needs --consent-note TEXT: the proof of consent is kept")

@@ -103,6 +103,22 @@ class Enroller:
             work.subscribers.edit(reader.id, changed, wish.interests, self._clock())
             return Reader(reader.id, changed, wish.interests)
 
+    def own_feed(self, email: str, *, renew: bool = False, revoke: bool = False) -> tuple[int, int]:
+        """The id and the serial of a reader's own feed, made when it is first asked for.
+
+        ``renew`` makes another link, and the one before worthless; ``revoke`` makes all worthless, for which
+        it gives a serial that is not positive. Raises EnrolError for nobody.
+        """
+        with self._start() as work:
+            id = self._reader(work, email).id
+            serial = work.subscribers.feed_serial(id)
+            if revoke:
+                serial = -abs(serial)
+            elif renew or serial <= 0:
+                serial = abs(serial) + 1
+            work.subscribers.set_feed_serial(id, serial)
+            return id, serial
+
     def confirm(self, email: str, note: str) -> Reader:
         """Record that somebody did consent, who is pending or left; from now on they are mailed."""
         with self._start() as work:

@@ -9,7 +9,7 @@ from feeds.feed import REMEMBERED, Feed, FeedItem
 from feeds.history import Archive, standing
 from feeds.identity import tag_uri
 from feeds.theme import EVERYTHING, ThemeTree
-from pipeline.ports import PublishWork
+from pipeline.ports import FeedWork, PublishWork
 
 INSTALLED = "installed"
 """The fact that says since when there are feeds; their ids bear that day."""
@@ -68,7 +68,7 @@ class Selector:
         feed = self._feed(work, slug, shown, slots[-1].at)
         return replace(feed, archive=archive.number, older=archive.number - 1)
 
-    def own(self, work: PublishWork, id: int, themes: Collection[str], address: str) -> Feed:
+    def own(self, work: FeedWork, id: int, themes: Collection[str], address: str) -> Feed:
         """A reader's own feed: the newest articles of the themes they follow."""
         latest = work.articles.newest(themes, self._imprint.entries)
         moved = [article.updated for _, article in latest]
@@ -77,7 +77,11 @@ class Selector:
         return replace(feed, uri=uri, hub="", address=address)
 
     def _feed(
-        self, work: PublishWork, slug: str, shown: Sequence[tuple[int, Article]], updated: datetime
+        self,
+        work: FeedWork,
+        slug: str,
+        shown: Sequence[tuple[int, Article]],
+        updated: datetime,
     ) -> Feed:
         places = work.articles.themes([id for id, _ in shown])
         titles = {
@@ -118,5 +122,6 @@ def named(slug: str) -> str | None:
     return None if slug == EVERYTHING else slug
 
 
-def _installed(work: PublishWork) -> datetime:
-    return datetime.fromisoformat(work.register.fact(INSTALLED))
+def _installed(work: FeedWork) -> datetime:
+    """The day of the first publication; the calendar's first where there was none yet."""
+    return datetime.fromisoformat(work.register.fact(INSTALLED) or "1970-01-01T00:00:00+00:00")

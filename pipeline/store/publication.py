@@ -1,13 +1,13 @@
 """How far what is published follows the log, and what is to be told to others about it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from feeds.history import Archive
-from pipeline.ports import Ping
+from feeds.hub import Ping
 from pipeline.store.tables import FeedArchive, FeedCursor, HubPing, RetiredTheme
 
 
@@ -92,12 +92,10 @@ class Publication:
                 delete(HubPing).where(col(HubPing.topic) == ping.topic, col(HubPing.since) <= ping.since)
             )
 
-    def ping_failed(self, errors: Mapping[str, str], due: datetime) -> None:
-        """These could not be told, and why; they are to be told at another time."""
-        for topic, error in errors.items():
-            row = self._session.get(HubPing, topic)
-            if row is not None:
-                row.attempts += 1
-                row.error = error
-                row.due = due
-                self._session.add(row)
+    def ping_failed(self, topic: str, error: str, due: datetime) -> None:
+        """This could not be told, and why; it is to be told at another time."""
+        self._session.execute(
+            update(HubPing)
+            .where(col(HubPing.topic) == topic)
+            .values(attempts=HubPing.attempts + 1, error=error, due=due)
+        )

@@ -98,6 +98,16 @@ class Subscribers:
             if not theme or theme in themes:
                 yield _reader(row, themes)
 
+    def feed_serial(self, id: int) -> int:
+        """The serial of a reader's own feed; none works where it is not positive, or there is no reader."""
+        query = select(SubscriberRow.feed_serial).where(SubscriberRow.id == id)
+        return self._session.exec(query).first() or 0
+
+    def set_feed_serial(self, id: int, serial: int) -> None:
+        self._session.execute(
+            update(SubscriberRow).where(col(SubscriberRow.id) == id).values(feed_serial=serial)
+        )
+
     def anybody(self) -> bool:
         """Whether any subscriber or suppression is known."""
         readers = self._session.exec(select(SubscriberRow.id).limit(1)).first()

@@ -11,10 +11,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pipeline.app import App
+from pipeline.steps.select import Selector
 from pipeline.web.editions import WebEditions
 from pipeline.web.files import Files
 from pipeline.web.headers import SafeHeaders
 from pipeline.web.health import Health
+from pipeline.web.ownfeed import OwnFeeds
 from pipeline.web.pages import WebPages
 from pipeline.web.preferences import PreferencesPage
 from pipeline.web.unsubscribe import Unsubscribe
@@ -44,6 +46,7 @@ def build(app: App) -> ASGIApp:
         base_url=app.settings.site.base_url,
         clock=app.clock,
     )
+    own = OwnFeeds(app.tokens, app.store.read, Selector(app.tree, app.imprint).own, site.base_url)
     # Made now, so that it is there whatever breaks later.
     sorry = pages.show("error", status=500)
 
@@ -64,6 +67,7 @@ def build(app: App) -> ASGIApp:
         routes=[
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
+            Route("/feeds/me/{token}.atom", own.answer),
             Route("/editions/{token}", editions.answer),
             Route("/preferences/{token}", preferences.answer, methods=["GET", "HEAD", "POST"]),
             Route("/unsubscribe/{token}", leave.answer, methods=["GET", "HEAD", "POST"]),

@@ -1,0 +1,39 @@
+"""The WebSub hub, over HTTP."""
+
+import httpx2
+
+from feeds.characters import one_line, shorten
+from pipeline.edges.http import ROBOT
+from pipeline.ports import HubError
+
+_SECONDS = 10.0
+"""What a hub gets to answer: it has only to write down what it is told."""
+
+
+class Hub:
+    """A hub by its address, which is the config's own and so may be on this machine.
+
+    It is told in the form that hubs share (``hub.mode=publish``); the W3C's text leaves it to them.
+    """
+
+    def __init__(self, url: str, contact: str) -> None:
+        self._url = url
+        self._agent = f"{ROBOT} (+{contact})" if contact else ROBOT
+
+    def tell(self, topic: str) -> None:
+        """Ask the hub to fetch a document again. Raises HubError."""
+        try:
+            with httpx2.Client(
+                trust_env=False, timeout=_SECONDS, headers={"User-Agent": self._agent}
+            ) as client:
+                form = {"hub.mode": "publish", "hub.url": topic, "hub.topic": topic}
+                # Its answer is not read: it may be as long as it likes.
+                with client.stream("POST", self._url, data=form) as response:
+                    status = response.status_code
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            why = shorten(one_line(str(error) or type(error).__name__), 120)
+            raise HubError(f"the hub {self._url} can't be reached ({why}); we try again later") from None
+        if not 200 <= status < 300:
+            raise HubError(
+                f"the hub {self._url} answered {status} to a ping; check [publish] hub, or ask its owner"
+            )
