@@ -6,7 +6,7 @@ process of its own (``benchmarks.apart``), so that memory is that of the work an
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import collect, memory, plan, render, send
+from benchmarks import collect, memory, plan, publish, render, send
 from benchmarks.row import Row
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -14,5 +14,6 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "plan": plan.rows,
     "render": render.rows,
     "collect": collect.rows,
+    "publish": publish.rows,
     "memory": memory.rows,
 }

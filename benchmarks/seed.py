@@ -54,8 +54,17 @@ def seed(url: str, readers: int) -> None:
 
 def add_articles(connection: Connection) -> None:
     """A month of articles in the log, the last week of them new to most readers."""
+    _add_articles(connection, 4 * ARTICLES, _TEXT * 30)
+
+
+def add_archive(connection: Connection, number: int) -> None:
+    """A portal's whole past: so many articles in the log, one an hour."""
+    _add_articles(connection, number, f"<p>{_TEXT * 30}</p>")
+
+
+def _add_articles(connection: Connection, total: int, content: str) -> None:
     random = Random(1)
-    numbers = range(1, 4 * ARTICLES + 1)
+    numbers = range(1, total + 1)
     placed = {}
     for number in numbers:
         direct = random.sample(SLUGS, random.choice([1, 1, 2]))
@@ -71,11 +80,11 @@ def add_articles(connection: Connection) -> None:
                 "url": f"https://portaal.example/artikelen/{number}",
                 "title": f"Artikel {number} over dienstverlening en regie",
                 "summary": _TEXT * 3,
-                "content": _TEXT * 30,
+                "content": content,
                 "author": "De redactie",
                 "language": "nl",
                 "categories": [],
-                "published": NOW - timedelta(hours=4 * ARTICLES - number),
+                "published": NOW - timedelta(hours=total - number),
                 "updated": NOW,
                 "fingerprint": "x",
                 "revision": 1,

@@ -17,15 +17,14 @@ from feeds.formats import FORMATS
 from feeds.theme import ThemeTree
 from pipeline.edges.compress import ENCODINGS
 from pipeline.ports import PublishWork, Start
+from pipeline.steps.publish import MANIFEST
 
 _PAGE = "text/html; charset=utf-8"
 _TYPES = {
     **{kind.extension: f"{kind.media_type}; charset=utf-8" for kind in FORMATS.values()},
     "opml": "text/x-opml; charset=utf-8",
-    "html": _PAGE,
 }
 _AGE = "public, max-age=300"
-_MANIFEST = "application/json"
 
 
 class Files:
@@ -51,10 +50,11 @@ class Files:
     def other(self, request: Request) -> Response:
         """``/feeds/SLUG.EXTENSION``, ``/themes/SLUG``, and whatever else stands there: feeds and pages."""
         name = request.path_params["path"]
-        folder, _, last = name.rpartition("/")
-        media_type = _TYPES.get(last.rpartition(".")[2]) if folder.startswith("feeds") else None
-        if name == "feeds/manifest.json":
-            media_type = _MANIFEST
+        media_type = _TYPES.get(name.rpartition(".")[2])
+        if name == MANIFEST:
+            media_type = "application/json"
+        elif name.startswith("feeds/") and name.endswith(".html"):
+            media_type = _PAGE
         try:
             return self._answer(request, name if media_type else f"{name}.html", media_type or _PAGE)
         except HTTPException:
