@@ -166,7 +166,8 @@ class Publisher:
         with self._write() as work:
             work.publication.keep(slug, archives)
             work.publication.advance(slug, position, self._imprint.made_from)
-            if changed and self._imprint.hub:
+            # Also where it died after the last switch: the documents stand, and nobody was told.
+            if self._imprint.hub and (changed or position > after):
                 work.publication.ping([feed.url(extension) for extension in FORMATS], self._clock())
         return changed
 

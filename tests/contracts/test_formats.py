@@ -4,7 +4,7 @@ import html
 import io
 import json
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from feeds.article import Article
+from feeds.article import Article, Draft, Enclosure
 from feeds.check import check
 from feeds.feed import Feed, FeedItem, Tombstone
 from feeds.formats import FORMATS, Format
@@ -363,3 +363,65 @@ def test_no_text_breaks_a_document(
     (found,) = read(document)
     assert visible(found.title) == visible(title) or not visible(title)
     assert found.title.strip()
+
+
+ADDRESSES = st.sampled_from(
+    [
+        "https://bron.example/a",
+        "//bron.example/é?a=1&b=<2>",
+        "/pad/naar iets",
+        "javascript:x",
+        "",
+        "https://[::1",
+    ]
+) | NASTY.map("https://bron.example/".__add__)
+DRAFTS = st.builds(
+    Draft,
+    key=NASTY,
+    url=ADDRESSES,
+    title=NASTY,
+    summary=NASTY,
+    content=NASTY | NASTY.map("<p>{}</p><img src='/a.png'>".format),
+    author=NASTY,
+    language=st.sampled_from(["", "nl", "EN_us", "fr-BE-x-eigen", "geen taal", "zz-" + "a" * 40]),
+    categories=st.lists(NASTY, max_size=3).map(tuple),
+    published=st.none() | st.datetimes(timezones=st.just(UTC)),
+    image=ADDRESSES,
+    enclosures=st.lists(
+        st.builds(
+            Enclosure,
+            url=ADDRESSES,
+            type=st.sampled_from(["audio/mpeg", "", "AUDIO/MPEG; codecs=x", "geen soort"]) | NASTY,
+            length=st.integers(-5, 2**70),
+        ),
+        max_size=3,
+    ).map(tuple),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(draft=DRAFTS, change=NASTY, themes=st.lists(NASTY, max_size=2), other=st.booleans())
+def test_whatever_the_collector_lets_through_is_valid_in_every_format(
+    draft: Draft, change: str, themes: list[str], other: bool
+) -> None:
+    found, _ = normalise(draft, base="https://bron.example/feed", language="en" if other else "nl")
+    if found is None:
+        return
+    kept = article(
+        1,
+        url=found.url,
+        title=found.title,
+        summary=found.summary,
+        content=found.content,
+        author=found.author,
+        language=found.language,
+        published=found.published or MORNING,
+        image=found.image,
+        enclosures=[asdict(enclosure) for enclosure in found.enclosures],
+        change=change,
+    )
+    made = replace(feed(), items=(FeedItem(kept, tuple(themes)),))
+    for extension, format in FORMATS.items():
+        document = format.write(made)
+        assert check(extension, document, made) == []
+        assert grammar_faults(document) == []

@@ -135,6 +135,30 @@ def test_what_changes_while_the_hub_is_told_is_told_again(portal, hub: Hub) -> N
             assert [ping.topic for ping in work.publication.pings()] == [before[0].topic]
 
 
+def test_the_hub_hears_of_a_switch_after_which_the_builder_died(portal, hub: Hub) -> None:
+    build(portal)
+    ping(portal)
+    portal.write("b", "Nog een cloud")
+    hub.told.clear()
+    with portal.open() as app:
+        app.collector().collect(app.settings.source, force=True)
+        publisher = app.publisher()
+
+        class Died(Exception):
+            pass
+
+        def die() -> None:
+            raise Died
+
+        publisher._write = die
+        with pytest.raises(Died):
+            publisher.publish()
+    assert "Nog een cloud" in (portal.root / "public" / "feeds" / "cloud.atom").read_text()
+    build(portal)
+    ping(portal)
+    assert set(hub.told) == topics("all", "cloud")
+
+
 def test_without_a_hub_what_was_due_is_forgotten(portal, hub: Hub) -> None:
     build(portal)
     portal.config.write_text(portal.config.read_text().replace(f'hub = "{hub.url}"\n', ""))
