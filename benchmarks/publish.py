@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from feedgen.feed import FeedGenerator
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from benchmarks.apart import apart
@@ -26,7 +28,7 @@ from pipeline.app import App
 from pipeline.edges import secrets
 from pipeline.settings import load
 from pipeline.store import schema
-from pipeline.web.files import Files
+from pipeline.web import build
 
 ARTICLES = 100_000
 ROUNDS = 20
@@ -140,23 +142,14 @@ def idling(directory: str) -> float:
 def serving(directory: str) -> float:
     """Answers of 304 per second."""
     with _open(directory) as app:
-        files = Files(
-            app.public, base_url="https://portaal.example", hub="", tree=app.tree, read=app.store.read
-        )
-
-        async def application(scope: Any, receive: Any, send: Any) -> None:
-            from starlette.requests import Request
-
-            scope["path_params"] = {"path": scope["path"].lstrip("/")}
-            await files.other(Request(scope))(scope, receive, send)
-
-        return asyncio.run(_answers(application))
+        return asyncio.run(_answers(build(app)))
 
 
 def serving_plainly(directory: str) -> float:
     """The same from a plain copy of the feed."""
     with _open(directory) as app:
-        return asyncio.run(_answers(StaticFiles(directory=app.public, follow_symlink=True)))
+        files = StaticFiles(directory=app.public, follow_symlink=True)
+        return asyncio.run(_answers(Starlette(routes=[Mount("/", files)])))
 
 
 async def _answers(application: Callable[[Any, Any, Any], Awaitable[None]]) -> float:

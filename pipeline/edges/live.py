@@ -80,12 +80,11 @@ class LiveDirectory:
         with self.alone():
             before = self._read_link(live)
             try:
-                for path, document in files.items():
-                    changed |= self._put(build / path, document)
-                    if before != target:
-                        # An older build that is back must not look older than what it replaces.
-                        with _naming(build / path):
-                            os.utime(build / path)
+                if before == target:
+                    for path, document in files.items():
+                        changed |= self._put(build / path, document)
+                else:
+                    changed |= _fill(build, files)
                 # Links before the switch, so that nothing is left to fail once the documents are live.
                 for path in files:
                     changed |= self._link(self._directory / path, _target(unit, path))
@@ -187,11 +186,7 @@ class LiveDirectory:
         place.parent.mkdir(parents=True, exist_ok=True)
         new.replace(place)
         for folder in (place.parent, *(folder.parent for folder in made)):
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            _sync(folder)
 
     def _is_link(self, path: str, target: str) -> bool:
         return self._read_link(f"{self._directory}/{path}") == target
@@ -242,6 +237,40 @@ def _naming(place: Path) -> Iterator[None]:
         raise PublishError(
             f"{place} can't be published ({error.strerror or error}); {advice}. What was live still is"
         ) from error
+
+
+def _fill(build: Path, files: Mapping[str, bytes]) -> bool:
+    """Write a build that nobody reads yet, and be sure that it is on disk; False where all of it was."""
+    written = False
+    folders = {build.parent: None, build: None}
+    for path, document in files.items():
+        place = build / path
+        with _naming(place):
+            folders.update(dict.fromkeys(folder for folder in place.parents if folder.is_relative_to(build)))
+            if place.is_file() and place.read_bytes() == document:
+                # An older build that is back must not look older than what it replaces.
+                os.utime(place)
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # 0o666 less the umask: a web server that runs as another user must be able to read it.
+            handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            with os.fdopen(handle, "wb") as file:
+                file.write(document)
+                file.flush()
+                os.fsync(handle)
+            written = True
+    for folder in folders:
+        with _naming(folder):
+            _sync(folder)
+    return written
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _checked(path: str) -> None:

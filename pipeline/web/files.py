@@ -8,6 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -44,10 +45,12 @@ class Files:
         self._tree = tree
         self._read = read
 
-    def front_page(self, request: Request) -> Response:
+    # Not in threads: what is asked for again and again is answered from a few looks at the disk.
+
+    async def front_page(self, request: Request) -> Response:
         return self._answer(request, "index.html", _PAGE)
 
-    def other(self, request: Request) -> Response:
+    async def other(self, request: Request) -> Response:
         """``/feeds/SLUG.EXTENSION``, ``/themes/SLUG``, and whatever else stands there: feeds and pages."""
         name = request.path_params["path"]
         media_type = _TYPES.get(name.rpartition(".")[2])
@@ -58,7 +61,7 @@ class Files:
         try:
             return self._answer(request, name if media_type else f"{name}.html", media_type or _PAGE)
         except HTTPException:
-            return self._moved_or_gone(name)
+            return await run_in_threadpool(self._moved_or_gone, name)
 
     def _answer(self, request: Request, name: str, media_type: str) -> Response:
         path, status = self._find(name)
