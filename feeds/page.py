@@ -15,13 +15,17 @@ FRAGMENT = 10
 class Pages:
     """Writes pages from the templates in ``web/``. ``environment`` is one of the site's language.
 
+    ``mails`` tells whether one can sign up for digests.
+
     Raises jinja2.TemplateError for a template that is missing or broken.
     """
 
-    def __init__(self, environment: Environment, tree: ThemeTree, name: str, base_url: str) -> None:
+    def __init__(
+        self, environment: Environment, tree: ThemeTree, name: str, base_url: str, *, mails: bool
+    ) -> None:
         self._environment = environment
         self._tree = tree
-        self._site = {"name": name, "base_url": base_url}
+        self._site = {"name": name, "base_url": base_url, "mails": mails}
 
     def write(self, feed: Feed, counts: Mapping[str, int]) -> dict[str, bytes]:
         """The page of one theme, or for the feed of everything the front page, and its fragment, as UTF-8.

@@ -4,10 +4,9 @@ Nothing connects before it is used. What to call is the steps' own business; thi
 what they need.
 """
 
-import hashlib
-import importlib.metadata
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,17 +16,16 @@ from jinja2 import Environment
 
 from feeds.classify import Classifier
 from feeds.page import Pages
-from feeds.source import NotModified, Payload, Request
 from feeds.sources import KINDS
 from feeds.theme import ThemeTree
+from pipeline import fingerprint
 from pipeline.edges import secrets
 from pipeline.edges.claims import FileClaims
 from pipeline.edges.compress import compressed
-from pipeline.edges.fetch import fetch
-from pipeline.edges.http import Fetcher
+from pipeline.edges.fetch import fetching
 from pipeline.edges.hub import Hub
 from pipeline.edges.live import LiveDirectory
-from pipeline.edges.templates import TEMPLATES, environments
+from pipeline.edges.templates import environments
 from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
 from pipeline.steps.absorb import House
@@ -39,6 +37,8 @@ from pipeline.steps.enrol import Enroller
 from pipeline.steps.explain import Explainer
 from pipeline.steps.feedback import Ingester
 from pipeline.steps.letters import Stationery
+from pipeline.steps.notify import Desk as NoticeDesk
+from pipeline.steps.notify import Notifier
 from pipeline.steps.ping import Pinger
 from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
@@ -46,21 +46,30 @@ from pipeline.steps.providers import ProviderDesk
 from pipeline.steps.publish import Publisher
 from pipeline.steps.retheme import Rethemer
 from pipeline.steps.select import Imprint
+from pipeline.steps.signup import SignUpDesk
 from pipeline.steps.survey import Surveyor
 from pipeline.steps.tick import Ticker
+from pipeline.steps.tidy import Tidier
 from pipeline.steps.visit import Fetch
 from pipeline.store import schema
 from pipeline.store.claims import LockClaims
 from pipeline.store.session import Database
 from pipeline.store.subscribers import Subscribers
 from pipeline.store.work import Store, StoreLine
-from pipeline.transports import open_transport
+from pipeline.transports import hand_over, open_transport
+from subscribers.delivery import Outcome, Parcel
 from subscribers.dkim import DkimKeyError, Signer
 from subscribers.feedback import read_feedback
 from subscribers.message import Newsletter
+from subscribers.notice import NoticeRenderer
 from subscribers.pace import Limit, Limits
 from subscribers.render import Renderer, Sender
 from subscribers.token import Tokens
+
+
+def _bare(mailbox: str) -> str:
+    """The address of a mailbox, by itself."""
+    return mailbox.rpartition("<")[2].removesuffix(">")
 
 
 def now() -> datetime:
@@ -171,7 +180,13 @@ class App:
 
     def publisher(self) -> Publisher:
         site = self.settings.site
-        pages = Pages(self.templates[site.language], self.tree, site.name, site.base_url)
+        pages = Pages(
+            self.templates[site.language],
+            self.tree,
+            site.name,
+            site.base_url,
+            mails=bool(self.settings.digest),
+        )
         return Publisher(
             read=self.store.read,
             write=self.store.write,
@@ -205,8 +220,8 @@ class App:
             changed=self.templates[site.language]
             .from_string("{% trans %}What changed:{% endtrans %}")
             .render(),
-            made_from=self._made_from(),
-            archives_from=self._archives_from(),
+            made_from=fingerprint.of_documents(self.settings),
+            archives_from=fingerprint.of_archives(self.settings),
         )
 
     def enroller(self) -> Enroller:
@@ -217,6 +232,30 @@ class App:
             language=self.settings.site.language,
             timezone=self.settings.site.timezone,
         )
+
+    def signing_up(self) -> SignUpDesk:
+        settings = self.settings
+        return SignUpDesk(
+            self.store.write,
+            self.clock,
+            timezone=settings.site.timezone,
+            expires=settings.retention.unconfirmed,
+        )
+
+    def notifier(self) -> Notifier:
+        settings = self.settings
+        return Notifier(
+            write=self.store.write,
+            post=self._posting,
+            desk=self._notice_desk,
+            tree=self.tree,
+            clock=self.clock,
+            retry_for=settings.mail.retry_for,
+            expires=settings.retention.unconfirmed,
+        )
+
+    def tidier(self) -> Tidier:
+        return Tidier(self.store.write, self.clock, unconfirmed=self.settings.retention.unconfirmed)
 
     def planner(self, start: Start[EditionWork] | None = None) -> Planner:
         return Planner(start or self.store.write, self.tree, self.clock)
@@ -241,9 +280,12 @@ class App:
         return Explainer(self.store.read, self.tree, self.settings.digest, site.zone, self.clock)
 
     def renderer(self) -> Renderer:
+        return Renderer(self.templates, self._sender, self.tree)
+
+    @property
+    def _sender(self) -> Sender:
         site = self.settings.site
-        sender = Sender(site.name, site.base_url, self.settings.mail.postal_address)
-        return Renderer(self.templates, sender, self.tree)
+        return Sender(site.name, site.base_url, self.settings.mail.postal_address)
 
     @property
     def newsletter(self) -> Newsletter:
@@ -263,7 +305,26 @@ class App:
     @property
     def envelope_sender(self) -> str:
         """The address of [mail] from, by itself."""
-        return self.settings.mail.sender.rpartition("<")[2].removesuffix(">")
+        return _bare(self.settings.mail.sender)
+
+    @contextmanager
+    def _posting(self) -> Iterator[Callable[[Parcel], Outcome]]:
+        with closing(self.transport()) as transport:
+            yield partial(hand_over, transport)
+
+    def _notice_desk(self) -> NoticeDesk:
+        plain = self.settings.mail.plain_sender
+        return NoticeDesk(
+            renderer=NoticeRenderer(self.templates, self._sender),
+            newsletter=self.newsletter,
+            plain=replace(self.newsletter, sender=plain, list_id=""),
+            envelope_sender=self.envelope_sender,
+            plain_envelope_sender=_bare(plain),
+            signer=self.signer,
+            tokens=self.tokens,
+            secret=self.secrets.signing[0],
+            host=self.settings.site.host,
+        )
 
     @cached_property
     def signer(self) -> Signer | None:
@@ -367,37 +428,12 @@ class App:
 
     def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
         collect, root = self.settings.collect, self.settings.root
-
-        @asynccontextmanager
-        async def fetching() -> AsyncIterator[Fetch]:
-            async with Fetcher(
-                contact=collect.contact, allow_hosts=collect.allow_hosts, host_pause=collect.host_pause
-            ) as fetcher:
-
-                async def one(request: Request) -> Payload | NotModified:
-                    return await fetch(request, fetcher, root)
-
-                yield one
-
-        return fetching()
-
-    def _made_from(self) -> str:
-        """A name for all that published documents are made from, besides articles and log."""
-        site, publish = self.settings.site, self.settings.publish
-        parts = hashlib.sha256(importlib.metadata.version("kennisportal").encode())
-        parts.update(repr([site, publish.entries, publish.hub, self.settings.theme]).encode())
-        for directory in (TEMPLATES, self.settings.path("templates")):
-            for file in sorted(directory.rglob("*")) if directory.is_dir() else ():
-                if file.is_file():
-                    parts.update(file.read_bytes())
-        return parts.hexdigest()
-
-    def _archives_from(self) -> str:
-        """A name for what archives are made from: less than other documents, so that they seldom change."""
-        site, publish = self.settings.site, self.settings.publish
-        themes = [(theme.slug, theme.name, theme.description, theme.parent) for theme in self.tree]
-        parts = [importlib.metadata.version("kennisportal"), site, publish.hub, themes]
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
+        return fetching(
+            contact=collect.contact,
+            allow_hosts=collect.allow_hosts,
+            host_pause=collect.host_pause,
+            root=root,
+        )
 
     def _refuse_lost_themes(self) -> None:
         """A theme that somebody follows can't just disappear from the config."""

@@ -15,6 +15,7 @@ from pipeline.app import App
 from pipeline.edges.assistants import Assistants
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.deliver import DeliverReport
+from pipeline.steps.notify import NotifyReport
 from pipeline.steps.ping import PingReport
 from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.steps.publish import PublishReport
@@ -43,6 +44,16 @@ def publish(app: App) -> PublishReport:
 def ping(app: App) -> PingReport:
     """Tell the hub what changed; what it does not take now is due again later."""
     return app.pinger().ping()
+
+
+def notify(app: App) -> NotifyReport:
+    """Send the notices that are due, such as links that confirm a sign-up. Raises TransportUnavailable."""
+    return app.notifier().send()
+
+
+def tidy(app: App) -> dict[str, int]:
+    """Remove what was kept for a while only, and is too old now."""
+    return app.tidier().tidy()
 
 
 def recover(app: App) -> int:

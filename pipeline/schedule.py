@@ -18,6 +18,10 @@ SEND_EVERY = 15
 PING_EVERY = 10
 """Seconds between looks at what the WebSub hub is still to hear of; a slow one holds up nothing else."""
 
+NOTIFY_EVERY = 10
+"""Seconds between looks at which notices are to be tried again; the web sends them when they arise."""
+TIDY_EVERY = 3600
+
 log = structlog.get_logger()
 
 
@@ -30,6 +34,8 @@ def ticking(app: App) -> Iterator[None]:
         (collect_and_publish, COLLECT_EVERY),
         (plan_and_send, SEND_EVERY),
         (tell_the_hub, PING_EVERY),
+        (send_notices, NOTIFY_EVERY),
+        (tidy_up, TIDY_EVERY),
     ):
         scheduler.add_job(
             _guarded(work),
@@ -94,6 +100,22 @@ def tell_the_hub(app: App, stopping: Callable[[], bool]) -> None:
         log.info("hub told", documents=len(report.told))
     for topic, why in report.given_up.items():
         log.error("hub not told", document=topic, error=why)
+
+
+def send_notices(app: App, stopping: Callable[[], bool]) -> None:
+    """One tick beside the path: mails to single people."""
+    report = jobs.notify(app)
+    if report.settled:
+        log.info("notices", **report.settled)
+    for id, why in report.failed.items():
+        log.error("notice not written", notice=id, error=why)
+
+
+def tidy_up(app: App, stopping: Callable[[], bool]) -> None:
+    """Once in a while: what has been kept for long enough."""
+    removed = jobs.tidy(app)
+    if removed:
+        log.info("tidied up", **removed)
 
 
 def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, Callable[[], bool]], None]:

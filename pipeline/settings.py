@@ -88,13 +88,6 @@ def _one_line(value: str) -> str:
     return value
 
 
-def _not_yet(value: Any) -> Any:
-    """A key that has its name and place, but no effect so far: better refused than believed."""
-    if value:
-        raise ValueError("this version does not support it yet; leave it empty")
-    return value
-
-
 class SiteSettings(_Section):
     name: str = Field(min_length=1, max_length=100)
     base_url: str
@@ -177,7 +170,29 @@ class PublishSettings(_Section):
 
 
 class WebSettings(_Section):
-    form_origins: Annotated[list[str], AfterValidator(_not_yet)] = []
+    form_origins: list[str] = []
+
+    @field_validator("form_origins")
+    @classmethod
+    def _are_origins(cls, value: list[str]) -> list[str]:
+        return [_origin(one) for one in value]
+
+
+def _origin(value: str) -> str:
+    """An origin (RFC 6454), as browsers write it."""
+    address = web_address(value, "")
+    parts = urlsplit(address or "")
+    if (
+        not parts.netloc
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
+        raise ValueError(
+            f"{value!r} is no origin; write it like 'https://www.portaal.example', without a path"
+        )
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _transport_scheme(url: str) -> str:
@@ -221,7 +236,7 @@ class DkimSettings(_Section):
 
 class MailSettings(_Section):
     sender: Mailbox = Field(alias="from", default="")
-    transactional_from: Annotated[str, AfterValidator(_not_yet)] = ""
+    transactional_from: Mailbox = ""
     reply_to: Mailbox = ""
     postal_address: str = ""
     transport: str | list[str] = "smtp://localhost:25"
@@ -253,9 +268,20 @@ class MailSettings(_Section):
         return _domain(value) if value else value
 
     @property
+    def plain_sender(self) -> str:
+        """Who sends mails that are no newsletter: ``transactional_from``, or else ``from``."""
+        return self.transactional_from or self.sender
+
+    @property
     def transports(self) -> list[str]:
         """The transports to try, in this order."""
         return [self.transport] if isinstance(self.transport, str) else self.transport
+
+
+class RetentionSettings(_Section):
+    """How long is kept what is not needed for good."""
+
+    unconfirmed: Duration = timedelta(days=7)
 
 
 class Settings(BaseSettings):
@@ -275,6 +301,7 @@ class Settings(BaseSettings):
     publish: PublishSettings = PublishSettings()
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
+    retention: RetentionSettings = RetentionSettings()
     theme: list[Theme] = []
     source: list[Source] = []
     digest: list[Schedule] = []

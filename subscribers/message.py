@@ -34,7 +34,8 @@ class Newsletter:
     """Who sends, and how one leaves: the same for every message of a site.
 
     ``sender`` and ``reply_to`` are mailboxes as the config has them, ``Name <address>`` or bare.
-    ``list_id`` is a host name (RFC 2919) that stays the same for good.
+    ``list_id`` is a host name (RFC 2919) that stays the same for good; without one the messages are no
+    newsletter's, and nobody can leave by them.
     """
 
     sender: str
@@ -48,7 +49,8 @@ class Newsletter:
 class Recipient:
     """What is personal in a message. ``greeting_name`` is a name, or the word for a reader.
 
-    ``unsubscribe_address`` is where a mail program may write to instead; empty where nobody reads that.
+    ``unsubscribe_url`` is where one leaves a newsletter; ``unsubscribe_address`` is where a mail program
+    may write to instead, and empty where nobody reads that.
     """
 
     email: str
@@ -66,16 +68,14 @@ class Template:
         self, letter: Letter, newsletter: Newsletter, language: str, signer: Signer | None = None
     ) -> None:
         self.language = language
+        self._is_newsletter = bool(newsletter.list_id)
         seed = f"{letter.subject}\0{letter.html}".encode("utf-8", "replace")
         boundary = f"=_{hashlib.sha256(seed).hexdigest()[:32]}"
         shared = [
             ("From", _mailbox("From", newsletter.sender)),
             ("Subject", _unstructured("Subject", letter.subject)),
             ("Reply-To", _mailbox("Reply-To", newsletter.reply_to) if newsletter.reply_to else ""),
-            ("List-Id", _named("List-Id", newsletter.list_name, f"<{newsletter.list_id}>")),
-            ("List-Help", f"<{newsletter.base_url}/>"),
-            ("List-Archive", f"<{newsletter.base_url}/>"),
-            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            *(_of_list(newsletter) if newsletter.list_id else ()),
             ("Auto-Submitted", "auto-generated"),
             ("Content-Language", language),
             ("MIME-Version", "1.0"),
@@ -86,7 +86,8 @@ class Template:
         self._signature = None
         if signer is not None:
             relaxed = b"".join(relaxed_header(name, value) for name, value in headers)
-            self._signature = signer.of([*_PERSONAL, *(name.lower() for name, _ in headers)], relaxed)
+            personal = _PERSONAL if self._is_newsletter else _PERSONAL[:-1]
+            self._signature = signer.of([*personal, *(name.lower() for name, _ in headers)], relaxed)
         body = _Body(relaxes=signer is not None)
         for kind, text in (("plain", letter.text), ("html", letter.html)):
             body.add(
@@ -101,13 +102,16 @@ class Template:
 
     def message(self, recipient: Recipient, date: datetime) -> bytes:
         """The complete message for one reader, CRLF line ends, text part first. ``date`` is aware."""
-        mailto = recipient.unsubscribe_address
-        leave = f"<{recipient.unsubscribe_url}>" + (f", <mailto:{mailto}>" if mailto else "")
+        leave = ""
+        if self._is_newsletter:
+            mailto = recipient.unsubscribe_address
+            leave = f"List-Unsubscribe: <{recipient.unsubscribe_url}>"
+            leave += f", <mailto:{mailto}>\r\n" if mailto else "\r\n"
         personal = (
             f"Date: {_date(date.replace(microsecond=0), date.utcoffset())}\r\n"
             f"Message-ID: <{recipient.message_id}>\r\n"
             f"To: {address_header(recipient.email)}\r\n"
-            f"List-Unsubscribe: {leave}\r\n"
+            f"{leave}"
         ).encode()
         values = {
             Slot.GREETING_NAME: recipient.greeting_name,
@@ -128,6 +132,17 @@ class Template:
 
 
 _PERSONAL = ("date", "message-id", "to", "list-unsubscribe")
+"""The headers that are each message's own; the last only where it is a newsletter's."""
+
+
+def _of_list(newsletter: Newsletter) -> list[tuple[str, str]]:
+    return [
+        ("List-Id", _named("List-Id", newsletter.list_name, f"<{newsletter.list_id}>")),
+        ("List-Help", f"<{newsletter.base_url}/>"),
+        ("List-Archive", f"<{newsletter.base_url}/>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    ]
+
 
 _Hole = tuple[Slot, bool]
 """A slot, and whether it stands in HTML."""

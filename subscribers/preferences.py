@@ -17,6 +17,7 @@ LONGEST_PAUSE = timedelta(days=366)
 class Fault(StrEnum):
     """What is wrong with a field, each told in the page's own words."""
 
+    NO_ADDRESS = "no_address"
     NO_THEME = "no_theme"
     NO_CHOICE = "no_choice"
     NO_DATE = "no_date"

@@ -40,6 +40,16 @@ LEFT = (State.UNSUBSCRIBED, State.SUPPRESSED, State.ERASED)
 """Gone: only they themselves can come back, and never by an import."""
 
 
+BOUNCED = "bounced"
+"""Why an address is suppressed whose mail comes back."""
+
+ERASED = "erased"
+"""Why an address is suppressed whose reader had all of theirs erased."""
+
+LIFTED_BY_CONFIRMING = frozenset({BOUNCED, ERASED})
+"""Reasons of a suppression that a fresh, confirmed sign-up takes away; a complaint is none of them."""
+
+
 class AddressError(ValueError):
     """This is no e-mail address; the text says what is wrong with it."""
 

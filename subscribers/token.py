@@ -17,6 +17,7 @@ PREFERENCES = "preferences"
 EDITION = "edition"
 BOUNCE = "bounce"
 FEED = "feed"
+CONFIRM = "confirm"
 
 _MARK = 10
 """Bytes of a signature in an address, where room is scarce: 80 bits, 16 characters."""

@@ -1,5 +1,8 @@
 """Getting what a source asks for, wherever it is."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import anyio.to_thread
@@ -19,3 +22,16 @@ async def fetch(request: Request, fetcher: Fetcher, root: Path) -> Payload | Not
             return await fetcher.fetch(request)
         case FolderRequest():
             return await anyio.to_thread.run_sync(read_folder, request, root)
+
+
+@asynccontextmanager
+async def fetching(
+    *, contact: str, allow_hosts: Sequence[str], host_pause: timedelta, root: Path
+) -> AsyncIterator[Callable[[Request], Awaitable[Payload | NotModified]]]:
+    """``fetch`` with connections that last as long as the block."""
+    async with Fetcher(contact=contact, allow_hosts=allow_hosts, host_pause=host_pause) as fetcher:
+
+        async def one(request: Request) -> Payload | NotModified:
+            return await fetch(request, fetcher, root)
+
+        yield one

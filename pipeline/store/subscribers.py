@@ -204,6 +204,22 @@ class Subscribers:
             .values(state=State.ACTIVE, cursor=cursor, confirmed_at=at)
         )
 
+    def rename(self, id: int, email: str) -> None:
+        """Give a subscriber another address, which must not be taken."""
+        self._session.execute(
+            update(SubscriberRow)
+            .where(col(SubscriberRow.id) == id)
+            .values(email=email, address_key=self._hash(email), domain=domain_of(email))
+        )
+
+    def turn_back(self, id: int, cursor: int, to: int) -> None:
+        """Put a cursor back, if it still is where the mail left it that never arrived."""
+        self._session.execute(
+            update(SubscriberRow)
+            .where(col(SubscriberRow.id) == id, col(SubscriberRow.cursor) == cursor)
+            .values(cursor=to)
+        )
+
     def suppress(self, email: str, reason: str, at: datetime) -> None:
         """Keep an address from ever being mailed, subscriber or not."""
         key = self._hash(email)
@@ -219,6 +235,11 @@ class Subscribers:
         if row is not None:
             self._session.delete(row)
         return row is not None
+
+    def suppression(self, email: str) -> str | None:
+        """Why an address gets no mail; None for one that may."""
+        row = self._session.get(Suppression, self._hash(email))
+        return None if row is None else row.reason
 
     def suppressed(self, emails: Iterable[str]) -> set[str]:
         """Which of these addresses get no mail."""

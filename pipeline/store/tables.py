@@ -14,6 +14,8 @@ from feeds.log import Kind
 from feeds.moment import Moment
 from subscribers.delivery import OPEN, DeliveryState
 from subscribers.edition import EditionState
+from subscribers.notice import Notice, NoticeState
+from subscribers.signup import SignUp
 from subscribers.subscriber import Consent, Subscriber
 
 SQLModel.metadata.naming_convention = {
@@ -209,6 +211,40 @@ class Suppression(SQLModel, table=True):
     address_key: str = Field(primary_key=True, max_length=64)
     reason: str = Field(max_length=200)
     at: datetime = Field(sa_type=Moment)
+
+
+class SignUpRow(SignUp, table=True):
+    """What somebody asked for at our form, until it is confirmed or too old."""
+
+    __tablename__ = "signup"
+    __table_args__ = (_NO_REUSE,)
+
+    id: int | None = Field(default=None, primary_key=True)
+
+
+PENDING = text(f"state = '{NoticeState.PENDING}'")
+
+
+class NoticeRow(Notice, table=True):
+    __tablename__ = "notice"
+    __table_args__ = (
+        Index("ix_notice_pending", "due", sqlite_where=PENDING, postgresql_where=PENDING),
+        Index("ix_notice_about", "kind", "about"),
+        _one_of("state", NoticeState),
+        _NO_REUSE,
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+
+
+class FormCount(SQLModel, table=True):
+    """How often a form was used by one network, or for one address, each known by a keyed hash."""
+
+    __tablename__ = "form_count"
+
+    name: str = Field(primary_key=True, max_length=64)
+    times: int
+    since: datetime = Field(sa_type=Moment)
 
 
 class EditionRow(SQLModel, table=True):

@@ -13,12 +13,14 @@ from pipeline.store.deliveries import Deliveries
 from pipeline.store.editions import Editions
 from pipeline.store.feedback import FeedbackLog
 from pipeline.store.log import Log
+from pipeline.store.notices import Notices
 from pipeline.store.outbox import Outbox
 from pipeline.store.planning import WavePlan
 from pipeline.store.providers import Providers
 from pipeline.store.publication import Publication
 from pipeline.store.register import Register
 from pipeline.store.session import Database, Line
+from pipeline.store.signups import SignUps
 from pipeline.store.sources import Sources
 from pipeline.store.subscribers import Subscribers
 
@@ -59,6 +61,14 @@ class Work:
     @cached_property
     def subscribers(self) -> Subscribers:
         return Subscribers(self.session, self._suppression_key)
+
+    @cached_property
+    def signups(self) -> SignUps:
+        return SignUps(self.session, self._suppression_key)
+
+    @cached_property
+    def notices(self) -> Notices:
+        return Notices(self.session)
 
     @cached_property
     def editions(self) -> Editions:

@@ -3,6 +3,7 @@
 GET and HEAD change nothing, whoever follows a link.
 """
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,7 +20,13 @@ from pipeline.web.health import Health
 from pipeline.web.ownfeed import OwnFeeds
 from pipeline.web.pages import WebPages
 from pipeline.web.preferences import PreferencesPage
+from pipeline.web.signup import SignUpPages
 from pipeline.web.unsubscribe import Unsubscribe
+from subscribers.delivery import TransportUnavailable
+
+_FORM = ["GET", "HEAD", "POST"]
+
+log = structlog.get_logger()
 
 
 def build(app: App) -> ASGIApp:
@@ -47,6 +54,29 @@ def build(app: App) -> ASGIApp:
         clock=app.clock,
     )
     own = OwnFeeds(app.tokens, app.store.read, Selector(app.tree, app.imprint).own, site.base_url)
+
+    def notify() -> None:
+        try:
+            app.notifier().send()
+        except TransportUnavailable as error:
+            log.warning("notices wait", error=str(error))
+
+    signup = []
+    if app.settings.digest:
+        pages_of_signup = SignUpPages(
+            tokens=app.tokens,
+            desk=app.signing_up(),
+            notify=notify,
+            pages=pages,
+            tree=app.tree,
+            frequencies=[schedule.frequency for schedule in app.settings.digest],
+            base_url=site.base_url,
+            friends=app.settings.web.form_origins,
+        )
+        signup = [
+            Route("/subscribe", pages_of_signup.subscribe, methods=_FORM),
+            Route("/confirm/{token}", pages_of_signup.confirm, methods=_FORM),
+        ]
     # Made now, so that it is there whatever breaks later.
     sorry = pages.show("error", status=500)
 
@@ -69,8 +99,9 @@ def build(app: App) -> ASGIApp:
             Route("/readyz", health.ready),
             Route("/feeds/me/{token}.atom", own.answer),
             Route("/editions/{token}", editions.answer),
-            Route("/preferences/{token}", preferences.answer, methods=["GET", "HEAD", "POST"]),
-            Route("/unsubscribe/{token}", leave.answer, methods=["GET", "HEAD", "POST"]),
+            *signup,
+            Route("/preferences/{token}", preferences.answer, methods=_FORM),
+            Route("/unsubscribe/{token}", leave.answer, methods=_FORM),
             Route("/", files.front_page),
             Route("/{path:path}", files.other),
         ],

@@ -1,6 +1,7 @@
 """Forms that a page of ours posts: read within bounds, and not from anybody else's page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.exceptions import HTTPException
@@ -13,12 +14,14 @@ _FIELDS = 2_000
 _TYPE = "application/x-www-form-urlencoded"
 
 
-def refuse_cross_site(request: Request, base_url: str) -> None:
+def refuse_cross_site(request: Request, base_url: str, friends: Collection[str] = ()) -> None:
     """Raises HTTPException 403 for a form on another site's page (Fetch Metadata, RFC 6454).
 
-    What says nothing of where it comes from is let in: the token is the permission. ``null`` is what
-    browsers say for a page that sends no referrer, as ours.
+    ``friends`` are origins that may have it on theirs. What says nothing of where it comes from is let in:
+    the token is the permission. ``null`` is what browsers say for a page that sends no referrer, as ours.
     """
+    if request.headers.get("origin") in friends:
+        return
     fetched = request.headers.get("sec-fetch-site")
     if fetched is not None:
         foreign = fetched not in ("same-origin", "none")
@@ -30,6 +33,17 @@ def refuse_cross_site(request: Request, base_url: str) -> None:
         )
     if foreign:
         raise HTTPException(403, "This form was sent from another site.")
+
+
+def network_of(request: Request) -> str:
+    """The network that a request comes from: with IPv4 one address, with IPv6 what a home gets (RFC 6177)."""
+    try:
+        address = ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    address = mapped or address
+    return str(ip_network((address, 56 if isinstance(address, IPv6Address) else 32), strict=False))
 
 
 async def read_form(request: Request) -> Mapping[str, Sequence[str]]:

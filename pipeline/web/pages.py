@@ -15,6 +15,11 @@ class WebPages:
         self._environments = environments
         self._site = site
 
+    @property
+    def language(self) -> str:
+        """The site's own language."""
+        return self._site.language
+
     def show(self, name: str, *, language: str = "", status: int = 200, **context: object) -> HTMLResponse:
         """A page in a language (the site's own where none is given), which nobody may keep a copy of."""
         environment = self._environments[language or self._site.language]

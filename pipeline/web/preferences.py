@@ -95,7 +95,7 @@ class PreferencesPage:
             language=who.language,
             status=422 if faults else 200,
             email=masked(who.email),
-            tree=self._branch(""),
+            tree=branch(self._tree, ""),
             form=form,
             faults=faults or {},
             saved=saved,
@@ -109,12 +109,6 @@ class PreferencesPage:
             unsubscribe_url=f"{self._base_url}/unsubscribe/{self._tokens.sign(UNSUBSCRIBE, reader.id)}",
         )
 
-    def _branch(self, parent: str) -> list[dict[str, object]]:
-        return [
-            {"slug": theme.slug, "name": theme.name, "children": self._branch(theme.slug)}
-            for theme in self._tree.children(parent)
-        ]
-
     def _gone(self, reader: Reader | None) -> Response:
         if reader is None:
             return self._unknown()
@@ -123,3 +117,16 @@ class PreferencesPage:
 
     def _unknown(self) -> Response:
         return self._pages.show("badlink", status=404)
+
+
+def branch(tree: ThemeTree, parent: str) -> list[dict[str, object]]:
+    """The themes below one (at the top where ``parent`` is empty), as the pages with a choice want them."""
+    return [
+        {
+            "slug": theme.slug,
+            "name": theme.name,
+            "description": theme.description,
+            "children": branch(tree, theme.slug),
+        }
+        for theme in tree.children(parent)
+    ]

@@ -41,6 +41,7 @@ NAMES = {
 
 ALLOWED = {
     ROOT / "feeds" / "page.py": {"get_template"},
+    ROOT / "subscribers" / "notice.py": {"get_template"},
     ROOT / "subscribers" / "piece.py": {"get_template"},
 }
 

@@ -60,7 +60,6 @@ def put(config: Path, key: str, value: str) -> int:
     return place + 1
 
 
-NOT_YET = r"this version does not support it yet; leave it empty"
 A_FILE = r"write three slashes and its path, like 'sqlite:///var/kennisportal\.db'"
 
 WRONG = [
@@ -79,9 +78,16 @@ WRONG = [
     ("publish", "hub", '"https://hub.example/\\n"', r"is no web address"),
     ("collect", "contact", '"één@portaal.example"', r"write one line of plain ASCII, like 'https://"),
     ("collect", "contact", '"a\\r\\nX-Evil: 1"', r"write one line of plain ASCII, like 'https://"),
-    ("mail", "transactional_from", '"Portaal <post@portaal.example>"', NOT_YET),
+    ("mail", "transactional_from", '"Portaal <post@>"', r"'post@' is no e-mail address"),
     ("mail", "bounce_domain", '"geen domein"', r"no mail domain; write it like 'outlook\.example'"),
-    ("web", "form_origins", '["https://www.portaal.example"]', NOT_YET),
+    (
+        "web",
+        "form_origins",
+        '["https://www.portaal.example/aanmelden"]',
+        r"is no origin; write it like 'https:",
+    ),
+    ("web", "form_origins", '["*"]', r"'\*' is no origin; write it like 'https://www\.portaal\.example'"),
+    ("web", "form_origins", '["null"]', r"'null' is no origin"),
 ]
 
 

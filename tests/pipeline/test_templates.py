@@ -14,11 +14,12 @@ from jinja2 import UndefinedError
 from feeds.article import Article
 from feeds.feed import FeedItem
 from pipeline.edges.templates import LOCALES, TEMPLATES, TemplateMissing, environments, host, shorten
-from subscribers.preferences import Form
+from subscribers.preferences import Fault, Form
+from subscribers.signup import SignUpForm
 from subscribers.webedition import WebItem, WebSection
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
-SITE = {"name": "Kennis & portal", "base_url": "https://kennisportal.example"}
+SITE = {"name": "Kennis & portal", "base_url": "https://kennisportal.example", "mails": True}
 MOMENT = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 ARTICLE = Article(
     uri="tag:example.org,2026:1",
@@ -39,7 +40,7 @@ FEEDS = [
     }
 ]
 ITEMS = [FeedItem(ARTICLE, ("Privacy",)), FeedItem(ARTICLE.model_copy(update={"url": "javascript:x"}), ())]
-CLOUD = {"slug": "cloud", "name": "Cloud", "count": 1200, "children": []}
+CLOUD = {"slug": "cloud", "name": "Cloud", "description": "Over <wolken>", "count": 1200, "children": []}
 PAGES: dict[str, dict[str, object]] = {
     "index": {"tree": [CLOUD | {"slug": "it", "children": [CLOUD]}], "feeds": FEEDS, "items": ITEMS},
     "theme": {
@@ -75,6 +76,18 @@ PAGES: dict[str, dict[str, object]] = {
         "consent": "Ja.",
         "unsubscribe_url": "https://kennisportal.example/unsubscribe/T",
     },
+    "subscribe": {
+        "tree": [CLOUD | {"slug": "it", "children": [CLOUD]}],
+        "form": SignUpForm("geen adres", frozenset({"cloud"}), "weekly", "nl"),
+        "faults": {"email": Fault.NO_ADDRESS},
+        "frequencies": ["daily", "weekly"],
+        "consent": "Ja.",
+    },
+    "asked": {"email": "a@example.org"},
+    "toomany": {},
+    "confirm": {"email": "a•••@example.org", "themes": ["Cloud"], "frequency": "weekly", "consent": "Ja."},
+    "confirmed": {"again": False, "preferences_url": "https://kennisportal.example/preferences/T"},
+    "toolate": {},
     "unsubscribe": {"email": "a•••@example.org"},
     "unsubscribed": {"email": "a•••@example.org"},
     "badlink": {},

@@ -1,0 +1,71 @@
+"""Notices: what is to be sent to single people, and what became of it."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlmodel import Session, col, delete, select, update
+
+from pipeline.store.tables import NoticeRow
+from subscribers.notice import LEASE, Notice, NoticeKind, NoticeState, Pending
+
+
+class Notices:
+    """The notices of one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, notice: Notice) -> None:
+        self._session.add(NoticeRow(**notice.model_dump()))
+
+    def claim(self, now: datetime, limit: int) -> list[Pending]:
+        """Take what is to be sent now. Others leave it alone until it is settled, or the lease is over."""
+        rows = self._session.exec(
+            select(NoticeRow)
+            .where(NoticeRow.state == NoticeState.PENDING, NoticeRow.due <= now)
+            .order_by(col(NoticeRow.due), col(NoticeRow.id))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        claimed = []
+        for row in rows:
+            row.due = now + LEASE
+            row.attempts += 1
+            self._session.add(row)
+            assert row.id is not None
+            claimed.append(Pending(row.id, _value(row)))
+        return claimed
+
+    def settle(self, id: int, state: NoticeState, reply: str, due: datetime | None = None) -> None:
+        """Write down what became of one; ``due`` is when a pending one is tried again."""
+        values: dict[str, object] = {"state": state, "reply": reply}
+        if due is not None:
+            values["due"] = due
+        self._session.execute(update(NoticeRow).where(col(NoticeRow.id) == id).values(**values))
+
+    def release(self, ids: Collection[int], due: datetime) -> None:
+        """Give back what was taken and not sent."""
+        self._session.execute(
+            update(NoticeRow)
+            .where(col(NoticeRow.id).in_(list(ids)))
+            .values(due=due, attempts=NoticeRow.attempts - 1)
+        )
+
+    def of(self, kind: NoticeKind, about: int) -> list[Notice]:
+        """What was to be sent of one kind about one thing, the latest first."""
+        rows = self._session.exec(
+            select(NoticeRow)
+            .where(NoticeRow.kind == kind, NoticeRow.about == about)
+            .order_by(col(NoticeRow.id).desc())
+        )
+        return [_value(row) for row in rows]
+
+    def forget(self, before: datetime) -> int:
+        """Remove those made before a moment; gives how many there were."""
+        return (
+            self._session.connection().execute(delete(NoticeRow).where(col(NoticeRow.at) < before)).rowcount
+        )
+
+
+def _value(row: NoticeRow) -> Notice:
+    return Notice.model_validate({name: getattr(row, name) for name in Notice.model_fields})
