@@ -29,6 +29,7 @@ from pipeline.edges.templates import environments
 from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
 from pipeline.steps.absorb import House
+from pipeline.steps.account import Accounts
 from pipeline.steps.collect import Collector
 from pipeline.steps.deliver import Deliverer, MailRules
 from pipeline.steps.desk import Desk
@@ -116,7 +117,6 @@ class App:
             self.database.close()
 
     # What the parts have in common.
-
     @cached_property
     def database(self) -> Database:
         return Database(self.settings.database.url, self.settings.root)
@@ -241,6 +241,9 @@ class App:
             timezone=settings.site.timezone,
             expires=settings.retention.unconfirmed,
         )
+
+    def accounts(self) -> Accounts:
+        return Accounts(self.store.write, self.database.scrub, self.clock)
 
     def notifier(self) -> Notifier:
         settings = self.settings
@@ -427,13 +430,8 @@ class App:
                 yield claims, partial(self.store.look, claims), claims.changed
 
     def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
-        collect, root = self.settings.collect, self.settings.root
-        return fetching(
-            contact=collect.contact,
-            allow_hosts=collect.allow_hosts,
-            host_pause=collect.host_pause,
-            root=root,
-        )
+        collect = self.settings.collect
+        return fetching(collect.contact, collect.allow_hosts, collect.host_pause, self.settings.root)
 
     def _refuse_lost_themes(self) -> None:
         """A theme that somebody follows can't just disappear from the config."""

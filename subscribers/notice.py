@@ -21,6 +21,9 @@ class NoticeKind(StrEnum):
 
     CONFIRM = "confirm"  # to an address that somebody signed up: is this you?
     WELCOME = "welcome"  # to who confirmed, with the latest articles
+    LINK = "link"  # to a reader who wants to do what a forwarded mail must not allow
+    MOVE = "move"  # to the new address of a reader: is this you?
+    MOVED = "moved"  # to the address that they had
 
 
 class NoticeState(StrEnum):
@@ -31,12 +34,16 @@ class NoticeState(StrEnum):
 
 
 class Notice(SQLModel):
-    """One notice. ``about`` is the id of the sign-up or the reader; from ``due`` on it is to be sent."""
+    """One notice. ``about`` is the id of the sign-up or the reader; from ``due`` on it is to be sent.
+
+    ``address`` is where it goes, where that is not the reader's own address.
+    """
 
     kind: NoticeKind = Field(sa_type=String(20))
     about: int
     details: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
     state: NoticeState = Field(default=NoticeState.PENDING, sa_type=String(20))
+    address: str = Field(default="", max_length=320)
     reply: str = ""
     attempts: int = 0
     at: datetime = Field(sa_type=Moment)
@@ -53,6 +60,13 @@ class Pending:
 
 LEASE = timedelta(minutes=15)
 """After which a notice that somebody set out to send is sent again: they must have died meanwhile."""
+
+
+FRESH = timedelta(hours=1)
+"""For how long a link works that lets a reader do anything at all."""
+
+MOVING = timedelta(days=1)
+"""For how long a new address can be confirmed."""
 
 
 class NoticeRenderer:

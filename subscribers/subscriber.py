@@ -123,6 +123,16 @@ def normal_address(value: str) -> str:
     return f"{found.local_part}@{found.ascii_domain}"
 
 
+def masked(email: str) -> str:
+    """An address that its owner knows, and whoever got the mail forwarded can't read: ``l•••1@v•••.example``.
+
+    Bullets, since a line may be broken after an ellipsis.
+    """
+    local, _, domain = email.rpartition("@")
+    name, dot, top = domain.rpartition(".")
+    return f"{local[:1]}•••{local[-1:] if len(local) > 3 else ''}@{name[:1]}•••{dot}{top}"
+
+
 def domain_of(address: str) -> str:
     """The domain of an address, in lower case: the provider that takes its mail."""
     return address.rpartition("@")[2].lower()

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from base64 import b32encode
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from itsdangerous import BadSignature, Signer
 from itsdangerous.encoding import base64_encode
@@ -18,6 +19,8 @@ EDITION = "edition"
 BOUNCE = "bounce"
 FEED = "feed"
 CONFIRM = "confirm"
+ACCOUNT = "account"
+ADDRESS = "address"
 
 _MARK = 10
 """Bytes of a signature in an address, where room is scarce: 80 bits, 16 characters."""
@@ -32,17 +35,32 @@ class Tokens:
 
     def sign(self, purpose: str, id: int) -> str:
         """A token for this purpose alone, at most 64 characters, safe in a URL."""
+        return self._signed(purpose, str(id))
+
+    def _signed(self, purpose: str, text: str) -> str:
         # The library derives the key anew for each signature, which shows in an edition of 100,000.
         if purpose not in self._keyed:
             self._keyed[purpose] = hmac.new(self._signer(purpose).derive_key(), digestmod=hashlib.sha256)
         signature = self._keyed[purpose].copy()
-        signature.update(str(id).encode())
-        return f"{id}.{base64_encode(signature.digest()).decode()}"
+        signature.update(text.encode())
+        return f"{text}.{base64_encode(signature.digest()).decode()}"
 
     def read(self, purpose: str, token: str) -> int | None:
         """The id a token names, or None for a forged, truncated or foreign one."""
         try:
             return int(self._signer(purpose).unsign(token.encode()))
+        except (BadSignature, ValueError):
+            return None
+
+    def sign_until(self, purpose: str, id: int, until: datetime) -> str:
+        """A token that is worthless after a moment."""
+        return self._signed(purpose, f"{id}-{int(until.timestamp())}")
+
+    def read_until(self, purpose: str, token: str, now: datetime) -> int | None:
+        """The id that such a token names, or None for one that is forged, foreign or too old."""
+        try:
+            id, _, until = self._signer(purpose).unsign(token.encode()).decode().partition("-")
+            return int(id) if now.timestamp() <= int(until) else None
         except (BadSignature, ValueError):
             return None
 

@@ -227,6 +227,32 @@ def unsuppress(app: App, email: str, yes: bool, who: str) -> None:
     say(f"{normal_address(email)} is no longer suppressed{is_now}.")
 
 
+@subscribers.command("export-data")
+@click.argument("email")
+@as_option
+@with_app
+def export_data(app: App, email: str, who: str) -> None:
+    """All that is kept about one person, as JSON, for a request for access (GDPR article 15)."""
+    reader = app.enroller().known(email)
+    app.audit(who, "subscribers export-data", f"subscriber {reader.id}")
+    say_json(app.accounts().data(reader.id))
+
+
+@subscribers.command()
+@click.argument("email")
+@yes_option
+@as_option
+@with_app
+def erase(app: App, email: str, yes: bool, who: str) -> None:
+    """Forget a person (GDPR article 17), but for a keyed hash that keeps them from being mailed again."""
+    reader = app.enroller().known(email)
+    address = reader.subscriber.email
+    console.confirm(f"Erase all that is kept about {address}? This can't be undone.", yes)
+    app.accounts().erase(reader.id)
+    app.audit(who, "subscribers erase", f"subscriber {reader.id}")
+    say(f"Erased. Subscriber {reader.id} is nobody now, and the address gets no mail.")
+
+
 @subscribers.command("feed")
 @click.argument("email")
 @click.option("--renew", is_flag=True, help="Make another link; the one before stops working.")

@@ -26,7 +26,7 @@ async def fetch(request: Request, fetcher: Fetcher, root: Path) -> Payload | Not
 
 @asynccontextmanager
 async def fetching(
-    *, contact: str, allow_hosts: Sequence[str], host_pause: timedelta, root: Path
+    contact: str, allow_hosts: Sequence[str], host_pause: timedelta, root: Path
 ) -> AsyncIterator[Callable[[Request], Awaitable[Payload | NotModified]]]:
     """``fetch`` with connections that last as long as the block."""
     async with Fetcher(contact=contact, allow_hosts=allow_hosts, host_pause=host_pause) as fetcher:

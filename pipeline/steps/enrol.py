@@ -103,6 +103,11 @@ class Enroller:
             work.subscribers.edit(reader.id, changed, wish.interests, self._clock())
             return Reader(reader.id, changed, wish.interests)
 
+    def known(self, email: str) -> Reader:
+        """The subscriber at an address. Raises EnrolError for nobody, or AddressError."""
+        with self._start() as work:
+            return self._reader(work, email)
+
     def own_feed(self, email: str, *, renew: bool = False, revoke: bool = False) -> tuple[int, int]:
         """The id and the serial of a reader's own feed, made when it is first asked for.
 

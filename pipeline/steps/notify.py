@@ -29,11 +29,11 @@ from subscribers.delivery import (
 from subscribers.digest import Composer, Facts
 from subscribers.dkim import Signer
 from subscribers.message import Newsletter, Recipient, Template, message_id
-from subscribers.notice import Notice, NoticeKind, NoticeRenderer, NoticeState, Pending
+from subscribers.notice import FRESH, Notice, NoticeKind, NoticeRenderer, NoticeState, Pending
 from subscribers.render import Letter
 from subscribers.signup import SignUp
-from subscribers.subscriber import Reader, State
-from subscribers.token import CONFIRM, PREFERENCES, UNSUBSCRIBE, Tokens
+from subscribers.subscriber import Reader, State, masked
+from subscribers.token import ACCOUNT, ADDRESS, CONFIRM, PREFERENCES, UNSUBSCRIBE, Tokens
 
 _AT_ONCE = 20
 _ARTICLES = 12
@@ -155,7 +155,7 @@ class Notifier:
         now = self._clock()
         try:
             with self._write() as work:
-                draft = self._draft(work, desk, pending.notice)
+                draft = self._draft(work, desk, pending)
                 if draft is None:
                     self._settle(work, pending, NoticeState.CANCELLED, "", report)
                     return
@@ -194,13 +194,18 @@ class Notifier:
             work.subscribers.turn_back(pending.notice.about, details["cutoff"], details["after"])
         report.settled[state] = report.settled.get(state, 0) + 1
 
-    def _draft(self, work: NoticeWork, desk: Desk, notice: Notice) -> _Draft | None:
+    def _draft(self, work: NoticeWork, desk: Desk, pending: Pending) -> _Draft | None:
         """The notice as it should read now; None where nobody wants it any more."""
+        notice = pending.notice
         match notice.kind:
             case NoticeKind.CONFIRM:
                 return self._confirm(work, desk, notice)
             case NoticeKind.WELCOME:
                 return self._welcome(work, desk, notice)
+            case NoticeKind.LINK:
+                return self._link(work, desk, notice)
+            case NoticeKind.MOVE | NoticeKind.MOVED:
+                return self._move(work, desk, pending)
 
     def _confirm(self, work: NoticeWork, desk: Desk, notice: Notice) -> _Draft | None:
         signup = work.signups.get(notice.about)
@@ -234,6 +239,27 @@ class Notifier:
             unsubscribe_url=f"{base}/unsubscribe/{tokens.sign(UNSUBSCRIBE, reader.id)}",
         )
         return _Draft(who.email, who.language, letter, reader.id)
+
+    def _link(self, work: NoticeWork, desk: Desk, notice: Notice) -> _Draft | None:
+        until = notice.at + FRESH
+        reader = work.subscribers.by_id(notice.about)
+        if reader is None or reader.subscriber.state is State.ERASED or self._clock() > until:
+            return None
+        who = reader.subscriber
+        url = f"{desk.plain.base_url}/account/{desk.tokens.sign_until(ACCOUNT, reader.id, until)}"
+        return _Draft(who.email, who.language, desk.renderer.letter(notice.kind, who.language, url=url))
+
+    def _move(self, work: NoticeWork, desk: Desk, pending: Pending) -> _Draft | None:
+        notice = pending.notice
+        reader = work.subscribers.by_id(notice.about)
+        if reader is None or reader.subscriber.state is State.ERASED or not notice.address:
+            return None
+        language = reader.subscriber.language
+        context = {"email": masked(reader.subscriber.email)}
+        if notice.kind is NoticeKind.MOVE:
+            context = {"url": f"{desk.plain.base_url}/address/{desk.tokens.sign(ADDRESS, pending.id)}"}
+        letter = desk.renderer.letter(notice.kind, language, **context)
+        return _Draft(notice.address, language, letter)
 
     def _latest(self, work: NoticeWork, reader: Reader, span: dict[str, int]) -> list[dict[str, object]]:
         """The newest articles of a reader's themes in a stretch of the log, by theme."""

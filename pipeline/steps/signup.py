@@ -82,11 +82,11 @@ class SignUpDesk:
         """
         with self._start() as work:
             now = self._clock()
-            if not _count(work.signups, f"network {network}", PER_NETWORK, now):
+            if not count_once(work.signups, f"network {network}", PER_NETWORK, now):
                 return False
             if work.subscribers.suppression(wish.email) not in LIFTED_BY_CONFIRMING | {None}:
                 return True
-            if not _count(work.signups, f"address {wish.email}", PER_ADDRESS, now):
+            if not count_once(work.signups, f"address {wish.email}", PER_ADDRESS, now):
                 return True
             signup = SignUp(
                 email=wish.email,
@@ -196,7 +196,7 @@ class SignUpDesk:
             )
 
 
-def _count(signups: SignUpStore, what: str, limit: Limit, now: datetime) -> bool:
+def count_once(signups: SignUpStore, what: str, limit: Limit, now: datetime) -> bool:
     """Count one more; False, and not counted, where that would be too many."""
     before = signups.count(what)
     after = Count(1, now) if before is None else before.once_more(limit, now)

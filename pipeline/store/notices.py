@@ -51,6 +51,14 @@ class Notices:
             .values(due=due, attempts=NoticeRow.attempts - 1)
         )
 
+    def get(self, id: int) -> Notice | None:
+        row = self._session.get(NoticeRow, id, with_for_update=True)
+        return None if row is None else _value(row)
+
+    def use(self, id: int) -> None:
+        """Let the link in one never work again."""
+        self._session.execute(update(NoticeRow).where(col(NoticeRow.id) == id).values(address=""))
+
     def of(self, kind: NoticeKind, about: int) -> list[Notice]:
         """What was to be sent of one kind about one thing, the latest first."""
         rows = self._session.exec(

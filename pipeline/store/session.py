@@ -7,7 +7,7 @@ Commits are synced to disk, since what was sent must not be forgotten.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,12 @@ class Database:
             self.engine = create_engine(parsed, pool_pre_ping=True, connect_args=_KEEPALIVE)
             _tune_postgresql(self.engine)
         self.url = parsed
+
+    def scrub(self) -> None:
+        """See to it that what was deleted is in no file any more. PostgreSQL's own vacuum does that there."""
+        if self.url.get_backend_name() == "sqlite":
+            with closing(self.engine.raw_connection()) as connection:  # since it must be in no transaction
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -154,6 +160,7 @@ def _tune_sqlite(engine: Engine) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=30000",
+            "secure_delete=ON",  # what is erased must not stay behind in the file
             "wal_autocheckpoint=4000",  # pages: each checkpoint waits for the disk twice
         ):
             try:

@@ -205,7 +205,12 @@ class Subscribers:
         )
 
     def rename(self, id: int, email: str) -> None:
-        """Give a subscriber another address, which must not be taken."""
+        """Give a subscriber another address, which must not be taken; mail under way to them goes there."""
+        self._session.execute(
+            update(DeliveryRow)
+            .where(col(DeliveryRow.subscriber_id) == id, col(DeliveryRow.state).in_(REPLACEABLE))
+            .values(domain=domain_of(email))
+        )
         self._session.execute(
             update(SubscriberRow)
             .where(col(SubscriberRow.id) == id)

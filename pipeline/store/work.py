@@ -15,6 +15,7 @@ from pipeline.store.feedback import FeedbackLog
 from pipeline.store.log import Log
 from pipeline.store.notices import Notices
 from pipeline.store.outbox import Outbox
+from pipeline.store.personal import Personal
 from pipeline.store.planning import WavePlan
 from pipeline.store.providers import Providers
 from pipeline.store.publication import Publication
@@ -65,6 +66,10 @@ class Work:
     @cached_property
     def signups(self) -> SignUps:
         return SignUps(self.session, self._suppression_key)
+
+    @cached_property
+    def personal(self) -> Personal:
+        return Personal(self.session, self._suppression_key)
 
     @cached_property
     def notices(self) -> Notices:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from pipeline.app import App
 from pipeline.steps.select import Selector
+from pipeline.web.account import AccountPages
 from pipeline.web.editions import WebEditions
 from pipeline.web.files import Files
 from pipeline.web.headers import SafeHeaders
@@ -43,6 +44,13 @@ def build(app: App) -> ASGIApp:
     health = Health(app.store.read)
     editions = WebEditions(app.tokens, app.store.read, app.tree, pages)
     leave = Unsubscribe(app.tokens, app.store.read, app.enroller(), pages)
+
+    def notify() -> None:
+        try:
+            app.notifier().send()
+        except TransportUnavailable as error:
+            log.warning("notices wait", error=str(error))
+
     preferences = PreferencesPage(
         tokens=app.tokens,
         read=app.store.read,
@@ -52,14 +60,10 @@ def build(app: App) -> ASGIApp:
         frequencies=[schedule.frequency for schedule in app.settings.digest],
         base_url=app.settings.site.base_url,
         clock=app.clock,
+        accounts=app.accounts(),
+        notify=notify,
     )
     own = OwnFeeds(app.tokens, app.store.read, Selector(app.tree, app.imprint).own, site.base_url)
-
-    def notify() -> None:
-        try:
-            app.notifier().send()
-        except TransportUnavailable as error:
-            log.warning("notices wait", error=str(error))
 
     signup = []
     if app.settings.digest:
@@ -77,6 +81,15 @@ def build(app: App) -> ASGIApp:
             Route("/subscribe", pages_of_signup.subscribe, methods=_FORM),
             Route("/confirm/{token}", pages_of_signup.confirm, methods=_FORM),
         ]
+    account = AccountPages(
+        tokens=app.tokens,
+        accounts=app.accounts(),
+        enroller=app.enroller(),
+        notify=notify,
+        pages=pages,
+        base_url=site.base_url,
+        clock=app.clock,
+    )
     # Made now, so that it is there whatever breaks later.
     sorry = pages.show("error", status=500)
 
@@ -100,6 +113,8 @@ def build(app: App) -> ASGIApp:
             Route("/feeds/me/{token}.atom", own.answer),
             Route("/editions/{token}", editions.answer),
             *signup,
+            Route("/account/{token}", account.account, methods=_FORM),
+            Route("/address/{token}", account.address, methods=_FORM),
             Route("/preferences/{token}", preferences.answer, methods=_FORM),
             Route("/unsubscribe/{token}", leave.answer, methods=_FORM),
             Route("/", files.front_page),

@@ -1,21 +1,22 @@
 """Changing one's mind: themes, frequency, language and pauses, by the link that every mail carries."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EnrolWork, Start
+from pipeline.steps.account import Accounts
 from pipeline.steps.enrol import Enroller
 from pipeline.web.forms import read_form, refuse_cross_site
 from pipeline.web.pages import WebPages
-from pipeline.web.unsubscribe import masked
 from subscribers.frequency import Frequency
 from subscribers.preferences import BadPreferences, Fault, Form, pause_days
-from subscribers.subscriber import LEFT, PAUSABLE, Reader
+from subscribers.subscriber import LEFT, PAUSABLE, Reader, State, masked
 from subscribers.token import PREFERENCES, UNSUBSCRIBE, Tokens
 
 
@@ -37,6 +38,8 @@ class PreferencesPage:
         frequencies: Iterable[Frequency],
         base_url: str,
         clock: Clock,
+        accounts: Accounts,
+        notify: Callable[[], None],
     ) -> None:
         self._tokens = tokens
         self._read = read
@@ -46,6 +49,8 @@ class PreferencesPage:
         self._frequencies = frozenset(frequencies)
         self._base_url = base_url
         self._clock = clock
+        self._accounts = accounts
+        self._notify = notify
 
     async def answer(self, request: Request) -> Response:
         id = self._tokens.read(PREFERENCES, request.path_params["token"])
@@ -54,7 +59,10 @@ class PreferencesPage:
         if request.method != "POST":
             return await run_in_threadpool(self._ask, id)
         refuse_cross_site(request, self._base_url)
-        form = Form.sent(await read_form(request))
+        fields = await read_form(request)
+        if "link" in fields:
+            return await run_in_threadpool(self._send_link, id)
+        form = Form.sent(fields)
         return await run_in_threadpool(self._save, id, form)
 
     def _ask(self, id: int) -> Response:
@@ -76,6 +84,17 @@ class PreferencesPage:
         if changed is None or changed.subscriber.state in LEFT:
             return self._gone(changed)
         return self._page(changed, Form.of(changed, self._clock()), saved=True)
+
+    def _send_link(self, id: int) -> Response:
+        """What can't be undone takes a link that goes to the reader's own mailbox."""
+        reader = self._find(id)
+        if reader is None or reader.subscriber.state is State.ERASED:
+            return self._unknown()
+        self._accounts.ask(id)
+        who = reader.subscriber
+        page = self._pages.show("linksent", language=who.language, email=masked(who.email))
+        page.background = BackgroundTask(self._notify)
+        return page
 
     def _find(self, id: int) -> Reader | None:
         with self._read() as work:
@@ -113,6 +132,8 @@ class PreferencesPage:
         if reader is None:
             return self._unknown()
         who = reader.subscriber
+        if who.state is State.ERASED:
+            return self._pages.show("erased", language=who.language)
         return self._pages.show("unsubscribed", language=who.language, email=masked(who.email))
 
     def _unknown(self) -> Response:

@@ -12,11 +12,10 @@ from pipeline.steps.signup import SignUpDesk
 from pipeline.web.forms import network_of, read_form, refuse_cross_site
 from pipeline.web.pages import WebPages
 from pipeline.web.preferences import branch
-from pipeline.web.unsubscribe import masked
 from subscribers.frequency import Frequency
 from subscribers.preferences import BadPreferences, Fault
 from subscribers.signup import PER_NETWORK, SignUp, SignUpForm
-from subscribers.subscriber import LANGUAGES
+from subscribers.subscriber import LANGUAGES, masked
 from subscribers.token import CONFIRM, PREFERENCES, Tokens
 
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from pipeline.ports import EnrolWork, Start
 from pipeline.steps.enrol import Enroller
 from pipeline.web.pages import WebPages
-from subscribers.subscriber import LEFT, Reader
+from subscribers.subscriber import LEFT, Reader, State, masked
 from subscribers.token import UNSUBSCRIBE, Tokens
 
 
@@ -43,17 +43,9 @@ class Unsubscribe:
 
     def _page(self, name: str, reader: Reader) -> Response:
         who = reader.subscriber
+        if who.state is State.ERASED:
+            return self._pages.show("erased", language=who.language)
         return self._pages.show(name, language=who.language, email=masked(who.email))
 
     def _unknown(self) -> Response:
         return self._pages.show("badlink", status=404)
-
-
-def masked(email: str) -> str:
-    """An address that its owner knows, and whoever got the mail forwarded can't read: ``l•••1@v•••.example``.
-
-    Bullets, since a line may be broken after an ellipsis.
-    """
-    local, _, domain = email.rpartition("@")
-    name, dot, top = domain.rpartition(".")
-    return f"{local[:1]}•••{local[-1:] if len(local) > 3 else ''}@{name[:1]}•••{dot}{top}"

@@ -225,7 +225,8 @@ def test_who_has_left_sees_that_they_did_and_gets_no_mail_by_it(site, state: Sta
     before = site.tables()
     for answer in (site.ask(path), save(site, path, pause="")):
         assert answer.status == 200
-        assert "<h1>U bent afgemeld</h1>" in answer.text
+        title = "Uw gegevens zijn gewist" if state is State.ERASED else "U bent afgemeld"
+        assert f"<h1>{title}</h1>" in answer.text
         assert "<form" not in answer.text
         assert "<button" not in answer.text
     assert site.tables() == before

@@ -6,8 +6,7 @@ import socket
 import pytest
 
 from pipeline.web import build
-from pipeline.web.unsubscribe import masked
-from subscribers.subscriber import State
+from subscribers.subscriber import State, masked
 from subscribers.token import UNSUBSCRIBE, Tokens
 
 EMAIL = "lezer1@voorbeeld.example"

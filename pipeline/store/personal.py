@@ -1,0 +1,155 @@
+"""What is kept about one person: all of it, to be shown to them or to be erased."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, col, delete, func, or_, select, update
+
+from pipeline.store.subscribers import Subscribers
+from pipeline.store.tables import (
+    ArticleRow,
+    AuditRow,
+    ConsentRow,
+    DeliveryRow,
+    DomainRow,
+    EditionRow,
+    FeedbackRow,
+    InterestSet,
+    NoticeRow,
+    Segment,
+    SignUpRow,
+    SubscriberRow,
+    Suppression,
+)
+from subscribers.notice import NoticeKind
+from subscribers.subscriber import ERASED, State, address_key
+
+_GONE = "(erased)"
+
+
+class Personal:
+    """The personal data of one transaction. ``key`` makes the hashes that are left of an address."""
+
+    def __init__(self, session: Session, key: bytes) -> None:
+        self._session = session
+        self._key = key
+
+    def everything(self, id: int) -> dict[str, Any]:
+        """All that is kept about a reader, in values that JSON knows, moments as ISO 8601."""
+        row = self._session.get_one(SubscriberRow, id)
+        interests = self._session.get_one(InterestSet, row.interest_set_id).themes
+        reader = _values(row, leave_out={"address_key", "domain", "interest_set_id", "feed_serial"})
+        of_reader = col(DeliveryRow.subscriber_id) == id
+        return {
+            "subscriber": reader | {"interests": interests},
+            "suppressed": self._suppression(row.email),
+            "consents": self._all(ConsentRow, col(ConsentRow.subscriber_id) == id, {"subscriber_id"}),
+            "editions": [self._edition(*found) for found in self._editions(of_reader)],
+            "notices": self._all(NoticeRow, self._notices_of(id, row.email), {"about", "details"}),
+            "signups": self._all(SignUpRow, self._signups_of(row.email), set()),
+            "feedback": self._all(FeedbackRow, self._feedback_of(id), {"original", "key", "subscriber_id"}),
+        }
+
+    def erase(self, id: int, at: datetime) -> None:
+        """Leave of a reader only that they were one, and may not be mailed.
+
+        What remains is a keyed hash of the address, which holds the suppression and the dates of consent,
+        and the numbers of mails in each edition.
+        """
+        session = self._session
+        row = session.get_one(SubscriberRow, id)
+        email = row.email
+        subscribers = Subscribers(session, self._key)
+        subscribers.suppress(email, ERASED, at)
+        subscribers.leave(id, State.ERASED, ERASED, at)
+        nothing = subscribers.interest_set(())
+        signups = select(SignUpRow.id).where(self._signups_of(email))
+        for statement in (
+            update(SubscriberRow)
+            .where(col(SubscriberRow.id) == id)
+            .values(
+                email=f"{id}@erased.invalid",
+                domain="erased.invalid",
+                name="",
+                interest_set_id=nothing,
+                paused_until=None,
+                feed_serial=-sa.func.abs(SubscriberRow.feed_serial),
+            ),
+            update(ConsentRow).where(col(ConsentRow.subscriber_id) == id).values(source="", interests=""),
+            update(FeedbackRow)
+            .where(self._feedback_of(id))
+            .values(original=b"", reply="", subscriber_id=None),
+            update(DeliveryRow).where(col(DeliveryRow.subscriber_id) == id).values(reply="", domain=""),
+            delete(NoticeRow).where(self._notices_of(id, email)),
+            delete(NoticeRow).where(
+                col(NoticeRow.kind) == NoticeKind.CONFIRM, col(NoticeRow.about).in_(signups)
+            ),
+            delete(SignUpRow).where(self._signups_of(email)),
+        ):
+            session.execute(statement, execution_options={"synchronize_session": False})
+        for column in (AuditRow.what, DomainRow.last_reply, DomainRow.reason):
+            self._blank(column, email)
+        session.expire_all()
+
+    def _blank(self, column: Any, email: str) -> None:
+        """Take an address out of free text, however it is written there."""
+        table = column.class_
+        holds = func.lower(column).contains(email.lower(), autoescape=True)
+        session = self._session
+        for row in session.exec(select(table).where(holds)).all():
+            setattr(row, column.key, _GONE)
+            session.add(row)
+        session.flush()
+
+    def _suppression(self, email: str) -> str | None:
+        row = self._session.get(Suppression, address_key(email, self._key))
+        return None if row is None else row.reason
+
+    def _signups_of(self, email: str) -> Any:
+        return func.lower(SignUpRow.email) == email.lower()
+
+    def _notices_of(self, id: int, email: str) -> Any:
+        of_reader = sa.and_(col(NoticeRow.about) == id, col(NoticeRow.kind) != NoticeKind.CONFIRM)
+        return or_(of_reader, func.lower(NoticeRow.address) == email.lower())
+
+    def _feedback_of(self, id: int) -> Any:
+        deliveries = select(DeliveryRow.id).where(DeliveryRow.subscriber_id == id)
+        return or_(col(FeedbackRow.subscriber_id) == id, col(FeedbackRow.delivery_id).in_(deliveries))
+
+    def _all(self, table: type[SQLModel], condition: Any, leave_out: set[str]) -> list[dict[str, Any]]:
+        rows: Iterable[SQLModel] = self._session.exec(select(table).where(condition).order_by(sa.text("id")))
+        return [_values(row, leave_out | {"id"}) for row in rows]
+
+    def _editions(self, condition: Any) -> Iterable[Any]:
+        return self._session.execute(
+            select(DeliveryRow, EditionRow, Segment.items)
+            .join(EditionRow, col(EditionRow.id) == DeliveryRow.edition_id)
+            .outerjoin(Segment, col(Segment.id) == DeliveryRow.segment_id)
+            .where(condition)
+            .order_by(col(DeliveryRow.id))
+        )
+
+    def _edition(self, delivery: DeliveryRow, edition: EditionRow, items: list[Any] | None) -> dict[str, Any]:
+        ids = [item[0] for item in items or []]
+        articles = self._session.exec(
+            select(ArticleRow.title, ArticleRow.url).where(col(ArticleRow.id).in_(ids))
+        )
+        return {
+            "edition": f"{edition.frequency}/{edition.slot}" + (f".{edition.n}" if edition.n > 1 else ""),
+            "state": str(delivery.state),
+            "reason": delivery.reason,
+            "reply": delivery.reply,
+            "changed_at": delivery.changed_at.isoformat(),
+            "articles": [{"title": title, "url": url} for title, url in articles],
+        }
+
+
+def _values(row: SQLModel, leave_out: set[str]) -> dict[str, Any]:
+    names = [name for name in type(row).model_fields if name not in leave_out]
+    return {name: _plain(getattr(row, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

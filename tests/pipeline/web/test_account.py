@@ -1,0 +1,319 @@
+"""What takes a fresh link: another address, a feed of one's own, one's data, and being forgotten."""
+
+import json
+import re
+from urllib.parse import urlencode
+
+import pytest
+from signing_up import FORM, ask, confirmed, consents, link, mails, reader, state, texts
+
+from pipeline import jobs
+from subscribers.notice import FRESH, MOVING
+from subscribers.subscriber import State
+from subscribers.token import ACCOUNT, PREFERENCES, UNSUBSCRIBE
+
+EMAIL = "Lezer.Een@voorbeeld.example"
+NEW = "nieuw@elders.example"
+
+
+def post(site, path: str, headers: dict[str, str] | None = None, **fields: str):
+    return site.ask(path, "POST", FORM | (headers or {}), urlencode(fields).encode())
+
+
+def preferences(site, email: str = EMAIL) -> str:
+    return f"/preferences/{site.app.tokens.sign(PREFERENCES, reader(site, email).id)}"
+
+
+def fresh(site, portal, email: str = EMAIL) -> str:
+    """The path of a fresh link, asked for on the page that every mail leads to."""
+    assert post(site, preferences(site, email), link="yes").status == 200
+    return link(mails(portal)[-1], "account")
+
+
+# The link.
+
+
+def test_the_link_goes_to_the_reader_and_not_to_who_asked(site, portal) -> None:
+    site.join(EMAIL)
+    page = post(site, preferences(site), link="yes").text
+    assert "L•••n@v•••.example" in page
+    assert "/account/" not in page
+    (mail,) = mails(portal)
+    assert mail["to"] == EMAIL
+    assert not [name for name in mail if name.lower().startswith("list-")]
+    assert "Mijn gegevens wissen" in site.ask(link(mail, "account")).text
+
+
+def test_looking_changes_nothing(site, portal) -> None:
+    site.join(EMAIL)
+    path = fresh(site, portal)
+    before = site.tables()
+    for method in ("GET", "HEAD"):
+        assert site.ask(path, method).status == 200
+    assert site.tables() == before
+
+
+def test_it_works_for_an_hour(site, portal) -> None:
+    site.join(EMAIL)
+    path = fresh(site, portal)
+    portal.wait(seconds=FRESH.total_seconds())
+    assert site.ask(path).status == 200
+    portal.wait(seconds=1)
+    before = site.tables()
+    for method, fields in (("GET", {}), ("POST", {"do": "erase", "sure": "yes"})):
+        answer = site.ask(path, method) if method == "GET" else post(site, path, **fields)
+        assert answer.status == 410
+    assert site.tables() == before
+
+
+def test_a_link_of_another_kind_or_a_forged_one_does_nothing(site, portal) -> None:
+    site.join(EMAIL)
+    id = reader(site, EMAIL).id
+    tokens = site.app.tokens
+    later = portal.now + FRESH
+    good = tokens.sign_until(ACCOUNT, id, later)
+    forged = [
+        tokens.sign(PREFERENCES, id),
+        tokens.sign(ACCOUNT, id),
+        tokens.sign_until(UNSUBSCRIBE, id, later),
+        good[:-1],
+        good.replace("-", "-9"),
+        f"{id + 1}{good[len(str(id)) :]}",
+    ]
+    before = site.tables()
+    for token in forged:
+        assert site.ask(f"/account/{token}").status == 410
+        assert post(site, f"/account/{token}", do="erase", sure="yes").status == 410
+    assert site.ask(f"/address/{tokens.sign(ACCOUNT, 1)}").status == 404
+    assert site.tables() == before
+
+
+def test_a_form_on_another_site_does_nothing(site, portal) -> None:
+    site.join(EMAIL)
+    path = fresh(site, portal)
+    answer = post(site, path, {"Sec-Fetch-Site": "cross-site"}, do="erase", sure="yes")
+    assert answer.status == 403
+    assert reader(site, EMAIL) is not None
+
+
+def test_only_a_few_links_a_day_are_sent(site, portal) -> None:
+    site.join(EMAIL)
+    for _ in range(10):
+        assert post(site, preferences(site), link="yes").status == 200
+    assert len(mails(portal)) == 3
+
+
+def test_a_suppressed_reader_is_sent_none(site, portal) -> None:
+    site.join(EMAIL)
+    site.app.enroller().suppress(EMAIL, "complaint")
+    assert post(site, preferences(site), link="yes").status == 200
+    assert mails(portal) == []
+
+
+# The own feed.
+
+
+def test_a_feed_of_ones_own_is_made_renewed_and_stopped(site, portal) -> None:
+    site.join(EMAIL)
+    path = fresh(site, portal)
+
+    def feed(page: str) -> str:
+        (address,) = re.findall(r"<code>https://portaal\.example(/feeds/me/[^<]+)</code>", page)
+        return address
+
+    first = feed(post(site, path, do="feed").text)
+    assert site.ask(first).status == 200
+    second = feed(post(site, path, do="feed").text)
+    assert site.ask(first).status == 410
+    assert site.ask(second).status == 200
+    assert "<code>" not in post(site, path, do="nofeed").text
+    assert site.ask(second).status == 410
+
+
+# Another address.
+
+
+@pytest.mark.each_database
+def test_a_new_address_is_confirmed_there_and_told_to_the_old_one(site, portal) -> None:
+    site.join(EMAIL)
+    id = reader(site, EMAIL).id
+    assert (
+        "Wij sturen een e-mail naar nieuw@elders.example"
+        in post(site, fresh(site, portal), do="move", email=" nieuw@ELDERS.example ").text
+    )
+    asking = mails(portal)[-1]
+    assert asking["to"] == NEW
+    path = link(asking, "address")
+    before = state(site)
+    for method in ("GET", "HEAD"):
+        assert site.ask(path, method).status == 200
+    assert state(site) == before
+    assert "Uw adres is gewijzigd" in site.ask(path, "POST").text
+    assert reader(site, EMAIL) is None
+    assert reader(site, NEW).id == id
+    assert consents(site, NEW)[-1].action == "move"
+    told = mails(portal)[-1]
+    assert told["to"] == EMAIL
+    assert all("n•••w@e•••.example" in text for text in texts(told))
+    assert site.ask(path, "POST").status == 410
+
+
+def test_an_address_that_somebody_has_is_not_told_apart_and_gets_nothing(site, portal) -> None:
+    site.join(EMAIL)
+    site.join(NEW)
+    path = fresh(site, portal)
+    known = post(site, path, do="move", email=NEW).text
+    other = post(site, path, do="move", email="vrij@elders.example").text
+    assert known.replace(NEW, "ADRES") == other.replace("vrij@elders.example", "ADRES")
+    assert [mail["to"] for mail in mails(portal)] == [EMAIL, "vrij@elders.example"]
+
+
+def test_an_address_taken_meanwhile_is_left_alone(site, portal) -> None:
+    site.join(EMAIL)
+    post(site, fresh(site, portal), do="move", email=NEW)
+    path = link(mails(portal)[-1], "address")
+    site.join(NEW)
+    assert site.ask(path, "POST").status == 410
+    assert reader(site, EMAIL) is not None
+
+
+def test_a_new_address_must_be_confirmed_within_a_day(site, portal) -> None:
+    site.join(EMAIL)
+    post(site, fresh(site, portal), do="move", email=NEW)
+    path = link(mails(portal)[-1], "address")
+    portal.wait(seconds=MOVING.total_seconds() + 1)
+    assert site.ask(path, "POST").status == 410
+    assert reader(site, NEW) is None
+
+
+def test_what_is_no_address_is_said_so(site, portal) -> None:
+    site.join(EMAIL)
+    answer = post(site, fresh(site, portal), do="move", email="geen adres")
+    assert answer.status == 422
+    assert "Naar dit e-mailadres kunnen wij niet schrijven." in answer.text
+    assert 'value="geen adres"' in answer.text
+
+
+def test_mail_that_is_planned_goes_to_the_new_address(site, portal) -> None:
+    site.join(EMAIL)
+    assert site.plan() == 1
+    post(site, fresh(site, portal), do="move", email=NEW)
+    site.ask(link(mails(portal)[-1], "address"), "POST")
+    assert portal.run("digest", "send", "weekly", "--yes").exit_code == 0
+    digest = [mail for mail in mails(portal) if mail["list-id"]]
+    assert [mail["to"] for mail in digest] == [NEW]
+
+
+# The data.
+
+
+@pytest.mark.each_database
+def test_all_that_is_kept_can_be_downloaded(site, portal) -> None:
+    found = confirmed(site, portal, email=EMAIL)
+    portal.wait(hours=1)
+    portal.write("meer", "Meer cloud")
+    jobs.collect(site.app)
+    site.plan()
+    assert portal.run("digest", "send", "weekly", "--yes").exit_code == 0
+    answer = post(site, fresh(site, portal), do="data")
+    assert answer.headers["content-disposition"] == 'attachment; filename="kennisportal.json"'
+    assert answer.headers["cache-control"] == "no-store"
+    data = json.loads(answer.body)
+    assert data["subscriber"]["email"] == EMAIL
+    assert data["subscriber"]["interests"] == ["cloud"]
+    assert [consent["action"] for consent in data["consents"]] == ["ask", "confirm"]
+    (edition,) = data["editions"]
+    assert edition["state"] == "accepted"
+    assert [article["title"] for article in edition["articles"]] == ["Meer cloud"]
+    assert {notice["kind"] for notice in data["notices"]} == {"welcome", "link"}
+    command = portal.run("subscribers", "export-data", EMAIL)
+    assert json.loads(command.stdout)["subscriber"] == data["subscriber"]
+    assert found.id == reader(site, EMAIL).id
+
+
+# Being forgotten.
+
+
+def traces(site, portal, *words: str) -> list[str]:
+    """Where any of these still stands: in a table, or in a file of the portal's beside its mail."""
+    found = [
+        table
+        for table, rows in site.tables().items()
+        if any(word.lower() in repr(rows).lower() for word in words)
+    ]
+    for file in portal.root.rglob("*"):
+        if file.is_file() and (portal.root / "mail") not in file.parents:
+            content = file.read_bytes().lower()
+            found += [str(file) for word in words if word.lower().encode() in content]
+    return found
+
+
+@pytest.mark.each_database
+def test_nothing_personal_is_left_of_who_is_erased_and_they_stay_unmailed(site, portal, tmp_path) -> None:
+    confirmed(site, portal, email=EMAIL)
+    site.app.enroller().edit(EMAIL, {"name": "Anneke Lezer"})
+    portal.run("subscribers", "edit", EMAIL, "--name", "Anneke van Lezer")
+    ask(site, email=EMAIL.upper().replace("VOORBEELD.EXAMPLE", "voorbeeld.example"))
+    portal.wait(hours=1)
+    portal.write("meer", "Meer cloud")
+    jobs.collect(site.app)
+    site.plan()
+    assert portal.run("digest", "send", "weekly", "--yes").exit_code == 0
+    with site.app.store.write() as work:
+        work.register.audit(portal.now, "iemand", "iets", f"over {EMAIL.lower()}")
+    id = reader(site, EMAIL).id
+    feed = site.app.tokens.sign_feed(id, site.app.enroller().own_feed(EMAIL, renew=True)[1])
+    other = site.join("lezer2@voorbeeld.example")
+    path = fresh(site, portal)
+    words = (EMAIL, "Anneke", EMAIL.partition("@")[0])
+    assert traces(site, portal, *words)
+    sent = [mail["to"] for mail in mails(portal)]
+    answer = post(site, path, do="erase")
+    assert answer.status == 422
+    assert reader(site, EMAIL).subscriber.email == EMAIL
+    assert "Uw gegevens zijn gewist" in post(site, path, do="erase", sure="yes").text
+    assert traces(site, portal, *words) == []
+    assert site.ask(path).status == 410
+    assert site.ask(f"/feeds/me/{feed}.atom").status == 410
+    for page in ("preferences", "unsubscribe"):
+        token = site.app.tokens.sign(page, id)
+        assert "Uw gegevens zijn gewist" in site.ask(f"/{page}/{token}").text
+    assert site.ask(other).status == 200
+    # Still not to be mailed, whoever imports the address.
+    csv = tmp_path / "lezers.csv"
+    csv.write_text(f"email,interests\n{EMAIL},cloud\n")
+    result = portal.run("subscribers", "import", str(csv), "--confirmed", "--consent-note", "echt")
+    assert result.exit_code == 1
+    assert "has left" in result.output or "suppressed" in result.output
+    csv.unlink()
+    portal.wait(days=7)
+    portal.write("nog", "Nog meer cloud")
+    jobs.collect(site.app)
+    site.plan()
+    portal.run("digest", "send", "weekly", "--yes")
+    assert [mail["to"] for mail in mails(portal)] == [*sent, "lezer2@voorbeeld.example"]
+    with site.app.store.read() as work:
+        proof = work.subscribers.consents(id)
+        assert [consent.action for consent in proof] == ["ask", "confirm"]
+        assert work.subscribers.by_id(id).subscriber.state is State.ERASED
+
+
+def test_who_was_erased_can_sign_up_again(site, portal) -> None:
+    confirmed(site, portal, email=EMAIL)
+    id = reader(site, EMAIL).id
+    result = portal.run("subscribers", "erase", EMAIL)
+    assert result.exit_code != 0  # it asks, and there is no terminal
+    assert portal.run("subscribers", "erase", EMAIL, "--yes").exit_code == 0
+    again = confirmed(site, portal, email=EMAIL)
+    assert again.id == id
+    assert again.subscriber.state is State.ACTIVE
+    assert again.interests == ("cloud",)
+
+
+def test_an_address_is_erased_from_what_servers_said(site, portal) -> None:
+    site.join(EMAIL)
+    with site.app.store.write() as work:
+        (provider,) = work.providers.of(["voorbeeld.example"]).values()
+        work.providers.put([provider.reported(f"550 5.7.1 {EMAIL} is not welcome", portal.now)])
+    site.app.accounts().erase(reader(site, EMAIL).id)
+    assert traces(site, portal, EMAIL) == []
