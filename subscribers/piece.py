@@ -14,7 +14,7 @@ from subscribers.slot import CLOSE, OPEN, Slot, without_slots
 SUBJECT_LENGTH = 120
 
 _ROOM = "email/digest/"
-_PIECES = ("body", "section", "item", "contents", "cut", "rest")
+_PIECES = ("body", "section", "item", "contents", "cut", "end", "rest")
 _LINES = ("subject", "preheader", "intro", "themes", "reader")
 
 # What no title or name needs, and what could break out of a header or turn a line around: controls

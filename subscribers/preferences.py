@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from feeds.moment import aware
 from feeds.theme import ThemeTree
 from subscribers.frequency import Frequency
-from subscribers.subscriber import LANGUAGES, Reader, State
+from subscribers.subscriber import LANGUAGES, Reader, State, zone_name
 
 LONGEST_PAUSE = timedelta(days=366)
 
@@ -40,6 +40,7 @@ class Preferences:
     interests: tuple[str, ...]
     frequency: Frequency
     language: str
+    timezone: str
     paused_until: datetime | None
 
 
@@ -50,6 +51,7 @@ class Form:
     themes: frozenset[str]
     frequency: str
     language: str
+    timezone: str
     pause: str
 
     @classmethod
@@ -58,7 +60,7 @@ class Form:
         who = reader.subscriber
         until = who.paused_until if who.state == State.PAUSED else None
         day = until.astimezone(ZoneInfo(who.timezone)).date().isoformat() if until and until > now else ""
-        return cls(frozenset(reader.interests), str(who.frequency), who.language, day)
+        return cls(frozenset(reader.interests), str(who.frequency), who.language, who.timezone, day)
 
     @classmethod
     def sent(cls, fields: Mapping[str, Sequence[str]]) -> "Form":
@@ -67,14 +69,16 @@ class Form:
         def one(name: str) -> str:
             return (fields.get(name) or [""])[-1].strip()
 
-        return cls(frozenset(fields.get("theme", ())), one("frequency"), one("language"), one("pause"))
+        themes = frozenset(fields.get("theme", ()))
+        return cls(themes, one("frequency"), one("language"), one("timezone"), one("pause"))
 
     def preferences(
         self, tree: ThemeTree, frequencies: Collection[Frequency], zone: str, now: datetime
     ) -> Preferences:
-        """What is asked for. A theme that is gone since the form was shown is left out.
+        """What is asked for; ``zone`` is the time zone of who names none.
 
-        Raises BadPreferences with everything that is wrong.
+        A theme that is gone since the form was shown is left out. Raises BadPreferences with everything
+        that is wrong.
         """
         faults: dict[str, Fault] = {}
         interests = tuple(sorted(slug for slug in self.themes if slug in tree))
@@ -84,6 +88,10 @@ class Form:
             faults["frequency"] = Fault.NO_CHOICE
         if self.language not in LANGUAGES:
             faults["language"] = Fault.NO_CHOICE
+        try:
+            zone = zone_name(self.timezone or zone)
+        except ValueError:
+            faults["timezone"] = Fault.NO_CHOICE
         until = None
         if self.pause:
             first, last = pause_days(zone, now)
@@ -98,7 +106,7 @@ class Form:
                     faults["pause"] = Fault.PAST if day < first else Fault.FAR
         if faults:
             raise BadPreferences(faults)
-        return Preferences(interests, Frequency(self.frequency), self.language, until)
+        return Preferences(interests, Frequency(self.frequency), self.language, zone, until)
 
 
 def pause_days(zone: str, now: datetime) -> tuple[date, date]:

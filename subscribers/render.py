@@ -20,6 +20,7 @@ from feeds.log import Kind
 from feeds.theme import ThemeTree
 from subscribers.digest import Digest, Item
 from subscribers.piece import Mark, Piece, Press, as_subject, lead, one_line, put
+from subscribers.slot import Slot
 from subscribers.webedition import anchor
 
 BUDGET = 100_000
@@ -149,7 +150,7 @@ class Renderer:
         aside = 0
         for section in sections:
             made = [self._heading(press, name, section) for name in ("section", "contents")]
-            made.append(self._cut(press, section))
+            made += self._cut(press, section), self._end(press, section)
             name = len(escape(self._name(section.theme)).encode())
             aside += sum(piece.size for piece in made) + name + link
             if opened and aside > room // 2:
@@ -198,6 +199,7 @@ class Renderer:
         yield from section.shown
         if section.left_out:
             yield lead(self._cut(press, section), web)
+        yield self._end(press, section)
 
     def _heading(self, press: Press, name: str, section: _Section) -> Piece:
         count = len(section.items)
@@ -207,6 +209,10 @@ class Renderer:
         theme, count = section.theme, section.left_out
         url = f"{Mark.WEB}#{anchor(theme)}"
         return press.piece("cut", (theme, count), theme=self._name(theme), url=url, count=count)
+
+    def _end(self, press: Press, section: _Section) -> Piece:
+        theme = section.theme
+        return press.piece("end", theme, theme=self._name(theme), url=f"{Slot.PREFERENCES}?without={theme}")
 
     def _rest(self, press: Press, count: int) -> Piece:
         return press.piece("rest", count, url=str(Mark.WEB), count=count)

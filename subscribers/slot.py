@@ -14,7 +14,7 @@ class Slot(StrEnum):
     GREETING_NAME = f"{OPEN}GREETING_NAME{CLOSE}"  # after "Dear": a name, or the word for reader
     EMAIL = f"{OPEN}EMAIL{CLOSE}"
     UNSUBSCRIBE = f"{OPEN}UNSUBSCRIBE{CLOSE}"  # the reader's own unsubscribe URL
-    PREFERENCES = f"{OPEN}PREFERENCES{CLOSE}"  # the URL at which the reader changes what they get
+    PREFERENCES = f"{OPEN}PREFERENCES{CLOSE}"  # that at which they change what they get; it has no query
 
 
 def without_slots(text: str) -> str:

@@ -158,6 +158,22 @@ def zone_name(value: str) -> str:
     return ZoneInfo(value).key
 
 
+def zone_names() -> list[str]:
+    """The time zones that people may choose from: places, in the order of the alphabet."""
+    continents = (
+        "Africa",
+        "America",
+        "Antarctica",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+    )
+    return sorted(name for name in _zones() if name.partition("/")[0] in continents and "/" in name)
+
+
 @cache
 def _zones() -> set[str]:
     return available_timezones()

@@ -182,7 +182,7 @@ class Enroller:
                 return reader
             now = self._clock()
             changed = reader.subscriber.model_copy(
-                update={"language": wish.language, "frequency": wish.frequency}
+                update={"language": wish.language, "frequency": wish.frequency, "timezone": wish.timezone}
             )
             work.subscribers.edit(id, changed, wish.interests, now)
             work.subscribers.pause(id, wish.paused_until)

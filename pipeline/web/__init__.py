@@ -43,7 +43,14 @@ def build(app: App) -> ASGIApp:
     )
     health = Health(app.store.read)
     editions = WebEditions(app.tokens, app.store.read, app.tree, pages)
-    leave = Unsubscribe(app.tokens, app.store.read, app.enroller(), pages)
+    frequencies = [schedule.frequency for schedule in app.settings.digest]
+    leave = Unsubscribe(
+        tokens=app.tokens,
+        read=app.store.read,
+        enroller=app.enroller(),
+        pages=pages,
+        frequencies=frequencies,
+    )
 
     def notify() -> None:
         try:
@@ -57,7 +64,7 @@ def build(app: App) -> ASGIApp:
         enroller=app.enroller(),
         pages=pages,
         tree=app.tree,
-        frequencies=[schedule.frequency for schedule in app.settings.digest],
+        frequencies=frequencies,
         base_url=app.settings.site.base_url,
         clock=app.clock,
         accounts=app.accounts(),
@@ -73,7 +80,7 @@ def build(app: App) -> ASGIApp:
             notify=notify,
             pages=pages,
             tree=app.tree,
-            frequencies=[schedule.frequency for schedule in app.settings.digest],
+            frequencies=frequencies,
             base_url=site.base_url,
             friends=app.settings.web.form_origins,
         )

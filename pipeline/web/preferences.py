@@ -1,6 +1,7 @@
 """Changing one's mind: themes, frequency, language and pauses, by the link that every mail carries."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 
 from starlette.background import BackgroundTask
@@ -16,7 +17,7 @@ from pipeline.web.forms import read_form, refuse_cross_site
 from pipeline.web.pages import WebPages
 from subscribers.frequency import Frequency
 from subscribers.preferences import BadPreferences, Fault, Form, pause_days
-from subscribers.subscriber import LEFT, PAUSABLE, Reader, State, masked
+from subscribers.subscriber import LEFT, PAUSABLE, Reader, State, masked, zone_names
 from subscribers.token import PREFERENCES, UNSUBSCRIBE, Tokens
 
 
@@ -57,19 +58,30 @@ class PreferencesPage:
         if id is None:
             return self._unknown()
         if request.method != "POST":
-            return await run_in_threadpool(self._ask, id)
+            return await run_in_threadpool(self._ask, id, request.query_params.get("without", ""))
         refuse_cross_site(request, self._base_url)
         fields = await read_form(request)
         if "link" in fields:
             return await run_in_threadpool(self._send_link, id)
+        if "less" in fields:
+            return await run_in_threadpool(self._less, id, fields["less"][-1])
         form = Form.sent(fields)
         return await run_in_threadpool(self._save, id, form)
 
-    def _ask(self, id: int) -> Response:
+    def _ask(self, id: int, without: str) -> Response:
+        """The form. A theme that somebody came here to stop is not ticked; it stops once they save."""
         reader = self._find(id)
         if reader is None or reader.subscriber.state in LEFT:
             return self._gone(reader)
-        return self._page(reader, Form.of(reader, self._clock()))
+        form = Form.of(reader, self._clock())
+        return self._page(reader, replace(form, themes=form.themes - {without}))
+
+    def _less(self, id: int, frequency: str) -> Response:
+        """Change the frequency alone, as the page for leaving offers."""
+        reader = self._find(id)
+        if reader is None or reader.subscriber.state in LEFT:
+            return self._gone(reader)
+        return self._save(id, replace(Form.of(reader, self._clock()), frequency=frequency))
 
     def _save(self, id: int, form: Form) -> Response:
         reader = self._find(id)
@@ -121,6 +133,7 @@ class PreferencesPage:
             until=date.fromisoformat(form.pause) if saved and form.pause else None,
             following=[theme.name for theme in self._tree if theme.slug in reader.interests],
             frequencies=[str(one) for one in self._offered(reader)],
+            zones=zone_names(),
             pausable=who.state in PAUSABLE,
             first=first.isoformat(),
             last=last.isoformat(),

@@ -26,7 +26,7 @@ def reader(**fields: object) -> Reader:
 
 def test_a_form_is_what_the_reader_asks_for() -> None:
     until = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)  # midnight in Amsterdam
-    assert asked() == Preferences(("cloud", "overheid"), Frequency.DAILY, "en", until)
+    assert asked() == Preferences(("cloud", "overheid"), Frequency.DAILY, "en", ZONE, until)
     assert asked(pause=[""]).paused_until is None
 
 
@@ -38,6 +38,7 @@ def test_a_form_is_what_the_reader_asks_for() -> None:
         ({"frequency": ["monthly"]}, {"frequency": Fault.NO_CHOICE}),
         ({"frequency": []}, {"frequency": Fault.NO_CHOICE}),
         ({"language": ["fr"]}, {"language": Fault.NO_CHOICE}),
+        ({"timezone": ["Europa/Amsterdam"]}, {"timezone": Fault.NO_CHOICE}),
         ({"pause": ["volgende week"]}, {"pause": Fault.NO_DATE}),
         ({"pause": ["2026-13-01"]}, {"pause": Fault.NO_DATE}),
         ({"pause": ["2026-11-24"]}, {"pause": Fault.PAST}),
@@ -65,10 +66,16 @@ def test_a_pause_lasts_from_a_day_to_a_year_in_the_readers_own_days() -> None:
         assert asked(pause=[day.isoformat()]).paused_until
 
 
+def test_a_pause_ends_at_midnight_of_the_time_zone_that_is_asked_for() -> None:
+    wish = asked(timezone=["Pacific/Auckland"], pause=["2026-12-01"])
+    assert wish.timezone == "Pacific/Auckland"
+    assert wish.paused_until == datetime(2026, 11, 30, 11, 0, tzinfo=UTC)
+
+
 def test_the_form_is_first_shown_as_things_are() -> None:
     until = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
     paused = Form.of(reader(state=State.PAUSED, paused_until=until), NOW)
-    assert paused == Form(frozenset({"cloud"}), "weekly", "nl", "2026-12-01")
+    assert paused == Form(frozenset({"cloud"}), "weekly", "nl", ZONE, "2026-12-01")
 
 
 def test_a_pause_that_is_over_or_was_overtaken_is_not_shown() -> None:

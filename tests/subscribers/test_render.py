@@ -33,7 +33,7 @@ PERSONAL = {
     Slot.GREETING_NAME: "Anna",
     Slot.EMAIL: "anna@example.org",
     Slot.UNSUBSCRIBE: "https://kennisportal.example/unsubscribe/T?a=1&b=2",
-    Slot.PREFERENCES: "https://kennisportal.example/preferences/P?a=1&b=2",
+    Slot.PREFERENCES: "https://kennisportal.example/preferences/P&b=2",
 }
 
 
@@ -131,11 +131,14 @@ def test_html_and_text_hold_the_same_titles_and_links(language: str) -> None:
         assert f"Artikel {number}" in made.text
         assert f"Samenvatting van {number}." in made.text
         assert f"Samenvatting van {number}." in page.text
+    ends = {f"{Slot.PREFERENCES}?without={slug}" for slug in ("dienst", "privacy", "cloud")}
     assert {link for link in page.links if link} == {
         *re.findall(r"https://\S+", made.text),
         Slot.UNSUBSCRIBE,
         Slot.PREFERENCES,
+        *ends,
     }
+    assert all(f"\n{end}\n" in made.text for end in ends)
 
 
 def test_a_table_of_contents_stands_above_three_sections_and_not_above_two() -> None:
@@ -276,7 +279,7 @@ def test_unsubscribing_and_choosing_are_possible_above_the_first_article_and_bel
     slot: Slot,
 ) -> None:
     made = letter(THREE, ARTICLES)
-    for part, link in ((made.html, f'href="{slot}"'), (made.text, str(slot))):
+    for part, link in ((made.html, f'href="{slot}"'), (made.text, f"{slot}\n")):
         places = [found.start() for found in re.finditer(link, part)]
         assert len(places) == 2
         assert places[0] < part.index("Uw weekoverzicht" if part is made.html else "Beste")
@@ -299,7 +302,10 @@ def test_filling_personalises_both_parts_and_leaves_no_slot() -> None:
     assert "Beste Anna," in text
     for slot in (Slot.UNSUBSCRIBE, Slot.PREFERENCES):
         assert Page(html).links.count(PERSONAL[slot]) == 2
-        assert text.count(PERSONAL[slot]) == 2
+        assert text.count(f"{PERSONAL[slot]}\n") == 2
+    for slug in ("dienst", "privacy", "cloud"):
+        end = f"{PERSONAL[Slot.PREFERENCES]}?without={slug}"
+        assert Page(html).links.count(end) == text.count(f"{end}\n") == 1
 
 
 def test_who_gave_no_name_is_greeted_as_a_reader() -> None:

@@ -88,7 +88,8 @@ def test_every_field_has_a_label_and_every_group_a_legend(site) -> None:
     inputs = re.findall(r"<input [^>]+>", page)
     assert len(re.findall(r"<label[^>]*><input [^>]+> <span>[^<]+</span></label>", page)) == len(inputs) - 1
     assert '<label class="field" for="pause">Geen mail tot</label>' in page
-    assert page.count("<fieldset") == page.count("<legend>") == 4
+    assert page.count("<fieldset") == page.count("<legend>") == 5
+    assert '<legend><label for="timezone">In welke tijdzone bent u?</label></legend>' in page
 
 
 def test_it_speaks_the_language_of_the_reader_and_keeps_their_address_to_itself(site) -> None:
@@ -117,7 +118,29 @@ def test_leaving_is_one_click_away(site) -> None:
     assert "<h1>Wilt u zich afmelden?</h1>" in site.ask(leave).text
 
 
+def test_a_theme_that_a_mail_offers_to_stop_is_not_ticked_and_nothing_is_saved_yet(site) -> None:
+    path = joined(site)
+    save(site, path)
+    before = site.tables()
+    assert ticked(site.ask(f"{path}?without=gemeenten").text) == {"cloud", "daily", "nl"}
+    assert ticked(site.ask(f"{path}?without=onzin").text) == {"cloud", "gemeenten", "daily", "nl"}
+    assert site.tables() == before
+
+
 # Saving.
+
+
+def test_less_often_changes_the_frequency_alone(site) -> None:
+    path = joined(site)
+    save(site, path, timezone="America/New_York")
+    answer = site.ask(path, "POST", FORM, b"less=weekly")
+    assert answer.status == 200
+    assert "Uw voorkeuren zijn opgeslagen" in answer.text
+    found = reader(site)
+    assert found.interests == ("cloud", "gemeenten")
+    assert (found.subscriber.frequency, found.subscriber.timezone) == ("weekly", "America/New_York")
+    assert site.ask(path, "POST", FORM, b"less=hourly").status == 422
+    assert reader(site).subscriber.frequency == "weekly"
 
 
 def test_saving_changes_what_the_reader_gets_and_says_so(site) -> None:

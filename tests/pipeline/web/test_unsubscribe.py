@@ -1,6 +1,7 @@
 """Leaving by the link in a mail: looking is free, and one POST of any kind is enough (RFC 8058)."""
 
 import asyncio
+import re
 import socket
 
 import pytest
@@ -14,6 +15,18 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=x"}
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 IN_PARTS = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
+
+
+def test_less_often_is_offered_beside_leaving_where_there_is_less(site) -> None:
+    path = site.join(EMAIL)
+    assert 'name="less"' not in site.ask(path).text
+    site.app.enroller().edit(EMAIL, {"frequency": "daily"})
+    page = site.ask(path).text
+    assert re.findall(r'name="less" value="(\w+)"', page) == ["weekly"]
+    (action,) = re.findall(r'<form method="post" action="\.\./(preferences/[^"]+)">', page)
+    assert site.ask(f"/{action}", "POST", FORM, b"less=weekly").status == 200
+    assert state(site) is State.ACTIVE
+    assert 'name="less"' not in site.ask(path).text
 
 
 def state(site, email: str = EMAIL) -> State:
