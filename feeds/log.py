@@ -6,7 +6,7 @@ follow.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -125,14 +125,12 @@ class Window:
         found.sort()
         return [due for _, due in found]
 
-    def announced(self) -> Mapping[int, list[int]]:
-        """Articles with more than one ``NEW`` entry, and the positions of those entries.
+    def announced(self) -> list[int]:
+        """Articles with more than one ``NEW`` entry.
 
         Only for these can a reader who changed themes have received the article already.
         """
-        return {
-            article: sorted(entries) for article, entries in self._introductions.items() if len(entries) > 1
-        }
+        return [article for article, entries in self._introductions.items() if len(entries) > 1]
 
     def _introduce(self, entry: Entry) -> None:
         self._introductions.setdefault(entry.article, {})[entry.position] = entry

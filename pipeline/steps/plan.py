@@ -192,8 +192,8 @@ class Planner:
         for lowest, highest in bands(*cursors, cutoff):
             themes = plan.followed(lowest, highest, len(self._tree))
             window, facts = load_window(work.log, work.articles, lowest, cutoff, themes)
-            for article, positions in sorted(window.announced().items()):
-                plan.note_received(article, positions[0], lowest, highest)
+            for article in sorted(window.announced()):
+                plan.note_received(article, lowest, highest)
             composer = Composer(self._tree, facts)
             for groups in plan.groups(lowest, highest):
                 plan.decide([(group, *decide(group, window, composer, min_articles)) for group in groups])

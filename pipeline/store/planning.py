@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlmodel import Session
 
 from pipeline.store.segments import Segments
-from pipeline.store.tables import STANDING, DeliveryRow, InterestSet, Segment, SubscriberRow
+from pipeline.store.tables import STANDING, DeliveryRow, InterestSet, LogRow, Segment, SubscriberRow
 from subscribers.delivery import REPLACEABLE, SMTPUTF8, DeliveryState
 from subscribers.digest import Digest
 from subscribers.edition import Cancel, Group, Skip, Verdict
@@ -92,6 +92,7 @@ _turn = Table(
 _subscriber = SubscriberRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _segment = Segment.__table__  # type: ignore[attr-defined]
+_log = LogRow.__table__  # type: ignore[attr-defined]
 _sets = InterestSet.__table__  # type: ignore[attr-defined]
 
 
@@ -188,14 +189,15 @@ class WavePlan:
                     break
         return found
 
-    def note_received(self, article: int, since: int, lowest: int, highest: int) -> None:
+    def note_received(self, article: int, lowest: int, highest: int) -> None:
         """Tell apart the readers with these cursors who got an article that is announced again.
 
-        ``since`` is a position before which they cannot have got it.
+        They may have got it as an update before it was ever announced.
         """
         # An item begins with its article's number, and nothing else in a segment looks like that.
         holds = cast(_segment.c["items"], Text).like(f"%[{article},%")
-        segments = select(_segment.c.id).where(_segment.c.cutoff >= since, holds)
+        first = select(func.min(_log.c.position)).where(_log.c.article_id == article).scalar_subquery()
+        segments = select(_segment.c.id).where(_segment.c.cutoff >= first, holds)
         got = select(_delivery.c.subscriber_id).where(
             _delivery.c.segment_id.in_(segments), _delivery.c.state == DeliveryState.ACCEPTED
         )

@@ -643,3 +643,20 @@ def test_a_reader_far_behind_gets_what_everybody_else_had_long_ago(portal, monke
         segments = work.deliveries.segments(work.editions.get(report.edition).id)
         lengths = sorted(len(work.deliveries.segment(segment)[1]) for segment, _, _ in segments)
     assert (report.planned, report.segments, lengths) == (3, 3, [1, 2, 3])
+
+
+def test_who_got_an_article_as_an_update_does_not_get_it_as_new_once_it_is_announced(portal) -> None:
+    portal.write("oud", "De cloud", "Tekst.", date=portal.now - timedelta(days=30))
+    with portal.open() as app:
+        app.collector().collect(app.settings.source, force=True)
+    sign_up(portal, "u@voorbeeld.example,weekly,cloud,")
+    with portal.open() as app, app.store.write() as work:
+        work.log.append(1, Kind.UPDATED, {"cloud"}, portal.now)
+    assert send(portal, plan(portal).edition, Mailer()) == {"accepted": 1}
+    with portal.open() as app:
+        app.enroller().edit("u@voorbeeld.example", {"interests": "gemeenten"})
+        with app.store.write() as work:
+            work.log.append(1, Kind.NEW, {"overheid"}, portal.now)
+            work.log.append(1, Kind.NEW, {"gemeenten", "overheid"}, portal.now)
+    later = plan(portal)
+    assert (later.planned, later.nothing_due) == (0, 1)
