@@ -129,5 +129,7 @@ def build(app: App) -> ASGIApp:
         ],
         exception_handlers={404: not_found, 410: gone, HTTPException: refused, Exception: failed},
     )
+    # No path of ours is another one with a slash: what is not there is not there.
+    web.router.redirect_slashes = False
     # Around all of it: Starlette's own middleware would leave out the page of a failure.
     return SafeHeaders(web)

@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from pipeline import app as app_module
+from pipeline.edges import fetch as fetch_module
 from pipeline.edges.http import Fetcher, Limits
 
 Serve = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -157,7 +157,7 @@ def web() -> Iterator[int]:
 def test_each_bad_source_is_its_own_problem_and_all_others_are_collected(
     portal, web: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app_module, "Fetcher", partial(Fetcher, limits=Limits(total=4.0)))
+    monkeypatch.setattr(fetch_module, "Fetcher", partial(Fetcher, limits=Limits(total=4.0)))
     with portal.config.open("a") as config:
         for name in SOURCES:
             url = f"http://127.0.0.1:{web}/{name}"
