@@ -58,7 +58,7 @@ class _Teller:
 
 
 def _tell(report: DeliverReport) -> None:
-    told = {"settled": report.settled, "cancelled": report.cancelled, "paused": report.paused}
+    told = {name: getattr(report, name) for name in ("settled", "cancelled", "paused", "spikes")}
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
 

@@ -89,6 +89,10 @@ def plan_and_send(app: App, stopping: Callable[[], bool]) -> None:
         log.info("sent", edition=edition, **report.settled)
         for domain, reason in report.paused.items():
             log.error("provider paused", domain=domain, reason=reason)
+        for domain, bounced in report.spikes.items():
+            log.error(
+                "many addresses of one domain bounce; nobody is suppressed", domain=domain, today=bounced
+            )
         for segment, fault in report.broken.items():
             log.error("letter not made", edition=edition, segment=segment, error=str(fault))
 

@@ -1,21 +1,29 @@
 """Feedback: what a message that came back tells of a mail of ours.
 
-A report on delivery (RFC 3464) names the mail by the address it was sent to, which is ours and signed;
-what else the report says of whom it concerns is anybody's claim.
+What it is about is told by what we signed: the address it was sent to. A complaint is sent to an address
+that the provider knows us by; there it is the return path, or the address or link for leaving, in the copy
+of the mail that comes with it. What else a message says of whom it concerns is anybody's claim.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email import message_from_bytes, policy
+from email import message_from_bytes, message_from_string, policy
 from email.message import Message
 from email.utils import getaddresses
 from enum import StrEnum
+
+from flufl.bounce import all_failures as all_failures_in
 
 from feeds.characters import one_line
 from subscribers.reply import Reply
 from subscribers.token import BOUNCE, UNSUBSCRIBE, Tokens
 
 _ADDRESSED = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
+_COMPLAINTS = ("abuse", "fraud", "virus", "other")
+_ANSWERING = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-From")
+_ANGLES = re.compile(r"<([^<>]+)>")
+_LONGEST_LEAVE = 2000
 _LONGEST_REPLY = 1000
 _LONGEST_HEADER = 500
 """Of a header with one address of ours in it; comments in longer ones can exhaust the parser."""
@@ -30,6 +38,8 @@ class FeedbackKind(StrEnum):
     DELAYED = "delayed"  # still trying
     DELIVERED = "delivered"  # or handed on
     UNSUBSCRIBE = "unsubscribe"  # a mail to the address for leaving
+    COMPLAINT = "complaint"  # a reader called it spam (RFC 5965)
+    AUTO_REPLY = "auto-reply"  # somebody is on holiday
     OTHER = "other"  # nothing of which we know what to make
 
 
@@ -64,13 +74,68 @@ def _read(message: Message, tokens: Tokens) -> Feedback:
         delivery = delivery or tokens.read_address(BOUNCE, address)
     if subscriber is not None:
         return Feedback(FeedbackKind.UNSUBSCRIBE, subscriber=subscriber)
+    if (report := _complaint(message)) is not None:
+        original = _original(message)
+        if original is not None and delivery is None:
+            delivery, subscriber = _named_in(original, tokens)
+        kind = FeedbackKind.COMPLAINT if report in _COMPLAINTS else FeedbackKind.OTHER
+        return Feedback(kind, delivery, subscriber, reply=report[:_LONGEST_REPLY])
     for fields in _reports(message):
         status = one_line(str(fields.get("Status", ""))).partition(" ")[0]
         words = one_line(str(fields.get("Diagnostic-Code", ""))).partition(";")[2].strip()
         reply = words if Reply.read(words).status else f"{status} {words}".strip()
         kind = _kind(one_line(str(fields.get("Action", ""))).lower(), Reply.read(reply).status or status)
         return Feedback(kind, delivery, status=status[:20], reply=reply[:_LONGEST_REPLY])
-    return Feedback(FeedbackKind.OTHER, delivery)
+    if _is_automatic(message):
+        return Feedback(FeedbackKind.AUTO_REPLY, delivery)
+    if delivery is None:
+        return Feedback(FeedbackKind.OTHER)
+    temporary, permanent = all_failures_in(message)
+    kind = FeedbackKind.HARD if permanent else FeedbackKind.SOFT if temporary else FeedbackKind.OTHER
+    return Feedback(kind, delivery)
+
+
+def _original(message: Message) -> Message | None:
+    """The mail of ours that came back with a report, or its headers."""
+    for part in message.walk():
+        match part.get_content_type():
+            case "message/rfc822":
+                inner = part.get_payload(0) if part.is_multipart() else None
+                return inner if isinstance(inner, Message) else None
+            case "text/rfc822-headers":
+                text = part.get_payload(decode=True)
+                return message_from_bytes(text) if isinstance(text, bytes) else None
+    return None
+
+
+def _named_in(original: Message, tokens: Tokens) -> tuple[int | None, int | None]:
+    """The delivery and the reader that a mail of ours was for, by what we signed in it."""
+    returned = one_line(str(original.get("Return-Path", "")))[:_LONGEST_HEADER].strip("<> ")
+    delivery = tokens.read_address(BOUNCE, returned)
+    for url in _ANGLES.findall(one_line(str(original.get("List-Unsubscribe", "")))[:_LONGEST_LEAVE]):
+        token = url.rpartition("/unsubscribe/")[2]
+        mailto = url.removeprefix("mailto:").partition("?")[0]
+        subscriber = tokens.read(UNSUBSCRIBE, token) or tokens.read_address(UNSUBSCRIBE, mailto)
+        if subscriber is not None:
+            return delivery, subscriber
+    return delivery, None
+
+
+def _complaint(message: Message) -> str | None:
+    """What kind of feedback a provider reports (RFC 5965 §3.1); None for a message that is no such report."""
+    for part in message.walk():
+        if part.get_content_type() == "message/feedback-report":
+            inner = part.get_payload()
+            first = inner[0] if isinstance(inner, list) and inner else None
+            fields = first if isinstance(first, Message) else message_from_string(str(inner).lstrip())
+            return one_line(str(fields.get("Feedback-Type", ""))).lower()
+    return None
+
+
+def _is_automatic(message: Message) -> bool:
+    """Whether a program answered in somebody's place (RFC 3834, and what was usual before)."""
+    said = one_line(str(message.get("Auto-Submitted", ""))).lower()
+    return said.startswith("auto-replied") or any(name in message for name in _ANSWERING)
 
 
 def _recipients(message: Message) -> Iterator[str]:
@@ -98,5 +163,6 @@ def _kind(action: str, status: str) -> FeedbackKind:
         return FeedbackKind.OTHER
     if status.startswith("5.7."):
         return FeedbackKind.POLICY
-    # A mailbox that is full is refused for good by some, and is empty again another day.
-    return FeedbackKind.SOFT if status.startswith("4.") or status == "5.2.2" else FeedbackKind.HARD
+    # A mailbox that is full, or a mail too large, is refused for good by some, and fits another day.
+    hard = not status or Reply(0, status).blames_address
+    return FeedbackKind.HARD if hard else FeedbackKind.SOFT

@@ -29,6 +29,18 @@ class Reply:
         return self.status.startswith("5.7.")
 
     @property
+    def blames_address(self) -> bool:
+        """Whether there is no such mailbox, or no longer (RFC 3463 §3.2), not just no room or no liking.
+
+        ``5.1.7`` and ``5.1.8`` are about the sender's address; ``5.0.0`` says nothing, and is what many say
+        of who they do not know.
+        """
+        if not self.status:
+            return self.code in (550, 551, 553)
+        about_address = self.status.startswith("5.1.") and self.status not in ("5.1.7", "5.1.8")
+        return about_address or self.status in ("5.0.0", "5.2.1")
+
+    @property
     def asks_for_patience(self) -> bool:
         """Whether the provider wants less of us for now, whoever the reader is."""
         return self.code == _GOING_AWAY or self.status.startswith("4.7.")

@@ -46,6 +46,9 @@ BOUNCED = "bounced"
 ERASED = "erased"
 """Why an address is suppressed whose reader had all of theirs erased."""
 
+COMPLAINT = "complaint"
+"""Why an address is suppressed whose reader called a mail of ours spam."""
+
 LIFTED_BY_CONFIRMING = frozenset({BOUNCED, ERASED})
 """Reasons of a suppression that a fresh, confirmed sign-up takes away; a complaint is none of them."""
 

@@ -10,6 +10,7 @@ import click
 from pipeline import jobs
 from pipeline.app import App
 from pipeline.cli import editions, sending
+from pipeline.cli.bounces import warn_of_spikes
 from pipeline.cli.console import (
     Failure,
     as_option,
@@ -205,6 +206,7 @@ def send(
         say_open(account)
     for domain, reason in report.paused.items():
         warn(f"{domain} is paused ({reason}); mend that, then: kennisportal domains resume {domain}")
+    warn_of_spikes(report.spikes)
     _complain(name, report, stopped)
 
 

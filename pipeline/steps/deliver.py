@@ -17,12 +17,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.ports import SMTPUTF8_FACT, Claims, Clock, EditionWork, Start, Transport
+from pipeline.steps.bounce import BounceReport, count_bounce
 from pipeline.steps.hand import GROUP, SIZE, Hand
 from pipeline.steps.letters import LetterFailed, Letters, Stationery
 from pipeline.steps.traffic import Traffic
-from subscribers.delivery import Claim, Outcome, Parcel, Unsent, Wanted, settle
+from subscribers.delivery import EXPIRED, REJECTED, Claim, Outcome, Parcel, Unsent, Wanted, settle
 from subscribers.edition import Cancel, Edition, EditionState, Situation
 from subscribers.pace import Limits
+from subscribers.reply import Reply
 
 _SENDABLE = (EditionState.PLANNED, EditionState.SENDING)
 _LOOK_UP = 0.2
@@ -35,14 +37,16 @@ _LAST_WAIT = 7.0
 class DeliverReport:
     """What one run did, in numbers of deliveries by state.
 
-    ``paused`` are the providers that it paused, with the reason; ``broken`` the segments whose letter
-    could not be made, with what their template ran into.
+    ``paused`` are the providers that it paused, with the reason; ``spikes`` the domains at which so many
+    readers bounced that it must be the domain; ``broken`` the segments whose letter could not be made,
+    with what their template ran into.
     """
 
     settled: dict[str, int] = field(default_factory=dict)
     cancelled: int = 0
     paused: dict[str, str] = field(default_factory=dict)
     broken: dict[int, Exception] = field(default_factory=dict)
+    spikes: dict[str, int] = field(default_factory=dict)
 
     @property
     def handed_over(self) -> int:
@@ -61,6 +65,7 @@ class DeliverReport:
             self.cancelled + sum(one["cancelled"] for one in others),
             {domain: reason for one in others for domain, reason in one["paused"].items()} | self.paused,
             self.broken,
+            {domain: number for one in others for domain, number in one["spikes"].items()} | self.spikes,
         )
 
 
@@ -299,12 +304,25 @@ class _Run:
         ]
         work.outbox.settle(settled, self._deliverer.claims.worker, now)
         work.outbox.cancel(hand.cancelled, now)
+        bounced = BounceReport()
+        for claim, settlement in settled:
+            if settlement.reason in (REJECTED, EXPIRED):
+                count_bounce(
+                    work.bounces,
+                    work.subscribers,
+                    claim.subscriber,
+                    claim.id,
+                    now,
+                    bounced,
+                    hard=settlement.reason == REJECTED and Reply.read(settlement.reply).blames_address,
+                )
         closed = self._traffic.learn(work.providers, hand.finished, now)
 
         def committed() -> None:
             for _, settlement in settled:
                 self.report.settled[settlement.state] = self.report.settled.get(settlement.state, 0) + 1
             self.report.cancelled += len(hand.cancelled)
+            self.report.spikes |= bounced.spikes
             self.report.paused |= {one.domain: one.reason for one in closed if one.paused}
             hand.forget_finished()
             if closed:

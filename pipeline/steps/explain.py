@@ -3,22 +3,60 @@
 One sentence that can be read out on the telephone, then the facts it rests on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from feeds.article import Article, Visibility
+from feeds.classify import Placement
 from feeds.log import Due, Entry, Kind
 from feeds.theme import ThemeTree
-from pipeline.ports import Clock, ExplainWork, Start
+from pipeline.ports import Clock, Start
 from pipeline.steps.window import load_window
 from subscribers.delivery import OPEN, DeliveryState, Past
+from subscribers.digest import Facts
 from subscribers.frequency import Frequency, Schedule
 from subscribers.subscriber import Reader, State, normal_address
 
 _ALL = 100_000
 _LAST = 5
+
+
+class ExplainArticles(Protocol):
+    def look_up(self, text: str) -> int | None: ...
+    def get(self, ids: Collection[int]) -> dict[int, Article]: ...
+    def facts(self, ids: Collection[int]) -> tuple[dict[int, Facts], set[int]]: ...
+    def themes(self, ids: Collection[int]) -> dict[int, dict[str, Placement]]: ...
+
+
+class ExplainLog(Protocol):
+    def head(self) -> int: ...
+    def news(self, after: int, cutoff: int, themes: Collection[str]) -> list[Entry]: ...
+    def introductions(self, articles: Collection[int], up_to: int) -> list[Entry]: ...
+    def of_article(self, article: int) -> list[tuple[Entry, datetime]]: ...
+
+
+class ExplainDeliveries(Protocol):
+    def of_reader(self, subscriber: int, limit: int) -> list[Past]: ...
+
+
+class ExplainSubscribers(Protocol):
+    def by_email(self, email: str) -> Reader | None: ...
+
+
+class ExplainWork(Protocol):
+    """What explaining needs of a transaction."""
+
+    @property
+    def articles(self) -> ExplainArticles: ...
+    @property
+    def log(self) -> ExplainLog: ...
+    @property
+    def subscribers(self) -> ExplainSubscribers: ...
+    @property
+    def deliveries(self) -> ExplainDeliveries: ...
 
 
 class ExplainError(Exception):

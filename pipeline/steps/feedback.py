@@ -1,28 +1,33 @@
 """Taking in what came back::
 
 message ─▶ kept as it came, once ─▶ read ─┬▶ leave: the reader is unsubscribed
+                                          ├▶ complaint: the address is suppressed
+                                          ├▶ bounce: counted against the address
                                           └▶ refused for policy: the provider is paused after a few
 """
 
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pipeline.ports import Clock, FeedbackWork, Start
+from pipeline.steps.bounce import BounceReport, count_bounce
 from subscribers.feedback import Feedback, FeedbackKind
-from subscribers.subscriber import Reader
+from subscribers.subscriber import COMPLAINT, Reader, State
 
 
 @dataclass(slots=True)
 class IngestReport:
     """What was taken in, in numbers of messages by kind. ``repeated`` had been taken in before.
 
-    ``paused`` are the providers that it paused, and why.
+    ``paused`` are the providers that it paused, and why; ``bounces`` what it meant for readers.
     """
 
     kinds: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
     paused: dict[str, str] = field(default_factory=dict)
+    bounces: BounceReport = field(default_factory=BounceReport)
 
 
 class Ingester:
@@ -47,6 +52,18 @@ class Ingester:
             self._take(raw, report)
         return report
 
+    def undo(self, domain: str, since: datetime) -> dict[str, int]:
+        """Take back what hard bounces at a domain led to since a moment; gives for how many readers."""
+        with self._write() as work:
+            suppressed = work.bounces.suppressed(domain, since)
+            for email in suppressed:
+                work.subscribers.unsuppress(email)
+                reader = work.subscribers.by_email(email)
+                if reader is not None:
+                    work.subscribers.set_state(reader.id, State.ACTIVE)
+                    work.bounces.clear(reader.id)
+            return {"suppressed": len(suppressed), "rested": work.bounces.wake(domain, since)}
+
     def _take(self, raw: bytes, report: IngestReport) -> None:
         feedback = self._read(raw)
         if feedback.kind is FeedbackKind.UNSUBSCRIBE and feedback.subscriber is not None:
@@ -57,6 +74,7 @@ class Ingester:
             if not work.feedback.add(hashlib.sha256(raw).hexdigest(), feedback, raw, now):
                 report.repeated += 1
                 return
+            self._act(work, feedback, now, report)
             if feedback.kind is FeedbackKind.POLICY and feedback.delivery is not None:
                 domain = work.feedback.domain_of(feedback.delivery)
                 if domain:
@@ -66,3 +84,26 @@ class Ingester:
                     if after.paused and not before.paused:
                         report.paused[domain] = after.reason
         report.kinds[feedback.kind] = report.kinds.get(feedback.kind, 0) + 1
+
+    def _act(self, work: FeedbackWork, feedback: Feedback, now: datetime, report: IngestReport) -> None:
+        """What a complaint or a bounce means for the reader whom it is about, where that is told by us."""
+        reader = feedback.subscriber
+        if reader is None and feedback.delivery is not None:
+            reader = work.bounces.reader_of(feedback.delivery)
+        if reader is None:
+            return
+        match feedback.kind:
+            case FeedbackKind.COMPLAINT:
+                found = work.subscribers.by_id(reader)
+                if found is not None and found.subscriber.state is not State.ERASED:
+                    work.subscribers.suppress(found.subscriber.email, COMPLAINT, now)
+            case FeedbackKind.HARD | FeedbackKind.SOFT:
+                count_bounce(
+                    work.bounces,
+                    work.subscribers,
+                    reader,
+                    feedback.delivery,
+                    now,
+                    report.bounces,
+                    hard=feedback.kind is FeedbackKind.HARD,
+                )

@@ -11,6 +11,7 @@ from pipeline.store.subscribers import Subscribers
 from pipeline.store.tables import (
     ArticleRow,
     AuditRow,
+    BounceRow,
     ConsentRow,
     DeliveryRow,
     DomainRow,
@@ -49,6 +50,7 @@ class Personal:
             "editions": [self._edition(*found) for found in self._editions(of_reader)],
             "notices": self._all(NoticeRow, self._notices_of(id, row.email), {"about", "details"}),
             "signups": self._all(SignUpRow, self._signups_of(row.email), set()),
+            "bounces": self._all(BounceRow, col(BounceRow.subscriber_id) == id, {"subscriber_id"}),
             "feedback": self._all(FeedbackRow, self._feedback_of(id), {"original", "key", "subscriber_id"}),
         }
 
@@ -87,6 +89,7 @@ class Personal:
                 col(NoticeRow.kind) == NoticeKind.CONFIRM, col(NoticeRow.about).in_(signups)
             ),
             delete(SignUpRow).where(self._signups_of(email)),
+            delete(BounceRow).where(col(BounceRow.subscriber_id) == id),
         ):
             session.execute(statement, execution_options={"synchronize_session": False})
         for column in (AuditRow.what, DomainRow.last_reply, DomainRow.reason):
@@ -119,7 +122,7 @@ class Personal:
         return or_(col(FeedbackRow.subscriber_id) == id, col(FeedbackRow.delivery_id).in_(deliveries))
 
     def _all(self, table: type[SQLModel], condition: Any, leave_out: set[str]) -> list[dict[str, Any]]:
-        rows: Iterable[SQLModel] = self._session.exec(select(table).where(condition).order_by(sa.text("id")))
+        rows: Iterable[SQLModel] = self._session.exec(select(table).where(condition))
         return [_values(row, leave_out | {"id"}) for row in rows]
 
     def _editions(self, condition: Any) -> Iterable[Any]:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import exists, update
+from sqlalchemy import delete, exists, update
 from sqlmodel import Session, col, func, select
 
 from pipeline.store.tables import (
+    BounceRow,
     ConsentRow,
     DeliveryRow,
     InterestSet,
@@ -169,7 +170,13 @@ class Subscribers:
         return list(rows)
 
     def wake(self, now: datetime) -> None:
-        """End the pauses whose date has come."""
+        """End the pauses whose date has come, and the rest after a bounce that has lasted long enough."""
+        rested = select(BounceRow.subscriber_id).where(col(BounceRow.rests_until) <= now)
+        self._session.execute(
+            update(SubscriberRow)
+            .where(col(SubscriberRow.state) == State.SUSPENDED, col(SubscriberRow.id).in_(rested))
+            .values(state=State.ACTIVE)
+        )
         self._session.execute(
             update(SubscriberRow)
             .where(
@@ -197,7 +204,8 @@ class Subscribers:
         self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(state=state))
 
     def begin(self, id: int, cursor: int, at: datetime) -> None:
-        """Make a pending subscriber an active one, served up to ``cursor``."""
+        """Make a subscriber active, served up to ``cursor``, with nothing held against their address."""
+        self._session.execute(delete(BounceRow).where(col(BounceRow.subscriber_id) == id))
         self._session.execute(
             update(SubscriberRow)
             .where(col(SubscriberRow.id) == id)

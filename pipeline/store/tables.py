@@ -393,6 +393,19 @@ class FeedbackRow(SQLModel, table=True):
     original: bytes
 
 
+class BounceRow(SQLModel, table=True):
+    """What came back for a reader, as ``subscribers.bounces.Bounces`` has it."""
+
+    __tablename__ = "bounce"
+
+    subscriber_id: int = Field(primary_key=True, foreign_key="subscriber.id")
+    hard_at: datetime | None = Field(default=None, sa_type=Moment, index=True)
+    rests_until: datetime | None = Field(default=None, sa_type=Moment, index=True)
+    soft: float = 0.0
+    soft_at: datetime | None = Field(default=None, sa_type=Moment)
+    last: int | None = None
+
+
 class Tick(SQLModel, table=True):
     """A slot of a schedule that was acted on: its uniqueness makes a double tick harmless."""
 

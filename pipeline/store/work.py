@@ -8,6 +8,7 @@ from functools import cached_property
 from sqlmodel import Session
 
 from pipeline.store.articles import Articles
+from pipeline.store.bounces import BounceBook
 from pipeline.store.claims import LockClaims
 from pipeline.store.deliveries import Deliveries
 from pipeline.store.editions import Editions
@@ -90,6 +91,10 @@ class Work:
     @cached_property
     def providers(self) -> Providers:
         return Providers(self.session)
+
+    @cached_property
+    def bounces(self) -> BounceBook:
+        return BounceBook(self.session)
 
     @cached_property
     def feedback(self) -> FeedbackLog:

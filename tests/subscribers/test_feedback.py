@@ -93,6 +93,83 @@ def test_what_a_bounced_mail_says_inside_unsubscribes_nobody() -> None:
     assert read_feedback(report("failed", "5.1.1"), TOKENS).subscriber is None
 
 
+def complaint(original: str, kind: str = "abuse") -> bytes:
+    return (
+        "From: fbl@provider.example\r\nTo: klachten@portaal.example\r\nSubject: FW: Uw weekoverzicht\r\n"
+        "MIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nThis is a complaint.\r\n\r\n"
+        "--b\r\nContent-Type: message/feedback-report\r\n\r\n"
+        f"Feedback-Type: {kind}\r\nUser-Agent: Provider/1.0\r\nVersion: 1\r\n\r\n"
+        f"--b\r\n{original}\r\n--b--\r\n"
+    ).encode()
+
+
+HEADERS = "Content-Type: text/rfc822-headers\r\n\r\nSubject: Uw weekoverzicht\r\n"
+WHOLE = "Content-Type: message/rfc822\r\n\r\nSubject: Uw weekoverzicht\r\n"
+LINK = f"https://portaal.example/unsubscribe/{TOKENS.sign(UNSUBSCRIBE, 7)}"
+
+
+@pytest.mark.parametrize(
+    "original, delivery, subscriber",
+    [
+        (f"{HEADERS}Return-Path: <{BACK}>\r\n", 41, None),
+        (f"{WHOLE}Return-Path: <{BACK}>\r\nTo: x@y.example\r\n\r\nTekst.\r\n", 41, None),
+        (f"{HEADERS}List-Unsubscribe: <{LINK}>, <mailto:{LEAVE}>\r\n", None, 7),
+        (f"{WHOLE}List-Unsubscribe: <mailto:{LEAVE}?subject=weg>\r\n\r\nTekst.\r\n", None, 7),
+        (f"{HEADERS}List-Unsubscribe: <{LINK[:-1]}>, <mailto:{LEAVE[1:]}>\r\n", None, None),
+        (f"{HEADERS}To: anna@x.example\r\n", None, None),
+        ("Content-Type: text/plain\r\n\r\nNiets.", None, None),
+    ],
+)
+def test_a_complaint_is_about_whom_the_copy_of_our_mail_was_signed_for(
+    original: str, delivery: int | None, subscriber: int | None
+) -> None:
+    found = read_feedback(complaint(original), TOKENS)
+    assert found == Feedback(FeedbackKind.COMPLAINT, delivery, subscriber, reply="abuse")
+
+
+def test_a_report_that_a_mail_is_no_spam_is_no_complaint() -> None:
+    original = f"{HEADERS}Return-Path: <{BACK}>\r\n"
+    assert read_feedback(complaint(original, "not-spam"), TOKENS).kind is FeedbackKind.OTHER
+
+
+@pytest.mark.parametrize(
+    "header", ["Auto-Submitted: auto-replied (vacation)", "X-Autoreply: yes", "X-Autorespond: weg"]
+)
+def test_an_automatic_answer_is_no_bounce(header: str) -> None:
+    raw = f"From: anna@x.example\r\nTo: {BACK}\r\n{header}\r\n\r\nIk ben er niet.".encode()
+    assert read_feedback(raw, TOKENS) == Feedback(FeedbackKind.AUTO_REPLY, 41)
+
+
+def test_a_bounce_without_a_standard_form_is_read_where_it_came_to_a_signed_address() -> None:
+    exim = (
+        "From: Mail Delivery System <Mailer-Daemon@relay.example>\r\nTo: {to}\r\n"
+        "X-Failed-Recipients: anna@x.example\r\n"
+        "Subject: Mail delivery failed: returning message to sender\r\n\r\n"
+        "A message that you sent could not be delivered to one or more of its recipients.\r\n"
+        "This is a permanent error. The following address(es) failed:\r\n\r\n  anna@x.example\r\n"
+    )
+    assert read_feedback(exim.format(to=BACK).encode(), TOKENS) == Feedback(FeedbackKind.HARD, 41)
+    other = exim.format(to="overzicht@portaal.example").encode()
+    assert read_feedback(other, TOKENS) == Feedback(FeedbackKind.OTHER)
+
+
+@pytest.mark.parametrize(
+    "status, kind",
+    [
+        ("5.1.8", FeedbackKind.SOFT),  # about the sender's address
+        ("5.2.1", FeedbackKind.HARD),
+        ("5.3.4", FeedbackKind.SOFT),  # too large
+        ("5.6.0", FeedbackKind.SOFT),  # about what is in it
+    ],
+)
+def test_what_is_not_about_the_address_is_not_held_against_it_for_good(
+    status: str, kind: FeedbackKind
+) -> None:
+    assert read_feedback(report("failed", status), TOKENS).kind is kind
+
+
 @given(st.binary(max_size=400))
 def test_anything_at_all_can_be_read(noise: bytes) -> None:
     assert read_feedback(noise, TOKENS).delivery is None
