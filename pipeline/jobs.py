@@ -13,8 +13,10 @@ from datetime import datetime
 
 from pipeline.app import App
 from pipeline.edges.assistants import Assistants
+from pipeline.edges.imap import imap_box
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.deliver import DeliverReport
+from pipeline.steps.feedback import IngestReport
 from pipeline.steps.notify import NotifyReport
 from pipeline.steps.ping import PingReport
 from pipeline.steps.plan import PlanReport, slot_now
@@ -22,6 +24,7 @@ from pipeline.steps.publish import PublishReport
 from pipeline.transports import hand_over
 from subscribers.delivery import Outcome, Parcel
 from subscribers.edition import Edition, EditionState
+from subscribers.feedback import FeedbackKind
 from subscribers.frequency import Frequency
 
 _MANY = 2_000
@@ -49,6 +52,17 @@ def ping(app: App) -> PingReport:
 def notify(app: App) -> NotifyReport:
     """Send the notices that are due, such as links that confirm a sign-up. Raises TransportUnavailable."""
     return app.notifier().send()
+
+
+def poll_bounces(app: App) -> IngestReport:
+    """Take in what came to the mailbox of [bounces] imap; what we can make nothing of stays there, seen.
+
+    Raises MailboxError.
+    """
+    with imap_box(app.settings.bounces.imap) as box:
+        return app.ingester().ingest(
+            box.unseen(), lambda kind: box.settle(remove=kind is not FeedbackKind.OTHER)
+        )
 
 
 def tidy(app: App) -> dict[str, int]:

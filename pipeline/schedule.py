@@ -20,6 +20,7 @@ PING_EVERY = 10
 
 NOTIFY_EVERY = 10
 """Seconds between looks at which notices are to be tried again; the web sends them when they arise."""
+BOUNCES_EVERY = 300
 TIDY_EVERY = 3600
 
 log = structlog.get_logger()
@@ -35,6 +36,7 @@ def ticking(app: App) -> Iterator[None]:
         (plan_and_send, SEND_EVERY),
         (tell_the_hub, PING_EVERY),
         (send_notices, NOTIFY_EVERY),
+        (read_bounces, BOUNCES_EVERY),
         (tidy_up, TIDY_EVERY),
     ):
         scheduler.add_job(
@@ -113,6 +115,19 @@ def send_notices(app: App, stopping: Callable[[], bool]) -> None:
         log.info("notices", **report.settled)
     for id, why in report.failed.items():
         log.error("notice not written", notice=id, error=why)
+
+
+def read_bounces(app: App, stopping: Callable[[], bool]) -> None:
+    """What came back meanwhile, where there is a mailbox for it."""
+    if not app.settings.bounces.imap:
+        return
+    report = jobs.poll_bounces(app)
+    if report.kinds:
+        log.info("came back", **report.kinds)
+    for domain, reason in report.paused.items():
+        log.error("provider paused", domain=domain, reason=reason)
+    for domain, bounced in report.bounces.spikes.items():
+        log.error("many addresses of one domain bounce; nobody is suppressed", domain=domain, today=bounced)
 
 
 def tidy_up(app: App, stopping: Callable[[], bool]) -> None:

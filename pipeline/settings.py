@@ -278,6 +278,19 @@ class MailSettings(_Section):
         return [self.transport] if isinstance(self.transport, str) else self.transport
 
 
+class BouncesSettings(_Section):
+    imap: str = ""
+
+    @field_validator("imap")
+    @classmethod
+    def _is_a_mailbox(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("imaps", "imap") or not parts.hostname or not parts.username):
+            # What it was is not shown: it may hold a password.
+            raise ValueError("this is no mailbox; write it like 'imaps://user:password@mail.example/INBOX'")
+        return value
+
+
 class RetentionSettings(_Section):
     """How long is kept what is not needed for good."""
 
@@ -301,6 +314,7 @@ class Settings(BaseSettings):
     publish: PublishSettings = PublishSettings()
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
+    bounces: BouncesSettings = BouncesSettings()
     retention: RetentionSettings = RetentionSettings()
     theme: list[Theme] = []
     source: list[Source] = []

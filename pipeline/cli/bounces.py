@@ -5,10 +5,22 @@ from pathlib import Path
 
 import click
 
+from pipeline import jobs
 from pipeline.app import App
 from pipeline.cli import console
-from pipeline.cli.console import as_option, json_option, numbers, say, say_json, warn, with_app, yes_option
+from pipeline.cli.console import (
+    Failure,
+    as_option,
+    json_option,
+    numbers,
+    say,
+    say_json,
+    warn,
+    with_app,
+    yes_option,
+)
 from pipeline.edges.mailbox import messages
+from pipeline.steps.feedback import IngestReport
 
 
 @click.group()
@@ -23,18 +35,22 @@ def bounces() -> None:
 def ingest(app: App, path: Path | None, as_json: bool) -> None:
     """Take in a message on stdin, or a Maildir or mbox at PATH. Nothing is removed; twice counts once."""
     report = app.ingester().ingest(messages(path))
-    if as_json:
-        found = {"rested": report.bounces.rested, "suppressed": report.bounces.suppressed}
-        taken = {"taken": report.kinds, "repeated": report.repeated, "paused": report.paused}
-        say_json(taken | found | {"spikes": report.bounces.spikes})
-    else:
-        say(f"Taken in: {numbers(report.kinds)}; {report.repeated} had been before.")
-        if report.bounces.rested or report.bounces.suppressed:
-            rested, suppressed = report.bounces.rested, report.bounces.suppressed
-            say(f"{rested} readers rest for a while, {suppressed} get no mail any more.")
-    for domain, reason in report.paused.items():
-        warn(f"{domain} is paused ({reason}); mend that, then: kennisportal domains resume {domain}")
-    warn_of_spikes(report.bounces.spikes)
+    _report(report, as_json)
+
+
+@bounces.command()
+@json_option
+@with_app
+def poll(app: App, as_json: bool) -> None:
+    """Take in what came to the mailbox of [bounces] imap, and remove it there.
+
+    What we can make nothing of is kept too, but stays there, marked as seen, for somebody to read.
+    """
+    if not app.settings.bounces.imap:
+        raise Failure(
+            "[bounces] imap names no mailbox; write it like 'imaps://user:password@mail.example/INBOX'"
+        )
+    _report(jobs.poll_bounces(app), as_json)
 
 
 @bounces.command()
@@ -70,3 +86,18 @@ def warn_of_spikes(spikes: dict[str, int]) -> None:
             "suppressed, they rest for a week; once it is well again: "
             f"kennisportal bounces undo --domain {domain} --since DATE"
         )
+
+
+def _report(report: IngestReport, as_json: bool) -> None:
+    if as_json:
+        found = {"rested": report.bounces.rested, "suppressed": report.bounces.suppressed}
+        taken = {"taken": report.kinds, "repeated": report.repeated, "paused": report.paused}
+        say_json(taken | found | {"spikes": report.bounces.spikes})
+    else:
+        say(f"Taken in: {numbers(report.kinds)}; {report.repeated} had been before.")
+        if report.bounces.rested or report.bounces.suppressed:
+            rested, suppressed = report.bounces.rested, report.bounces.suppressed
+            say(f"{rested} readers rest for a while, {suppressed} get no mail any more.")
+    for domain, reason in report.paused.items():
+        warn(f"{domain} is paused ({reason}); mend that, then: kennisportal domains resume {domain}")
+    warn_of_spikes(report.bounces.spikes)

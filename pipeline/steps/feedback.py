@@ -45,11 +45,16 @@ class Ingester:
         self._unsubscribe = unsubscribe
         self._clock = clock
 
-    def ingest(self, messages: Iterable[bytes]) -> IngestReport:
-        """Take in these, each in a transaction of its own; the same one twice counts once."""
+    def ingest(
+        self, messages: Iterable[bytes], kept: Callable[[FeedbackKind], None] = lambda kind: None
+    ) -> IngestReport:
+        """Take in these, each in a transaction of its own; the same one twice counts once.
+
+        ``kept`` is told of each as soon as it is kept for good, before the next is asked for.
+        """
         report = IngestReport()
         for raw in messages:
-            self._take(raw, report)
+            kept(self._take(raw, report))
         return report
 
     def undo(self, domain: str, since: datetime) -> dict[str, int]:
@@ -64,7 +69,7 @@ class Ingester:
                     work.bounces.clear(reader.id)
             return {"suppressed": len(suppressed), "rested": work.bounces.wake(domain, since)}
 
-    def _take(self, raw: bytes, report: IngestReport) -> None:
+    def _take(self, raw: bytes, report: IngestReport) -> FeedbackKind:
         feedback = self._read(raw)
         if feedback.kind is FeedbackKind.UNSUBSCRIBE and feedback.subscriber is not None:
             # First, and again for a repeated message: leaving twice is leaving once.
@@ -73,7 +78,7 @@ class Ingester:
             now = self._clock()
             if not work.feedback.add(hashlib.sha256(raw).hexdigest(), feedback, raw, now):
                 report.repeated += 1
-                return
+                return feedback.kind
             self._act(work, feedback, now, report)
             if feedback.kind is FeedbackKind.POLICY and feedback.delivery is not None:
                 domain = work.feedback.domain_of(feedback.delivery)
@@ -84,6 +89,7 @@ class Ingester:
                     if after.paused and not before.paused:
                         report.paused[domain] = after.reason
         report.kinds[feedback.kind] = report.kinds.get(feedback.kind, 0) + 1
+        return feedback.kind
 
     def _act(self, work: FeedbackWork, feedback: Feedback, now: datetime, report: IngestReport) -> None:
         """What a complaint or a bounce means for the reader whom it is about, where that is told by us."""
