@@ -7,15 +7,11 @@ from datetime import timedelta
 from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin, get_type_hints
+from typing import Any, Literal, get_origin, get_type_hints
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -35,43 +31,18 @@ from feeds.duration import Duration
 from feeds.source import Source
 from feeds.sources import KINDS
 from feeds.theme import Theme, ThemeError, ThemeTree
+from pipeline.settings_mail import MailSettings, Section
 from pipeline.toml_lines import line_of
 from subscribers.frequency import Frequency, Schedule
-from subscribers.subscriber import AddressError, normal_address, zone_name
+from subscribers.subscriber import zone_name
 
 CONFIG_NAME = "kennisportal.toml"
 ENV_PREFIX = "KENNISPORTAL_"
-TRANSPORTS = ("smtp", "smtps", "smtp+starttls", "maildir", "console")
-"""The schemes of ``pipeline.transports``, which stands above this file; a test holds the two equal."""
 SQLITE = "sqlite:///var/kennisportal.db"
 
 
 class ConfigError(Exception):
     """The config can't be used; the text names the file, the line, the key and what to do."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _mailbox(value: Any) -> Any:
-    """``Name <address>`` or a bare address, checked."""
-    if not isinstance(value, str) or not value:
-        return value
-    if not value.isprintable():
-        raise ValueError("must be one line of plain text")
-    name, open_bracket, rest = value.rpartition("<")
-    address = rest.removesuffix(">") if open_bracket else value
-    try:
-        address = normal_address(address)
-    except AddressError as error:
-        raise ValueError(str(error)) from None
-    if not address.isascii():
-        raise ValueError(f"{address!r} must be an ASCII address, so that every server can bounce to it")
-    return f"{name.strip()} <{address}>" if name.strip() else address
-
-
-Mailbox = Annotated[str, BeforeValidator(_mailbox)]
 
 
 def _http_url(value: str) -> str:
@@ -88,7 +59,7 @@ def _one_line(value: str) -> str:
     return value
 
 
-class SiteSettings(_Section):
+class SiteSettings(Section):
     name: str = Field(min_length=1, max_length=100)
     base_url: str
     language: Literal["nl", "en"] = "nl"
@@ -108,7 +79,7 @@ class SiteSettings(_Section):
         return urlsplit(self.base_url).hostname or "localhost"
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     url: str = SQLITE
 
     @field_validator("url")
@@ -135,10 +106,10 @@ class DatabaseSettings(_Section):
         return value
 
 
-class CollectSettings(_Section):
+class CollectSettings(Section):
     contact: str = ""
     host_pause: Duration = timedelta(seconds=1)
-    allow_hosts: list[str] = []
+    allow_hosts: list[str] = Field(default_factory=list)
 
     @field_validator("contact")
     @classmethod
@@ -151,7 +122,7 @@ class CollectSettings(_Section):
         return value
 
 
-class PublishSettings(_Section):
+class PublishSettings(Section):
     directory: str = "var/public"
     entries: int = Field(default=50, ge=1, le=1000)
     hub: str = ""
@@ -169,8 +140,8 @@ class PublishSettings(_Section):
         return address
 
 
-class WebSettings(_Section):
-    form_origins: list[str] = []
+class WebSettings(Section):
+    form_origins: list[str] = Field(default_factory=list)
 
     @field_validator("form_origins")
     @classmethod
@@ -195,90 +166,7 @@ def _origin(value: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _transport_scheme(url: str) -> str:
-    """A transport's scheme, once the rest of it is known to make sense."""
-    parts = urlsplit(url)
-    if parts.scheme not in TRANSPORTS:
-        schemes = ", ".join(f"{scheme}://" for scheme in TRANSPORTS)
-        # What it was is not shown: it may hold a password.
-        raise ValueError(f"this is no transport; it must begin with one of {schemes}")
-    if "smtp" in parts.scheme:
-        try:
-            port = parts.port
-        except ValueError:
-            port = 0
-        if port == 0 or not parts.hostname:
-            raise ValueError(f"this is no mail server; write it like '{parts.scheme}://mail.example:25'")
-    return parts.scheme
-
-
-def _domain(value: str) -> str:
-    """A mail domain as addresses have it: lower case, A-labels."""
-    try:
-        return normal_address(f"a@{value}").partition("@")[2].lower()
-    except AddressError:
-        raise ValueError(f"{value!r} is no mail domain; write it like 'outlook.example'") from None
-
-
-class DomainSettings(_Section):
-    """One ``[[mail.domain]]``: how much a provider takes of us."""
-
-    name: Annotated[str, AfterValidator(_domain)]
-    connections: int = Field(default=0, ge=0)
-    rate: float = Field(default=0, ge=0)
-
-
-class DkimSettings(_Section):
-    domain: Annotated[str, AfterValidator(_domain)]
-    selector: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=63)
-    key_file: str
-
-
-class MailSettings(_Section):
-    sender: Mailbox = Field(alias="from", default="")
-    transactional_from: Mailbox = ""
-    reply_to: Mailbox = ""
-    postal_address: str = ""
-    transport: str | list[str] = "smtp://localhost:25"
-    connections: int = Field(default=4, ge=1, le=64)
-    rate: float = Field(default=0, ge=0)
-    domain_connections: int = Field(default=0, ge=0)
-    domain: list[DomainSettings] = []
-    dkim: DkimSettings | None = None
-    retry_for: Duration = timedelta(hours=24)
-    uncertain: Literal["accepted", "hold"] = "accepted"
-    uncertain_after: Duration = timedelta(hours=12)
-    bounce_domain: str = ""
-    secret_key_file: str = "var/secret.key"
-
-    @field_validator("transport")
-    @classmethod
-    def _is_known(cls, value: str | list[str]) -> str | list[str]:
-        urls = [value] if isinstance(value, str) else value
-        schemes = {_transport_scheme(url) for url in urls}
-        if not urls:
-            raise ValueError("this is an empty list; name at least one mail server")
-        if len(urls) > 1 and not all("smtp" in scheme for scheme in schemes):
-            raise ValueError("only mail servers can stand in for one another; give one transport")
-        return value
-
-    @field_validator("bounce_domain")
-    @classmethod
-    def _is_a_domain(cls, value: str) -> str:
-        return _domain(value) if value else value
-
-    @property
-    def plain_sender(self) -> str:
-        """Who sends mails that are no newsletter: ``transactional_from``, or else ``from``."""
-        return self.transactional_from or self.sender
-
-    @property
-    def transports(self) -> list[str]:
-        """The transports to try, in this order."""
-        return [self.transport] if isinstance(self.transport, str) else self.transport
-
-
-class BouncesSettings(_Section):
+class BouncesSettings(Section):
     imap: str = ""
 
     @field_validator("imap")
@@ -291,7 +179,7 @@ class BouncesSettings(_Section):
         return value
 
 
-class RetentionSettings(_Section):
+class RetentionSettings(Section):
     """How long is kept what is not needed for good."""
 
     unconfirmed: Duration = timedelta(days=7)

@@ -16,7 +16,7 @@ import pytest
 from scripted import HANG_UP, THEN_HANG_UP, Script, Scripted, serving
 
 from pipeline.ports import Transport
-from pipeline.settings import TRANSPORTS as KNOWN
+from pipeline.settings_mail import TRANSPORTS as KNOWN
 from pipeline.transports import TRANSPORTS, hand_over
 from pipeline.transports import open_transport as open_any
 from pipeline.transports import smtp as smtp_module
