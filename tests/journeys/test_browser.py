@@ -7,9 +7,11 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import pairwise
@@ -22,7 +24,9 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from pipeline.app import App
 from pipeline.demo import play
 from pipeline.settings import CONFIG_NAME
+from subscribers.notice import FRESH
 from subscribers.subscriber import Reader, State
+from subscribers.token import ACCOUNT
 
 pytestmark = pytest.mark.browser
 
@@ -85,6 +89,10 @@ FOCUS = """
 """
 
 
+def arrival(file: Path) -> int:
+    return file.stat().st_mtime_ns
+
+
 @dataclass(frozen=True)
 class Demo:
     """A portal with mails delivered, and its web server at ``url``."""
@@ -98,6 +106,18 @@ class Demo:
         to = f"lezer{number}@voorbeeld.example"
         theirs = [mail for mail in self.mails if mail["To"] == to]
         return sorted(theirs, key=lambda mail: mail["Date"].datetime)[week - 1]
+
+    def next_mail(self, to: str, number: int) -> EmailMessage:
+        """The mail of this number to somebody who had none when the demo began, once it is there."""
+        deadline = time.monotonic() + 20
+        while True:
+            files = sorted((self.config.parent / "var" / "mail" / "new").iterdir(), key=arrival)
+            found = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+            theirs = [mail for mail in found if mail["To"] == to]
+            if len(theirs) >= number:
+                return theirs[number - 1]
+            assert time.monotonic() < deadline, f"no mail {number} to {to}"
+            time.sleep(0.05)
 
     def leave(self, number: int) -> str:
         """The link in a reader's mail, on this server."""
@@ -229,7 +249,7 @@ def test_the_links_at_the_top_of_a_mail_are_large_enough_to_hit(browser: Browser
         with opened(browser, width) as page:
             page.set_content(demo.mail(4, 1).get_body(("html",)).get_content())
             links = page.locator(".quiet-link, .foot-link")
-            assert links.count() == 6
+            assert links.count() == 6 + page.locator(".section").count()
             heights = links.evaluate_all("all => all.map(a => a.getBoundingClientRect().height)")
             assert min(heights) >= 24
 
@@ -395,8 +415,9 @@ def test_preferences_are_changed_by_keyboard_alone(browser: Browser, demo: Demo,
             control = page.get_by_label(name, exact=True)
             reach(page, control)
             page.keyboard.press(key)
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.id") == "pause"
+        for field in ("timezone", "pause"):
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.id") == field
         reach(page, page.get_by_role("button", name="Opslaan"))
         before = demo.reader(number).interests
         with page.expect_navigation():
@@ -455,7 +476,9 @@ def test_the_pages_for_one_visitor_can_be_read_on_any_screen(
     with opened(browser, width, scheme) as page:
         page.goto(demo.leave(4))
         look_over(page)
-        assert page.get_by_role("button").bounding_box()["height"] >= 44
+        buttons = [button.inner_text() for button in page.get_by_role("button").all()]
+        assert buttons == ["Ja, meld mij af", "Elke maand"]
+        assert all(button.bounding_box()["height"] >= 44 for button in page.get_by_role("button").all())
 
 
 @pytest.mark.parametrize(("number", "scripts"), [(1, True), (2, False)])
@@ -484,6 +507,89 @@ def test_an_english_reader_leaves_in_english(browser: Browser, demo: Demo) -> No
         assert page.locator("html").get_attribute("lang") == "en"
         assert page.locator("h1").inner_text() == "You are unsubscribed"
     assert demo.state(5) is State.UNSUBSCRIBED
+
+
+# -- signing up ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_sign_up_form_can_be_read_on_any_screen(
+    browser: Browser, demo: Demo, wrong: bool, width: int, scheme: str
+) -> None:
+    with opened(browser, width, scheme, complains=("422",) if wrong else ()) as page:
+        page.goto(f"{demo.url}/themes/gemeenten")
+        page.goto(demo.url + urlsplit(page.get_by_role("link", name="Aanmelden").get_attribute("href")).path)
+        if wrong:
+            page.get_by_label("Wat is uw e-mailadres?").fill("lezer@voorbeeld")
+            with page.expect_navigation():
+                page.get_by_role("button", name="Aanmelden").click()
+            page.get_by_role("alert").get_by_role("link").last.press("Enter")
+            assert page.locator(":target legend").evaluate("e => e.getBoundingClientRect().top >= 0")
+            described = page.get_by_label("Wat is uw e-mailadres?").get_attribute("aria-describedby").split()
+            assert page.locator(f"#{described[0]}").inner_text().startswith("Naar dit e-mailadres")
+        look_over(page)
+        for box in page.locator("form label:has(input), [type=email], button").all():
+            assert box.bounding_box()["height"] >= 24
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_somebody_signs_up_by_keyboard_and_without_scripts_from_form_to_welcome(
+    browser: Browser, demo: Demo, scheme: str
+) -> None:
+    email = f"nieuw-{scheme}@voorbeeld.example"
+    with opened(browser, 320, scheme, scripts=False) as page:
+        page.goto(f"{demo.url}/subscribe?theme=gemeenten")
+        page.get_by_label("Wat is uw e-mailadres?").focus()
+        page.keyboard.type(email)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert page.locator("h1").inner_text() == "Kijk nu in uw mailbox"
+        assert email in page.locator("main").inner_text()
+        mail = demo.next_mail(email, 1)
+        assert mail["From"] == "Kennisportal <post@kennisportal.example>"
+        text = mail.get_body(("plain",)).get_content()
+        page.goto(demo.url + re.search(r"https?://[^/]+(/confirm/\S+)", text)[1])
+        assert page.locator("h1").inner_text() == "Nog één klik"
+        for _ in ("skip link", "site", "button"):
+            page.keyboard.press("Tab")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert page.locator("h1").inner_text() == "Welkom"
+    welcome = demo.next_mail(email, 2)
+    assert welcome["Subject"] == "Welkom bij Kennisportal"
+    with opened(browser, 320, scheme) as page:
+        for part in (mail, welcome):
+            page.set_content(part.get_body(("html",)).get_content())
+            look_over(page)
+    with App.open(demo.config) as app, app.store.read() as work:
+        found = work.subscribers.by_email(email)
+    assert found.subscriber.state is State.ACTIVE
+    assert found.interests == ("gemeenten",)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [1280, 320])
+def test_the_page_with_ones_data_can_be_read_on_any_screen(
+    browser: Browser, demo: Demo, width: int, scheme: str
+) -> None:
+    with App.open(demo.config) as app:
+        token = app.tokens.sign_until(ACCOUNT, demo.reader(11).id, datetime.now(UTC) + FRESH)
+    with opened(browser, width, scheme, complains=("422",)) as page:
+        page.goto(f"{demo.url}/account/{token}")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Link maken").or_(
+                page.get_by_role("button", name="Nieuwe link maken")
+            ).click()
+        look_over(page)
+        assert "/feeds/me/" in page.locator("code").inner_text()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Mijn gegevens wissen").click()
+        look_over(page)
+        page.get_by_role("alert").get_by_role("link").press("Enter")
+        assert page.locator(":target").get_attribute("type") == "checkbox"
+    assert demo.state(11) is State.ACTIVE
 
 
 def luminance_ratio(one: str, other: str) -> float:
