@@ -575,7 +575,7 @@ def test_the_page_with_ones_data_can_be_read_on_any_screen(
     browser: Browser, demo: Demo, width: int, scheme: str
 ) -> None:
     with App.open(demo.config) as app:
-        token = app.tokens.sign_until(ACCOUNT, demo.reader(11).id, datetime.now(UTC) + FRESH)
+        token = app.tokens.sign_until(ACCOUNT, demo.reader(4).id, datetime.now(UTC) + FRESH)
     with opened(browser, width, scheme, complains=("422",)) as page:
         page.goto(f"{demo.url}/account/{token}")
         with page.expect_navigation():
@@ -589,7 +589,7 @@ def test_the_page_with_ones_data_can_be_read_on_any_screen(
         look_over(page)
         page.get_by_role("alert").get_by_role("link").press("Enter")
         assert page.locator(":target").get_attribute("type") == "checkbox"
-    assert demo.state(11) is State.ACTIVE
+    assert demo.state(4) is State.ACTIVE
 
 
 def luminance_ratio(one: str, other: str) -> float:
