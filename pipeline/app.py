@@ -50,7 +50,7 @@ from pipeline.steps.select import Imprint
 from pipeline.steps.signup import SignUpDesk
 from pipeline.steps.survey import Surveyor
 from pipeline.steps.tick import Ticker
-from pipeline.steps.tidy import Tidier
+from pipeline.steps.tidy import Retention, Tidier
 from pipeline.steps.visit import Fetch
 from pipeline.store import schema
 from pipeline.store.claims import LockClaims
@@ -258,7 +258,9 @@ class App:
         )
 
     def tidier(self) -> Tidier:
-        return Tidier(self.store.write, self.clock, unconfirmed=self.settings.retention.unconfirmed)
+        keep = self.settings.retention
+        periods = Retention(keep.unconfirmed, keep.bounces, keep.audit)
+        return Tidier(self.store.write, self.database.scrub, self.clock, periods)
 
     def planner(self, start: Start[EditionWork] | None = None) -> Planner:
         return Planner(start or self.store.write, self.tree, self.clock)

@@ -183,6 +183,8 @@ class RetentionSettings(Section):
     """How long is kept what is not needed for good."""
 
     unconfirmed: Duration = timedelta(days=7)
+    bounces: Duration = timedelta(days=90)
+    audit: Duration = timedelta(days=2 * 365)
 
 
 class Settings(BaseSettings):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select, update
 
 from pipeline.store.tables import DeliveryRow, FeedbackRow, SubscriberRow
 from subscribers.feedback import Feedback
@@ -35,6 +35,18 @@ class FeedbackLog:
         )
         self._session.flush()
         return True
+
+    def forget(self, before: datetime) -> int:
+        """Remove the text of what came before a moment, which holds addresses; gives how many there were.
+
+        That it came, and of what kind it was, stays: so the same message still counts once.
+        """
+        statement = (
+            update(FeedbackRow)
+            .where(col(FeedbackRow.at) < before, col(FeedbackRow.original) != b"")
+            .values(original=b"", reply="")
+        )
+        return self._session.connection().execute(statement).rowcount
 
     def domain_of(self, delivery: int) -> str:
         """The provider to which a delivery went; empty for one that is not known."""

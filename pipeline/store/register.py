@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from pipeline.store.tables import AuditRow, Fact, Tick
 from pipeline.store.upsert import upsert
@@ -41,6 +41,11 @@ class Register:
     def audit(self, at: datetime, who: str, action: str, what: str) -> None:
         """Write down who did what."""
         self._session.add(AuditRow(at=at, who=who, action=action, what=what))
+
+    def forget_audit(self, before: datetime) -> int:
+        """Remove what was done before a moment; gives how many entries there were."""
+        statement = delete(AuditRow).where(col(AuditRow.at) < before)
+        return self._session.connection().execute(statement).rowcount
 
     def audited(self, limit: int) -> Sequence[AuditRow]:
         """The last entries of the audit log, the latest first."""
