@@ -21,6 +21,7 @@ from pipeline.cli.console import (
     with_app,
     yes_option,
 )
+from pipeline.steps.explain import Outlook
 from subscribers.roster import COLUMNS, read_rows
 from subscribers.subscriber import Reader, State, normal_address
 
@@ -164,16 +165,38 @@ def find(app: App, text: str, as_json: bool) -> None:
 @json_option
 @with_app
 def show(app: App, email: str, as_json: bool) -> None:
-    """One subscriber, with their consent as it was recorded."""
+    """One subscriber: what to say to them on the telephone, their consent, last editions and the next."""
+    outlook = app.explainer().outlook(email)
+    spoken = _spoken(app, outlook)
     with app.store.read() as work:
         reader = work.subscribers.by_email(normal_address(email))
         if reader is None:
-            raise Failure(f"{email} is no subscriber; 'kennisportal subscribers find' looks for one")
+            told = f" They signed up, and have not confirmed: {spoken}" if outlook.asked else ""
+            raise Failure(f"{email} is no subscriber; 'kennisportal subscribers find' looks for one.{told}")
         consents = work.subscribers.consents(reader.id)
+    editions = [
+        {
+            "edition": past.edition,
+            "state": str(past.state),
+            "reason": past.reason,
+            "reply": past.reply,
+            "at": past.at,
+        }
+        for past in outlook.past
+    ]
     if as_json:
-        say_json(_document(reader) | {"consent": [consent.model_dump() for consent in consents]})
+        more = {"consent": [consent.model_dump() for consent in consents], "editions": editions}
+        say_json(_document(reader) | {"spoken": spoken, "next": outlook.next or ""} | more)
         return
+    say(spoken)
     _show(reader)
+    zone = app.settings.site.zone
+    say(
+        f"next: {outlook.next.astimezone(zone):%Y-%m-%d %H:%M}" if outlook.next else "next: none by the clock"
+    )
+    for past in outlook.past:
+        why = " ".join(part for part in (past.reason, past.reply) if part)
+        say(f"{past.at.astimezone(zone):%Y-%m-%d %H:%M}  {past.edition}: {past.state} {why}".rstrip())
     for consent in consents:
         at = consent.at.astimezone(app.settings.site.zone)
         what = f"{consent.action} {consent.interests}".strip()
@@ -274,6 +297,14 @@ def own_feed(app: App, email: str, renew: bool, revoke: bool, who: str, as_json:
         say(address)
     else:
         say(f"No link to the own feed of {normal_address(email)} works any more.")
+
+
+def _spoken(app: App, outlook: Outlook) -> str:
+    """One or two sentences in the reader's language."""
+    environment = app.templates[outlook.language or app.settings.site.language]
+    names = ("state", "reason", "last", "waiting", "until", "due", "next", "asked")
+    context = {name: getattr(outlook, name) for name in names}
+    return " ".join(environment.get_template("desk/spoken.txt.j2").render(context).split())
 
 
 def _note(confirmed: bool, note: str) -> str:

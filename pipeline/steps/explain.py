@@ -18,6 +18,7 @@ from pipeline.steps.window import load_window
 from subscribers.delivery import OPEN, DeliveryState, Past
 from subscribers.digest import Facts
 from subscribers.frequency import Frequency, Schedule
+from subscribers.signup import SignUp
 from subscribers.subscriber import Reader, State, normal_address
 
 _ALL = 100_000
@@ -44,6 +45,11 @@ class ExplainDeliveries(Protocol):
 
 class ExplainSubscribers(Protocol):
     def by_email(self, email: str) -> Reader | None: ...
+    def suppression(self, email: str) -> str | None: ...
+
+
+class ExplainSignUps(Protocol):
+    def waiting(self, email: str) -> SignUp | None: ...
 
 
 class ExplainWork(Protocol):
@@ -57,6 +63,8 @@ class ExplainWork(Protocol):
     def subscribers(self) -> ExplainSubscribers: ...
     @property
     def deliveries(self) -> ExplainDeliveries: ...
+    @property
+    def signups(self) -> ExplainSignUps: ...
 
 
 class ExplainError(Exception):
@@ -69,6 +77,33 @@ class Explanation:
 
     sentence: str
     facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What somebody got, and what comes: ``past`` are their last editions, ``due`` a number of articles.
+
+    ``state`` is ``unknown`` for nobody's address, for which ``asked`` tells when it was signed up, if it was.
+    """
+
+    state: str
+    language: str
+    reason: str = ""
+    asked: datetime | None = None
+    past: tuple[Past, ...] = ()
+    until: datetime | None = None
+    due: int = 0
+    next: datetime | None = None
+
+    @property
+    def last(self) -> datetime | None:
+        """When their last digest was accepted."""
+        return next((one.at for one in self.past if one.state is DeliveryState.ACCEPTED), None)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a digest waits to be tried again."""
+        return any(one.state is DeliveryState.DEFERRED for one in self.past)
 
 
 class Explainer:
@@ -97,6 +132,30 @@ class Explainer:
             if article:
                 return self._why(work, reader, article)
             return self._how(work, reader)
+
+    def outlook(self, email: str) -> Outlook:
+        """What to tell whoever asks where their digest is, known to us or not. Raises AddressError."""
+        address = normal_address(email)
+        with self._read() as work:
+            reader = work.subscribers.by_email(address)
+            reason = work.subscribers.suppression(address) or ""
+            signup = work.signups.waiting(address)
+            asked = signup.at if signup else None
+            if reader is None:
+                return Outlook("unknown", signup.language if signup else "", reason, asked)
+            who = reader.subscriber
+            schedule = self._schedules.get(Frequency(who.frequency))
+            planned = schedule is not None and who.frequency is not Frequency.IMMEDIATE
+            return Outlook(
+                str(who.state),
+                who.language,
+                reason,
+                asked,
+                tuple(work.deliveries.of_reader(reader.id, _LAST)),
+                who.paused_until,
+                len(self._due(work, reader)) if who.state is State.ACTIVE else 0,
+                schedule.next_due(self._clock(), who.timezone) if schedule and planned else None,
+            )
 
     def _how(self, work: ExplainWork, reader: Reader) -> Explanation:
         """A reader's last editions and the next."""

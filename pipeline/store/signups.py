@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlmodel import Session, col, delete
+from sqlmodel import Session, col, delete, func, select
 
 from pipeline.store.tables import FormCount, SignUpRow
 from pipeline.store.upsert import upsert
@@ -25,12 +25,19 @@ class SignUps:
         assert row.id is not None
         return row.id
 
+    def waiting(self, email: str) -> SignUp | None:
+        """What was last asked for an address, and is not confirmed."""
+        row = self._session.exec(
+            select(SignUpRow)
+            .where(func.lower(SignUpRow.email) == email.lower(), col(SignUpRow.confirmed_at).is_(None))
+            .order_by(col(SignUpRow.id).desc())
+        ).first()
+        return None if row is None else _value(row)
+
     def get(self, id: int) -> SignUp | None:
         """One as it was asked for, kept from others until this transaction ends; None where it is gone."""
         row = self._session.get(SignUpRow, id, with_for_update=True)
-        if row is None:
-            return None
-        return SignUp.model_validate({name: getattr(row, name) for name in SignUp.model_fields})
+        return None if row is None else _value(row)
 
     def confirm(self, id: int, at: datetime) -> None:
         """Note that its link was used."""
@@ -57,3 +64,7 @@ class SignUps:
 
     def _name(self, what: str) -> str:
         return address_key(what, self._key)
+
+
+def _value(row: SignUpRow) -> SignUp:
+    return SignUp.model_validate({name: getattr(row, name) for name in SignUp.model_fields})

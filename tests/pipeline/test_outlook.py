@@ -1,0 +1,121 @@
+"""What an administrator can say to whoever calls and asks where their digest is."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from scripted import serving as mail_server
+
+from subscribers.frequency import Frequency
+from subscribers.signup import Wish
+
+EMAIL = "lezer1@voorbeeld.example"
+
+
+def joined(portal, language: str = "nl") -> None:
+    portal.write("wolk", "De cloud", "Tekst.")
+    portal.run("collect")
+    row = ("--interests", "cloud", "--language", language, "--confirmed", "--consent-note", "op papier")
+    assert portal.run("subscribers", "add", EMAIL, *row).exit_code == 0
+
+
+def sent(portal) -> None:
+    portal.run("digest", "send", "weekly", "--yes")
+
+
+def told(portal) -> str:
+    return json.loads(portal.run("subscribers", "show", EMAIL, "--json").stdout)["spoken"]
+
+
+def test_who_is_about_to_get_their_first_hears_when(portal) -> None:
+    joined(portal)
+    assert told(portal) == (
+        "U hebt nog geen overzicht gehad. Er is één nieuw artikel voor u; dat komt op 30 november 2026."
+    )
+
+
+def test_who_got_one_hears_that_their_server_took_it_and_the_administrator_with_which_words(portal) -> None:
+    with mail_server({".": b"250 2.0.0 queued as 4D8hJ7"}) as server:
+        url = f"smtp://127.0.0.1:{server.port}"
+        portal.config.write_text(portal.config.read_text().replace("maildir://mail", url))
+        joined(portal)
+        sent(portal)
+    assert told(portal) == (
+        "Uw mailserver heeft uw laatste overzicht op 24 november 2026 aangenomen. "
+        "Er is op dit moment niets nieuws over uw thema’s."
+    )
+    shown = portal.run("subscribers", "show", EMAIL).stdout
+    assert "weekly/2026-11-23: accepted 2.0.0 queued as 4D8hJ7" in shown.replace("accepted 250 ", "accepted ")
+    assert "next: 2026-11-30 08:00" in shown
+
+
+def test_it_is_said_in_the_readers_language(portal) -> None:
+    joined(portal, "en")
+    assert told(portal).startswith("You have had no digest yet. There is one new article for you")
+
+
+@pytest.mark.parametrize(
+    "do, says",
+    [
+        (lambda enroller: enroller.unsubscribe(1, "test"), "U hebt zich afgemeld, dus er komt niets meer."),
+        (
+            lambda enroller: enroller.suppress(EMAIL, "complaint"),
+            "als ongewenst gemeld; daarom zijn wij gestopt.",
+        ),
+        (
+            lambda enroller: enroller.suppress(EMAIL, "bounced"),
+            "heeft ons twee keer gemeld dat uw adres niet bestaat",
+        ),
+        (lambda enroller: enroller.suppress(EMAIL, "op verzoek"), "op de lijst van adressen die geen e-mail"),
+    ],
+)
+def test_who_gets_nothing_any_more_hears_why(portal, do, says: str) -> None:
+    joined(portal)
+    with portal.open() as app:
+        do(app.enroller())
+    assert says in told(portal)
+
+
+def test_who_paused_hears_until_when(portal) -> None:
+    joined(portal)
+    with portal.open() as app, app.store.write() as work:
+        work.subscribers.pause(1, portal.now + timedelta(days=10))
+    assert "U hebt een pauze tot 4 december 2026; wat u mist, komt daarna." in told(portal)
+
+
+def test_who_rests_hears_that_mail_came_back(portal) -> None:
+    with mail_server({"RCPT": b"550 5.1.1 no such user"}) as server:
+        url = f"smtp://127.0.0.1:{server.port}"
+        portal.config.write_text(portal.config.read_text().replace("maildir://mail", url))
+        joined(portal)
+        sent(portal)
+    assert "Onze e-mail aan u kwam terug" in told(portal)
+    assert "550 5.1.1 no such user" in portal.run("subscribers", "show", EMAIL).stdout
+
+
+def test_whose_server_asks_for_patience_hears_so(portal) -> None:
+    with mail_server({"RCPT": b"450 4.2.0 come back later"}) as server:
+        url = f"smtp://127.0.0.1:{server.port}"
+        portal.config.write_text(portal.config.read_text().replace("maildir://mail", url))
+        joined(portal)
+        sent(portal)
+    assert "uw mailserver heeft gevraagd het later nog eens te proberen" in told(portal)
+
+
+def test_who_never_confirmed_hears_that(portal) -> None:
+    with portal.open() as app:
+        wish = Wish(EMAIL, ("cloud",), Frequency.WEEKLY, "nl")
+        app.signing_up().ask(wish, text="Ja.", source="test", network="n")
+    result = portal.run(
+        "subscribers", "show", EMAIL.upper().replace("VOORBEELD.EXAMPLE", "voorbeeld.example")
+    )
+    assert result.exit_code == 1
+    assert "is no subscriber" in result.stderr
+    assert "U hebt zich op 24 november 2026 aangemeld en dat nog niet bevestigd" in result.stderr
+
+
+def test_who_is_unknown_is_said_to_be(portal) -> None:
+    result = portal.run("subscribers", "show", "niemand@voorbeeld.example")
+    assert result.exit_code == 1
+    assert "is no subscriber" in result.stderr
+    assert "confirmed" not in result.stderr
