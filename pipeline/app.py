@@ -277,6 +277,7 @@ class App:
             renderer=self.renderer,
             newsletter=self.newsletter,
             tokens=self.tokens,
+            signer=self.signer,
             clock=self.clock,
         )
 

@@ -25,7 +25,7 @@ from pipeline.cli.console import (
     with_app,
     yes_option,
 )
-from pipeline.cli.editions import say_open, status_document
+from pipeline.cli.editions import EditionType, say_open, status_document
 from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.plan import PlanReport
 from pipeline.steps.preview import Choice, Specimen
@@ -179,6 +179,27 @@ def test(
     if not isinstance(outcome, Accepted):
         fail(f"{address}: the mail server did not take it: {outcome.reply}")
     say(f"Sent to {address}: {specimens[0].letter.subject}")
+
+
+@digest.command()
+@click.argument("edition", type=EditionType())
+@click.option(
+    "--to", "email", required=True, metavar="EMAIL", help="A reader who had a mail in this edition."
+)
+@yes_option
+@as_option
+@with_app
+def resend(app: App, edition: EditionName, email: str, yes: bool, who: str) -> None:
+    """Send one reader their mail of an edition once more, as a new message. Their cursor stays."""
+    specimen = app.previewer().again(edition, normal_address(email))
+    address = specimen.recipient.email
+    confirm(f"Send {address} once more: {specimen.letter.subject}?", yes)
+    outcome = jobs.send_alone(app, address, app.previewer().message(specimen, address))
+    reader = app.enroller().known(address).id
+    app.audit(who, "digest resend", f"{edition} to subscriber {reader}: {outcome.reply}")
+    if not isinstance(outcome, Accepted):
+        fail(f"{address}: the mail server did not take it: {outcome.reply}")
+    say(f"Sent to {address}: {specimen.letter.subject} ({outcome.reply})")
 
 
 @digest.command()

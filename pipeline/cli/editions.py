@@ -23,7 +23,7 @@ from subscribers.delivery import DeliveryState
 from subscribers.edition import EditionName
 
 
-class _Edition(click.ParamType[EditionName]):
+class EditionType(click.ParamType[EditionName]):
     name = "EDITION"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> EditionName:
@@ -50,7 +50,7 @@ def list_(app: App, limit: int, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("edition", type=_Edition())
+@click.argument("edition", type=EditionType())
 @json_option
 @with_app
 def status(app: App, edition: EditionName, as_json: bool) -> None:
@@ -69,7 +69,7 @@ def status(app: App, edition: EditionName, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("edition", type=_Edition())
+@click.argument("edition", type=EditionType())
 @json_option
 @with_app
 def reconcile(app: App, edition: EditionName, as_json: bool) -> None:
@@ -99,7 +99,7 @@ def reconcile(app: App, edition: EditionName, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("edition", type=_Edition())
+@click.argument("edition", type=EditionType())
 @click.option("--as", "how", type=click.Choice(["accepted", "resend"]), required=True)
 @click.option("--by", "who", default=user, metavar="NAME", help="Who you are, for the audit log.")
 @yes_option
@@ -121,7 +121,7 @@ def settle(app: App, edition: EditionName, how: str, who: str, yes: bool, as_jso
 
 
 @click.command()
-@click.argument("edition", type=_Edition())
+@click.argument("edition", type=EditionType())
 @as_option
 @with_app
 def approve(app: App, edition: EditionName, who: str) -> None:
@@ -132,7 +132,7 @@ def approve(app: App, edition: EditionName, who: str) -> None:
 
 
 @click.command()
-@click.argument("edition", type=_Edition())
+@click.argument("edition", type=EditionType())
 @as_option
 @with_app
 def hold(app: App, edition: EditionName, who: str) -> None:
@@ -143,7 +143,7 @@ def hold(app: App, edition: EditionName, who: str) -> None:
 
 
 @click.command()
-@click.argument("edition", type=_Edition())
+@click.argument("edition", type=EditionType())
 @json_option
 @with_app
 def report(app: App, edition: EditionName, as_json: bool) -> None:
@@ -177,7 +177,7 @@ def report(app: App, edition: EditionName, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("edition", type=_Edition())
+@click.argument("edition", type=EditionType())
 @as_option
 @with_app
 def pause(app: App, edition: EditionName, who: str) -> None:
@@ -188,7 +188,7 @@ def pause(app: App, edition: EditionName, who: str) -> None:
 
 
 @click.command()
-@click.argument("edition", type=_Edition())
+@click.argument("edition", type=EditionType())
 @as_option
 @with_app
 def resume(app: App, edition: EditionName, who: str) -> None:
@@ -199,7 +199,7 @@ def resume(app: App, edition: EditionName, who: str) -> None:
 
 
 @click.command()
-@click.argument("edition", type=_Edition())
+@click.argument("edition", type=EditionType())
 @yes_option
 @as_option
 @with_app

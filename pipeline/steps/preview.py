@@ -16,14 +16,16 @@ from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EditionWork, Start
 from pipeline.steps.plan import Planner, PlanReport, slot_now
 from pipeline.steps.window import load_window
+from subscribers.delivery import OPEN
 from subscribers.digest import Composer, Digest
+from subscribers.dkim import Signer
 from subscribers.edition import Edition, EditionName, Group, Verdict, decide
 from subscribers.frequency import PERIODS, Schedule
 from subscribers.message import Newsletter, Recipient, Template
 from subscribers.render import Letter, Renderer
 from subscribers.slot import Slot, fill
-from subscribers.subscriber import Reader
-from subscribers.token import EDITION, Tokens
+from subscribers.subscriber import PAUSABLE, Reader
+from subscribers.token import EDITION, PREFERENCES, UNSUBSCRIBE, Tokens
 
 
 class PreviewError(Exception):
@@ -86,6 +88,7 @@ class Previewer:
         renderer: Callable[[], Renderer],
         newsletter: Newsletter,
         tokens: Tokens,
+        signer: Signer | None,
         clock: Clock,
     ) -> None:
         self._read = read
@@ -95,17 +98,13 @@ class Previewer:
         self._renderer = renderer
         self._newsletter = newsletter
         self._tokens = tokens
+        self._signer = signer
         self._clock = clock
 
     def of_edition(self, name: EditionName, choice: Choice) -> list[Specimen]:
         """Mails of an edition as it was planned. Raises PreviewError."""
         with self._read() as work:
-            edition = work.editions.get(name)
-            if edition is None:
-                raise PreviewError(
-                    f"there is no edition {name}; 'kennisportal digest list' shows those there are"
-                )
-            return self._chosen(work, edition, choice, kept=True)
+            return self._chosen(work, self._edition(work, name), choice, kept=True)
 
     def of_frequency(
         self, schedule: Schedule, zone: str, choice: Choice
@@ -126,11 +125,48 @@ class Previewer:
                 return report, []
             return report, self._chosen(work, edition, choice, kept=report.resumed)
 
+    def again(self, name: EditionName, email: str) -> Specimen:
+        """A reader's own mail of an edition, to be sent once more: the same, but another message.
+
+        Some servers throw away a message that they have seen. Raises PreviewError where the reader got none,
+        may get none, or is to get it yet.
+        """
+        with self._read() as work:
+            edition = self._edition(work, name)
+            specimen = self._readers_own(work, edition, email, kept=True)
+            reader = work.subscribers.by_email(email)
+            assert reader is not None
+            state = work.deliveries.state_of(edition.id, reader.id)
+        if reader.subscriber.state not in PAUSABLE:
+            raise PreviewError(f"{email} is {reader.subscriber.state} and gets no mail")
+        if state in OPEN:
+            raise PreviewError(
+                f"their mail of {name} is {state}, so it may still come; 'kennisportal digest send {name}' "
+                "goes on with it, and 'kennisportal digest settle' decides about what is uncertain"
+            )
+        base = self._newsletter.base_url
+        recipient = replace(
+            specimen.recipient,
+            email=reader.subscriber.email,
+            unsubscribe_url=f"{base}/unsubscribe/{self._tokens.sign(UNSUBSCRIBE, reader.id)}",
+            preferences_url=f"{base}/preferences/{self._tokens.sign(PREFERENCES, reader.id)}",
+            message_id=f"{uuid4().hex}@{urlsplit(base).hostname}",
+        )
+        return replace(specimen, recipient=recipient)
+
     def message(self, specimen: Specimen, to: str) -> bytes:
         """A specimen as a mail to somebody who looks it over. Its unsubscribe link unsubscribes nobody."""
-        return Template(specimen.letter, self._newsletter, specimen.language).message(
+        return Template(specimen.letter, self._newsletter, specimen.language, self._signer).message(
             replace(specimen.recipient, email=to), self._clock()
         )
+
+    def _edition(self, work: EditionWork, name: EditionName) -> Edition:
+        edition = work.editions.get(name)
+        if edition is None:
+            raise PreviewError(
+                f"there is no edition {name}; 'kennisportal digest list' shows those there are"
+            )
+        return edition
 
     @contextmanager
     def _undone(self) -> Iterator[EditionWork]:

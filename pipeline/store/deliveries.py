@@ -186,6 +186,15 @@ class Deliveries:
             )
         return past
 
+    def state_of(self, edition: int, subscriber: int) -> DeliveryState | None:
+        """How this reader's delivery in this edition stands; None where there is none."""
+        found = self._session.exec(
+            select(DeliveryRow.state).where(
+                DeliveryRow.edition_id == edition, DeliveryRow.subscriber_id == subscriber
+            )
+        ).first()
+        return None if found is None else DeliveryState(found)
+
     def segment_of(self, edition: int, subscriber: int) -> int | None:
         """The segment a reader is in, in this edition."""
         return self._session.exec(

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from email import message_from_bytes
 
 import pytest
 from scripted import serving as mail_server
@@ -119,3 +120,61 @@ def test_who_is_unknown_is_said_to_be(portal) -> None:
     assert result.exit_code == 1
     assert "is no subscriber" in result.stderr
     assert "confirmed" not in result.stderr
+
+
+# Sending it once more.
+
+
+def resend(portal, *more: str):
+    return portal.run("digest", "resend", "weekly/2026-11-23", "--to", EMAIL, *more)
+
+
+def test_a_digest_is_sent_once_more_as_another_message_and_that_is_recorded(portal) -> None:
+    joined(portal)
+    sent(portal)
+    before = json.loads(portal.run("subscribers", "show", EMAIL, "--json").stdout)["cursor"]
+    result = resend(portal, "--yes", "--as", "balie")
+    assert result.exit_code == 0, result.output
+    first, again = (message_from_bytes(mail) for mail in portal.mails())
+    assert first["Message-ID"] != again["Message-ID"]
+    for name in ("From", "To", "Subject", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Id"):
+        assert first[name] == again[name]
+    assert first.get_payload()[0].get_payload() == again.get_payload()[0].get_payload()
+    assert json.loads(portal.run("subscribers", "show", EMAIL, "--json").stdout)["cursor"] == before
+    (entry,) = [
+        one for one in json.loads(portal.run("audit", "--json").stdout) if one["action"] == "digest resend"
+    ]
+    assert entry["who"] == "balie"
+    assert entry["what"].startswith("weekly/2026-11-23 to subscriber 1: ")
+
+
+def test_it_asks_first(portal) -> None:
+    joined(portal)
+    sent(portal)
+    assert resend(portal).exit_code != 0
+    assert len(portal.mails()) == 1
+
+
+def test_nothing_is_sent_again_to_who_left_or_is_still_to_get_it(portal) -> None:
+    joined(portal)
+    portal.run("digest", "plan", "weekly")
+    waiting = resend(portal, "--yes")
+    assert waiting.exit_code == 1
+    assert "is planned, so it may still come" in waiting.stderr
+    sent(portal)
+    with portal.open() as app:
+        app.enroller().unsubscribe(1, "test")
+    left = resend(portal, "--yes")
+    assert left.exit_code == 1
+    assert "is unsubscribed and gets no mail" in left.stderr
+    assert len(portal.mails()) == 1
+
+
+def test_who_had_no_mail_in_an_edition_cannot_have_it_again(portal) -> None:
+    joined(portal)
+    sent(portal)
+    portal.run("subscribers", "add", "nieuw@voorbeeld.example", "--interests", "cloud")
+    for edition, email in (("weekly/2026-11-23", "nieuw@voorbeeld.example"), ("weekly/2026-11-16", EMAIL)):
+        result = portal.run("digest", "resend", edition, "--to", email, "--yes")
+        assert result.exit_code == 1
+        assert edition in result.stderr
