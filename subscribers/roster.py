@@ -1,10 +1,12 @@
 """A roster: subscribers as rows of a CSV file, with the proof of their consent."""
 
+import codecs
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
@@ -12,7 +14,7 @@ from feeds.moment import aware
 from feeds.theme import ThemeTree
 from subscribers.frequency import Frequency
 from subscribers.interest import interest_set
-from subscribers.subscriber import Consent, Subscriber
+from subscribers.subscriber import AddressError, Consent, Subscriber
 
 COLUMNS = (
     "email",
@@ -48,40 +50,63 @@ class Enrolment:
     chosen: frozenset[str]
 
 
-def read_rows(document: bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file (RFC 4180, comma or semicolon, UTF-8) with the line each begins at.
+def read_rows(
+    document: bytes, renamed: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file (RFC 4180) with the line each begins at.
 
-    Raises RosterError for a file of another kind, or with a column we don't know.
+    Separated by comma, semicolon or tab, and in UTF-8, UTF-16 or else Windows-1252: what Excel writes
+    depends on where it runs. ``renamed`` says which of our columns one of the file's is, by its name in
+    lower case; one that is ``""`` is left out. Raises RosterError for a file of another kind, or with a
+    column we don't know.
     """
-    try:
-        text = document.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = document[: error.start].count(b"\n") + 1
-        raise RosterError(f"line {line} is not UTF-8; save the file as 'CSV UTF-8'") from None
+    text = _text(document)
     first = text.partition("\n")[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
+    delimiter = max(",;\t", key=first.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     start = 1
     try:
-        columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
+        found = [(name or "").strip().lower() for name in reader.fieldnames or []]
+        for name in renamed:
+            if name not in found:
+                raise RosterError(
+                    f"there is no column {name!r} to be taken for another; there are: {_list(found)}"
+                )
+        columns = [renamed.get(name, name) for name in found]
         if "email" not in columns:
-            raise RosterError(f"the first line must name the columns, one of them 'email'; known: {_known()}")
+            raise RosterError(
+                "the first line must name the columns, one of them 'email'; "
+                f"known: {_known()}; --map 'E-mailadres=email' says what another name means"
+            )
         for name in columns:
-            if name not in COLUMNS:
-                raise RosterError(f"column {name!r} is unknown; remove or rename it; known: {_known()}")
-            if columns.count(name) > 1:
+            if name and name not in COLUMNS:
+                raise RosterError(
+                    f"column {name!r} is unknown; remove or rename it, or say what it means with --map "
+                    f"'{name}=…' (nothing after '=' leaves it out); known: {_known()}"
+                )
+            if name and columns.count(name) > 1:
                 raise RosterError(f"column {name!r} stands twice; remove one")
-        reader.fieldnames = columns
+        # A name that no file has, for what is left out: an empty one means a row of another length.
+        reader.fieldnames = [name or f"\0{place}" for place, name in enumerate(columns)]
         start = reader.line_num + 1
         for row in reader:
             if None in row or None in row.values():
                 row = {"": "wrong number of fields"}
-            yield start, row
+            yield start, {name: value for name, value in row.items() if not name.startswith("\0")}
             start = reader.line_num + 1
     except csv.Error as error:
         raise RosterError(
             f"the row that begins on line {start} is no CSV ({error}); mend its quotes; nothing was imported"
         ) from None
+
+
+def _text(document: bytes) -> str:
+    if document.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return document.decode("utf-16", "replace")
+    try:
+        return document.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return document.decode("cp1252", "replace")
 
 
 def enrolment(
@@ -119,6 +144,8 @@ def enrolment(
         )
     except ValidationError as error:
         fault = error.errors()[0]
+        if fault["loc"] == ("email",):
+            raise AddressError(_said(fault["msg"], "email")) from None
         raise BadRow(_said(fault["msg"], str(fault["loc"][0]) if fault["loc"] else "")) from None
     return Enrolment(subscriber, interests, consent, frozenset(given))
 
@@ -166,4 +193,8 @@ def _said(message: str, field: str) -> str:
 
 
 def _known() -> str:
-    return ", ".join(COLUMNS)
+    return _list(COLUMNS)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -94,10 +94,23 @@ def confirm(app: App, email: str, consent_note: str, who: str) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="CSV")
 @click.option("--confirmed", is_flag=True, help="They all did agree; --consent-note says how you know.")
 @click.option("--consent-note", default="", metavar="TEXT", help="How they agreed, kept as proof.")
+@click.option(
+    "--map", "maps", multiple=True, metavar="THEIRS=OURS", help="What a column means; '' leaves it out."
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would become of every row.")
 @as_option
 @json_option
 @with_app
-def import_(app: App, file: Path, confirmed: bool, consent_note: str, who: str, as_json: bool) -> None:
+def import_(
+    app: App,
+    file: Path,
+    confirmed: bool,
+    consent_note: str,
+    maps: tuple[str, ...],
+    dry_run: bool,
+    who: str,
+    as_json: bool,
+) -> None:
     """Import subscribers from a CSV file.
 
     Its columns: email, name, language, timezone, frequency, interests, consented_at, consent_source,
@@ -105,11 +118,14 @@ def import_(app: App, file: Path, confirmed: bool, consent_note: str, who: str, 
     line and the reason, and the rest goes on.
     """
     document, note = file.read_bytes(), _note(confirmed, consent_note)
-    for _ in read_rows(document):
+    renamed = _renamed(maps)
+    for _ in read_rows(document, renamed):
         pass  # a file that is no CSV further down is refused before any of it is taken
-    report = app.enroller().take(read_rows(document), note)
+    enroller = app.enroller()
+    report = (enroller.rehearse if dry_run else enroller.take)(read_rows(document, renamed), note)
     counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
-    app.audit(who, "subscribers import", f"{file.name}: {numbers(counts)}")
+    if not dry_run:
+        app.audit(who, "subscribers import", f"{file.name}: {numbers(counts)}")
     for line, why in report.refused:
         warn(f"{file}:{line}: {why}")
     if as_json:
@@ -117,11 +133,14 @@ def import_(app: App, file: Path, confirmed: bool, consent_note: str, who: str, 
             counts
             | {
                 "pending": report.pending,
+                "reasons": report.reasons,
                 "refused": [{"line": line, "why": why} for line, why in report.refused],
             }
         )
     else:
-        say(f"Subscribers: {numbers(counts)}.")
+        say(f"{'Nothing is kept. ' if dry_run else ''}Subscribers: {numbers(counts)}.")
+        if report.reasons:
+            say(f"Left out: {numbers(report.reasons)}.")
         if report.pending:
             say(
                 f"{report.pending} of them get no mail yet, for want of proof of consent: give the file the "
@@ -297,6 +316,20 @@ def own_feed(app: App, email: str, renew: bool, revoke: bool, who: str, as_json:
         say(address)
     else:
         say(f"No link to the own feed of {normal_address(email)} works any more.")
+
+
+def _renamed(maps: tuple[str, ...]) -> dict[str, str]:
+    """Which of our columns theirs are."""
+    renamed = {}
+    for one in maps:
+        theirs, sign, ours = (part.strip().lower() for part in one.partition("="))
+        if not sign or not theirs or (ours and ours not in COLUMNS):
+            raise click.UsageError(
+                f"--map {one!r} must be like 'E-mailadres=email'; ours are {', '.join(COLUMNS)}, "
+                "and nothing leaves a column out"
+            )
+        renamed[theirs] = ours
+    return renamed
 
 
 def _spoken(app: App, outlook: Outlook) -> str:

@@ -1,6 +1,8 @@
 """Enrolling: who joins, changes their choice or leaves, with the consent written down."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,6 +21,10 @@ class EnrolError(Exception):
     """This can't be done with this subscriber; the text says why and what to do."""
 
 
+class Unwanted(EnrolError):
+    """The address belongs to somebody who is not to be mailed."""
+
+
 @dataclass(slots=True)
 class ImportReport:
     """What became of a roster's rows. ``pending`` counts those of the added who gave no proof of consent."""
@@ -29,6 +35,20 @@ class ImportReport:
     pending: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
     """The lines that could not be used, each with the reason."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    """How many of those there were, by kind of reason."""
+
+
+_REASONS = {
+    AddressError: "bad address",
+    UnknownTheme: "unknown theme",
+    Unwanted: "suppressed or left",
+    BadRow: "bad row",
+}
+
+
+class _Undo(Exception):
+    """Ends a transaction without keeping anything of it."""
 
 
 class Enroller:
@@ -68,6 +88,17 @@ class Enroller:
             added = work.subscribers.by_email(wish.subscriber.email)
             assert added is not None
             return added
+
+    def rehearse(self, rows: Iterable[tuple[int, Mapping[str, str]]], note: str = "") -> ImportReport:
+        """What ``take`` would report, in one transaction that is then undone."""
+        try:
+            with self._start() as work:
+                inside = copy(self)
+                inside._start = lambda: nullcontext(work)
+                report = inside.take(rows, note)
+                raise _Undo
+        except _Undo:
+            return report
 
     def take(self, rows: Iterable[tuple[int, Mapping[str, str]]], note: str = "") -> ImportReport:
         """Import a roster, a batch a transaction. A row that can't be used is reported; the rest goes on.
@@ -217,8 +248,10 @@ class Enroller:
             for line, row in batch:
                 try:
                     self._take_one(work, self._read(row, note), report)
-                except (BadRow, AddressError, UnknownTheme, EnrolError) as error:
+                except (BadRow, AddressError, UnknownTheme, Unwanted) as error:
                     report.refused.append((line, str(error)))
+                    reason = next(name for kind, name in _REASONS.items() if isinstance(error, kind))
+                    report.reasons[reason] = report.reasons.get(reason, 0) + 1
 
     def _take_one(self, work: EnrolWork, wish: Enrolment, report: ImportReport) -> None:
         reader = work.subscribers.by_email(wish.subscriber.email)
@@ -229,7 +262,7 @@ class Enroller:
             report.pending += wish.consent is None
             return
         if reader.subscriber.state in LEFT:
-            raise EnrolError(f"{wish.subscriber.email} has left; only they themselves can come back")
+            raise Unwanted(f"{wish.subscriber.email} has left; only they themselves can come back")
         changed = _with_choices(reader.subscriber, wish, wish.chosen)
         proven = reader.subscriber.state is State.PENDING and wish.consent is not None
         if proven or changed != reader.subscriber or wish.interests != reader.interests:
@@ -245,7 +278,7 @@ class Enroller:
     def _refuse_suppressed(self, work: EnrolWork, wish: Enrolment) -> None:
         email = wish.subscriber.email
         if work.subscribers.suppressed([email]):
-            raise EnrolError(
+            raise Unwanted(
                 f"{email} is suppressed and gets no mail; only where that is wrong: "
                 f"'kennisportal subscribers unsuppress {email}'"
             )

@@ -1,5 +1,7 @@
 """Enrolling: rosters good and bad, consent written down, and nobody brought back who left."""
 
+import json
+
 import pytest
 
 from pipeline.steps.enrol import EnrolError
@@ -92,13 +94,86 @@ def test_a_bad_row_is_named_and_the_rest_goes_on(portal, row: str, why: str) -> 
         (b"name,interests\nx,cloud\n", "'email'"),
         (b"email,interests,phone\na@b.example,cloud,1\n", "column 'phone' is unknown"),
         (b"email,email\na@b.example,c@d.example\n", "stands twice"),
-        ("email,name\na@b.example,José\n".encode("latin-1"), "line 2 is not UTF-8"),
         (b'email,interests\n"a@b.example,cloud\n', "begins on line 2 is no CSV"),
     ],
 )
 def test_a_file_that_is_no_roster_is_refused_as_a_whole(document: bytes, why: str) -> None:
     with pytest.raises(RosterError, match=why):
         list(read_rows(document))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_encoding_and_the_separator_are_found_out(encoding: str, separator: str) -> None:
+    lines = ["Email,Name,Interests", "lezer1@voorbeeld.example,Zoë Müller – van Eén,cloud|gemeenten"]
+    document = "\r\n".join(line.replace(",", separator) for line in lines).encode(encoding)
+    ((line, row),) = read_rows(document)
+    assert line == 2
+    assert row == {
+        "email": "lezer1@voorbeeld.example",
+        "name": "Zoë Müller – van Eén",
+        "interests": "cloud|gemeenten",
+    }
+
+
+def test_columns_with_names_of_their_own_are_taken_for_ours_or_left_out() -> None:
+    document = b"E-mailadres;Telefoon;Thema's;Opmerking\na@b.example;06;cloud;\n"
+    renamed = {"e-mailadres": "email", "thema's": "interests", "telefoon": "", "opmerking": ""}
+    assert list(read_rows(document, renamed)) == [(2, {"email": "a@b.example", "interests": "cloud"})]
+    with pytest.raises(RosterError, match="there is no column 'mobiel'"):
+        list(read_rows(document, renamed | {"mobiel": ""}))
+    with pytest.raises(RosterError, match=r"column 'telefoon' is unknown; .* --map 'telefoon=…'"):
+        list(read_rows(document, renamed | {"telefoon": "telefoon"}))
+
+
+ROSTER = """\
+email,interests
+nieuw@voorbeeld.example,cloud
+nieuw@voorbeeld.example,gemeenten
+bekend@voorbeeld.example,gemeenten
+geen adres,cloud
+weg@voorbeeld.example,cloud
+onderdrukt@voorbeeld.example,cloud
+ander@voorbeeld.example,onzin
+,cloud
+"""
+
+
+def test_a_rehearsal_says_what_an_import_would_do_and_keeps_nothing(portal) -> None:
+    file = portal.root / "lezers.csv"
+    with portal.open() as app:
+        for name in ("bekend", "weg"):
+            app.enroller().add({"email": f"{name}@voorbeeld.example", "interests": "cloud"}, "op papier")
+        app.enroller().unsubscribe(reader(portal, "weg@voorbeeld.example").id, "test")
+        app.enroller().suppress("onderdrukt@voorbeeld.example", "op verzoek")
+    file.write_text(ROSTER)
+    words = ("subscribers", "import", str(file), "--confirmed", "--consent-note", "op papier", "--json")
+    rehearsed = portal.run(*words, "--dry-run")
+    assert reader(portal, "nieuw@voorbeeld.example") is None
+    assert reader(portal, "bekend@voorbeeld.example").interests == ("cloud",)
+    done = portal.run(*words)
+    assert json.loads(rehearsed.stdout) == json.loads(done.stdout)
+    found = json.loads(done.stdout)
+    assert (found["added"], found["updated"]) == (1, 2)
+    assert found["reasons"] == {
+        "bad address": 1,
+        "suppressed or left": 2,
+        "unknown theme": 1,
+        "bad row": 1,
+    }
+    assert reader(portal, "nieuw@voorbeeld.example").interests == ("gemeenten",)
+    assert "subscribers import" in portal.run("audit").stdout
+    again = json.loads(portal.run(*words).stdout)
+    assert (again["added"], again["updated"], again["unchanged"]) == (0, 2, 1)
+
+
+def test_a_map_that_makes_no_sense_is_refused(portal) -> None:
+    file = portal.root / "lezers.csv"
+    file.write_text(ROSTER)
+    for bad in ("email", "=email", "telefoon=mobiel"):
+        result = portal.run("subscribers", "import", str(file), "--map", bad)
+        assert result.exit_code == 2
+        assert "must be like 'E-mailadres=email'" in result.stderr
 
 
 def test_a_spreadsheets_own_csv_is_read(portal) -> None:
