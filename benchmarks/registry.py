@@ -6,7 +6,7 @@ process of its own (``benchmarks.apart``), so that memory is that of the work an
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import collect, memory, plan, publish, render, send
+from benchmarks import collect, enrol, memory, plan, publish, render, send
 from benchmarks.row import Row
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -15,5 +15,6 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "render": render.rows,
     "collect": collect.rows,
     "publish": publish.rows,
+    "import": enrol.rows,
     "memory": memory.rows,
 }

@@ -28,6 +28,7 @@ from feeds.article import Visibility
 from pipeline import jobs
 from pipeline.app import App, now
 from pipeline.edges import secrets
+from pipeline.edges.roster import roster_lines
 from pipeline.settings import CONFIG_NAME, load
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.plan import slot_now
@@ -83,7 +84,7 @@ def play(directory: Path) -> Story:
             schema.upgrade(app.database)
             with _serving(app, listener):
                 first = _collect_and_publish(app)
-                report = app.enroller().take(read_rows((directory / "subscribers.csv").read_bytes()))
+                report = app.enroller().take(read_rows(roster_lines(directory / "subscribers.csv")))
                 _send(app, first)
         with App.open(directory / CONFIG_NAME) as app, _serving(app, listener):
             _Content(sample, directory, base_url, now()).write_second_week()

@@ -2,10 +2,11 @@
 
 import codecs
 import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 
 from pydantic import ValidationError
@@ -51,19 +52,18 @@ class Enrolment:
 
 
 def read_rows(
-    document: bytes, renamed: Mapping[str, str] = MappingProxyType({})
+    lines: Iterable[str], renamed: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file (RFC 4180) with the line each begins at.
+    """The rows of a CSV file (RFC 4180), given as lines with their ends, with the line each begins at.
 
-    Separated by comma, semicolon or tab, and in UTF-8, UTF-16 or else Windows-1252: what Excel writes
-    depends on where it runs. ``renamed`` says which of our columns one of the file's is, by its name in
-    lower case; one that is ``""`` is left out. Raises RosterError for a file of another kind, or with a
-    column we don't know.
+    Separated by comma, semicolon or tab: what Excel writes depends on where it runs. ``renamed`` says which
+    of our columns one of the file's is, by its name in lower case; one that is ``""`` is left out. Raises
+    RosterError for a file of another kind, or with a column we don't know.
     """
-    text = _text(document)
-    first = text.partition("\n")[0]
+    rest = iter(lines)
+    first = next(rest, "")
     delimiter = max(",;\t", key=first.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.DictReader(chain([first], rest), delimiter=delimiter, strict=True)
     start = 1
     try:
         found = [(name or "").strip().lower() for name in reader.fieldnames or []]
@@ -87,12 +87,15 @@ def read_rows(
             if name and columns.count(name) > 1:
                 raise RosterError(f"column {name!r} stands twice; remove one")
         # A name that no file has, for what is left out: an empty one means a row of another length.
+        left_out = [f"\0{place}" for place, name in enumerate(columns) if not name]
         reader.fieldnames = [name or f"\0{place}" for place, name in enumerate(columns)]
         start = reader.line_num + 1
         for row in reader:
             if None in row or None in row.values():
                 row = {"": "wrong number of fields"}
-            yield start, {name: value for name, value in row.items() if not name.startswith("\0")}
+            for name in left_out:
+                row.pop(name, None)
+            yield start, row
             start = reader.line_num + 1
     except csv.Error as error:
         raise RosterError(
@@ -100,13 +103,21 @@ def read_rows(
         ) from None
 
 
-def _text(document: bytes) -> str:
-    if document.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return document.decode("utf-16", "replace")
+def encoding_of(chunks: Iterable[bytes]) -> str:
+    """What a text file is written in: UTF-16 where it says so, UTF-8 where it can be, else Windows-1252."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for place, chunk in enumerate(chunks):
+        if place == 0 and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError:
+            return "cp1252"
     try:
-        return document.decode("utf-8-sig")
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return document.decode("cp1252", "replace")
+        return "cp1252"
+    return "utf-8-sig"
 
 
 def enrolment(
@@ -150,6 +161,7 @@ def enrolment(
     return Enrolment(subscriber, interests, consent, frozenset(given))
 
 
+@lru_cache(maxsize=1_000)
 def themes_in(text: str, tree: ThemeTree) -> tuple[str, ...]:
     """Theme slugs joined by ``;``, ``|`` or ``,``. Raises UnknownTheme."""
     return interest_set(text.replace("|", ";").replace(",", ";").split(";"), tree)

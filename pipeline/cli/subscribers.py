@@ -21,6 +21,7 @@ from pipeline.cli.console import (
     with_app,
     yes_option,
 )
+from pipeline.edges.roster import roster_lines
 from pipeline.steps.explain import Outlook
 from subscribers.roster import COLUMNS, read_rows
 from subscribers.subscriber import Reader, State, normal_address
@@ -117,12 +118,11 @@ def import_(
     consent_text; only email and interests must be there. A row that can't be used is named with its
     line and the reason, and the rest goes on.
     """
-    document, note = file.read_bytes(), _note(confirmed, consent_note)
-    renamed = _renamed(maps)
-    for _ in read_rows(document, renamed):
+    note, renamed = _note(confirmed, consent_note), _renamed(maps)
+    for _ in read_rows(roster_lines(file), renamed):
         pass  # a file that is no CSV further down is refused before any of it is taken
     enroller = app.enroller()
-    report = (enroller.rehearse if dry_run else enroller.take)(read_rows(document, renamed), note)
+    report = (enroller.rehearse if dry_run else enroller.take)(read_rows(roster_lines(file), renamed), note)
     counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
     if not dry_run:
         app.audit(who, "subscribers import", f"{file.name}: {numbers(counts)}")

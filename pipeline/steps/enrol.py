@@ -1,6 +1,6 @@
 """Enrolling: who joins, changes their choice or leaves, with the consent written down."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from datetime import datetime
 
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EnrolWork, Start
-from subscribers.frequency import PERIODS
+from subscribers.frequency import PERIODS, Frequency
 from subscribers.interest import UnknownTheme
 from subscribers.preferences import Preferences
 from subscribers.roster import BadRow, Enrolment, enrolment
 from subscribers.subscriber import LEFT, AddressError, Consent, Reader, State, Subscriber, normal_address
 
-_BATCH = 500
+_BATCH = 2_000
 
 
 class EnrolError(Exception):
@@ -37,6 +37,12 @@ class ImportReport:
     """The lines that could not be used, each with the reason."""
     reasons: dict[str, int] = field(default_factory=dict)
     """How many of those there were, by kind of reason."""
+
+    def refuse(self, line: int, error: Exception) -> None:
+        """Note a line that can't be used."""
+        self.refused.append((line, str(error)))
+        reason = next(name for kind, name in _REASONS.items() if isinstance(error, kind))
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
 _REASONS = {
@@ -114,6 +120,7 @@ class Enroller:
                 self._take(batch, note, report)
                 batch = []
         self._take(batch, note, report)
+        report.refused.sort()
         return report
 
     def edit(self, email: str, row: Mapping[str, str]) -> Reader:
@@ -244,25 +251,35 @@ class Enroller:
         return reader
 
     def _take(self, batch: Iterable[tuple[int, Mapping[str, str]]], note: str, report: ImportReport) -> None:
+        wishes = []
+        for line, row in batch:
+            try:
+                wishes.append((line, self._read(row, note)))
+            except (BadRow, AddressError, UnknownTheme) as error:
+                report.refuse(line, error)
         with self._start() as work:
-            for line, row in batch:
+            people = _People(work, [wish.subscriber.email for _, wish in wishes])
+            for line, wish in wishes:
                 try:
-                    self._take_one(work, self._read(row, note), report)
-                except (BadRow, AddressError, UnknownTheme, Unwanted) as error:
-                    report.refused.append((line, str(error)))
-                    reason = next(name for kind, name in _REASONS.items() if isinstance(error, kind))
-                    report.reasons[reason] = report.reasons.get(reason, 0) + 1
+                    self._take_one(work, people, wish, report)
+                except Unwanted as error:
+                    report.refuse(line, error)
+            people.enter()
 
-    def _take_one(self, work: EnrolWork, wish: Enrolment, report: ImportReport) -> None:
-        reader = work.subscribers.by_email(wish.subscriber.email)
-        self._refuse_suppressed(work, wish)
+    def _take_one(self, work: EnrolWork, people: "_People", wish: Enrolment, report: ImportReport) -> None:
+        email = wish.subscriber.email
+        if people.is_suppressed(email):
+            raise _suppressed(email)
+        reader = people.find(email)
         if reader is None:
-            self._enter(work, wish)
+            wish.subscriber.state = State.PENDING if wish.consent is None else State.ACTIVE
+            wish.subscriber.cursor = people.start(wish.subscriber, self._clock())
+            people.add(wish)
             report.added += 1
             report.pending += wish.consent is None
             return
         if reader.subscriber.state in LEFT:
-            raise Unwanted(f"{wish.subscriber.email} has left; only they themselves can come back")
+            raise Unwanted(f"{email} has left; only they themselves can come back")
         changed = _with_choices(reader.subscriber, wish, wish.chosen)
         proven = reader.subscriber.state is State.PENDING and wish.consent is not None
         if proven or changed != reader.subscriber or wish.interests != reader.interests:
@@ -271,6 +288,7 @@ class Enroller:
                 work.subscribers.consent(reader.id, wish.consent)
             if proven:
                 self._activate(work, Reader(reader.id, changed, wish.interests), self._clock())
+            people.look_again(email)
             report.updated += 1
         else:
             report.unchanged += 1
@@ -278,10 +296,7 @@ class Enroller:
     def _refuse_suppressed(self, work: EnrolWork, wish: Enrolment) -> None:
         email = wish.subscriber.email
         if work.subscribers.suppressed([email]):
-            raise Unwanted(
-                f"{email} is suppressed and gets no mail; only where that is wrong: "
-                f"'kennisportal subscribers unsuppress {email}'"
-            )
+            raise _suppressed(email)
 
     def _enter(self, work: EnrolWork, wish: Enrolment) -> None:
         now = self._clock()
@@ -310,3 +325,54 @@ def _with_choices(current: Subscriber, wish: Enrolment, chosen: frozenset[str]) 
     """A subscriber with the given choices of a wish, and everything else as it is."""
     names = {"name", "language", "timezone", "frequency"} & chosen
     return Subscriber.model_validate(current.model_dump() | wish.subscriber.model_dump(include=names))
+
+
+def _suppressed(email: str) -> Unwanted:
+    return Unwanted(
+        f"{email} is suppressed and gets no mail; only where that is wrong: "
+        f"'kennisportal subscribers unsuppress {email}'"
+    )
+
+
+class _People:
+    """Who is known at the addresses of a batch, looked up at once; who is new is stored at once too."""
+
+    def __init__(self, work: EnrolWork, emails: Sequence[str]) -> None:
+        self._subscribers = work.subscribers
+        self._log = work.log
+        self._suppressed = {email.casefold() for email in work.subscribers.suppressed(emails)}
+        self._known = {
+            email.casefold(): reader for email, reader in work.subscribers.by_emails(emails).items()
+        }
+        self._new: dict[str, Enrolment] = {}
+        self._starts: dict[Frequency, int] = {}
+
+    def is_suppressed(self, email: str) -> bool:
+        return email.casefold() in self._suppressed
+
+    def find(self, email: str) -> Reader | None:
+        """The reader at an address, also one who is new in this very batch."""
+        if email.casefold() in self._new:
+            self.enter()
+            self.look_again(email)
+        return self._known.get(email.casefold())
+
+    def look_again(self, email: str) -> None:
+        """Forget how a reader was."""
+        reader = self._subscribers.by_email(email)
+        if reader is not None:
+            self._known[email.casefold()] = reader
+
+    def start(self, subscriber: Subscriber, now: datetime) -> int:
+        """As ``_start``, once for each frequency."""
+        if subscriber.frequency not in self._starts:
+            self._starts[subscriber.frequency] = self._log.position_at(now - PERIODS[subscriber.frequency])
+        return self._starts[subscriber.frequency]
+
+    def add(self, wish: Enrolment) -> None:
+        self._new[wish.subscriber.email.casefold()] = wish
+
+    def enter(self) -> None:
+        """Store who is new."""
+        new, self._new = list(self._new.values()), {}
+        self._subscribers.add_all([(wish.subscriber, wish.interests, wish.consent) for wish in new])

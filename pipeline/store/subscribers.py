@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import delete, exists, update
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, SQLModel, col, func, select
 
 from pipeline.store.tables import (
     BounceRow,
@@ -51,6 +51,36 @@ class Subscribers:
         assert row.id is not None
         return row.id
 
+    def add_all(self, entries: Sequence[tuple[Subscriber, Sequence[str], Consent | None]]) -> None:
+        """Store new subscribers with their proof, many at a time. No address must be taken, or come twice."""
+        if not entries:
+            return
+        rows = [
+            _fields(subscriber)
+            | {
+                "address_key": self._hash(subscriber.email),
+                "domain": domain_of(subscriber.email),
+                "interest_set_id": self.interest_set(interests),
+                "feed_serial": 0,
+            }
+            for subscriber, interests, _ in entries
+        ]
+        table = SubscriberRow.__table__  # type: ignore[attr-defined]
+        self._session.execute(sa.insert(table), rows)
+        # Asked for afterwards: what gives the ids of many rows in their order inserts one at a time.
+        keys = [row["address_key"] for row in rows]
+        found = self._session.execute(
+            sa.select(table.c.address_key, table.c.id).where(table.c.address_key.in_(keys))
+        )
+        ids = {row.address_key: row.id for row in found}
+        proof = [
+            _fields(consent) | {"subscriber_id": ids[key]}
+            for key, (_, _, consent) in zip(keys, entries, strict=True)
+            if consent is not None
+        ]
+        if proof:
+            self._session.execute(sa.insert(ConsentRow.__table__), proof)  # type: ignore[attr-defined]
+
     def edit(self, id: int, subscriber: Subscriber, interests: Sequence[str], at: datetime) -> None:
         """Replace a subscriber's choices: name, language, time zone, frequency and interests.
 
@@ -81,6 +111,16 @@ class Subscribers:
     def by_email(self, email: str) -> Reader | None:
         """The subscriber at an address, however it is written; None for nobody."""
         return self._one(SubscriberRow.address_key == self._hash(email))
+
+    def by_emails(self, emails: Iterable[str]) -> dict[str, Reader]:
+        """The subscribers at these addresses, however they are written; nobody's are left out."""
+        by_key = {self._hash(email): email for email in emails}
+        rows = self._session.exec(
+            select(SubscriberRow, InterestSet.themes)
+            .join(InterestSet, col(InterestSet.id) == SubscriberRow.interest_set_id)
+            .where(col(SubscriberRow.address_key).in_(list(by_key)))
+        )
+        return {by_key[row.address_key]: _reader(row, themes) for row, themes in rows}
 
     def by_id(self, id: int) -> Reader | None:
         return self._one(SubscriberRow.id == id)
@@ -295,3 +335,8 @@ def _reader(row: SubscriberRow, themes: Sequence[str]) -> Reader:
         **values | {"state": State(row.state), "frequency": Frequency(row.frequency)}
     )
     return Reader(row.id, subscriber, tuple(themes))
+
+
+def _fields(value: SQLModel) -> dict[str, object]:
+    """A checked value as a row, without another look at it."""
+    return dict(vars(value))

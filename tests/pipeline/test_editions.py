@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from mailer import Mailer
+from rosters import rows_of
 from sqlmodel import select
 
 from feeds.log import Kind
@@ -22,7 +23,6 @@ from subscribers.delivery import (
 )
 from subscribers.edition import EditionName
 from subscribers.frequency import Frequency
-from subscribers.roster import read_rows
 from subscribers.subscriber import State
 
 pytestmark = pytest.mark.each_database
@@ -38,7 +38,7 @@ def collect(portal, *titles: str) -> None:
 def sign_up(portal, *rows: str) -> None:
     document = "\n".join(["email,frequency,interests,timezone", *rows]).encode()
     with portal.open() as app:
-        report = app.enroller().take(read_rows(document), "op papier")
+        report = app.enroller().take(rows_of(document), "op papier")
     assert report.refused == []
 
 

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from rosters import rows_of
 
 from pipeline.steps.enrol import EnrolError
-from subscribers.roster import COLUMNS, RosterError, read_rows
+from subscribers.roster import COLUMNS, RosterError
 from subscribers.subscriber import State
 
 HEAD = ",".join(COLUMNS)
@@ -14,7 +15,7 @@ HEAD = ",".join(COLUMNS)
 def take(portal, *rows: str, head: str = HEAD, note: str = ""):
     document = "\n".join([head, *rows]).encode()
     with portal.open() as app:
-        return app.enroller().take(read_rows(document), note)
+        return app.enroller().take(rows_of(document), note)
 
 
 def reader(portal, email: str):
@@ -99,7 +100,7 @@ def test_a_bad_row_is_named_and_the_rest_goes_on(portal, row: str, why: str) -> 
 )
 def test_a_file_that_is_no_roster_is_refused_as_a_whole(document: bytes, why: str) -> None:
     with pytest.raises(RosterError, match=why):
-        list(read_rows(document))
+        list(rows_of(document))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
@@ -107,7 +108,7 @@ def test_a_file_that_is_no_roster_is_refused_as_a_whole(document: bytes, why: st
 def test_the_encoding_and_the_separator_are_found_out(encoding: str, separator: str) -> None:
     lines = ["Email,Name,Interests", "lezer1@voorbeeld.example,Zoë Müller – van Eén,cloud|gemeenten"]
     document = "\r\n".join(line.replace(",", separator) for line in lines).encode(encoding)
-    ((line, row),) = read_rows(document)
+    ((line, row),) = rows_of(document)
     assert line == 2
     assert row == {
         "email": "lezer1@voorbeeld.example",
@@ -119,11 +120,11 @@ def test_the_encoding_and_the_separator_are_found_out(encoding: str, separator: 
 def test_columns_with_names_of_their_own_are_taken_for_ours_or_left_out() -> None:
     document = b"E-mailadres;Telefoon;Thema's;Opmerking\na@b.example;06;cloud;\n"
     renamed = {"e-mailadres": "email", "thema's": "interests", "telefoon": "", "opmerking": ""}
-    assert list(read_rows(document, renamed)) == [(2, {"email": "a@b.example", "interests": "cloud"})]
+    assert list(rows_of(document, renamed)) == [(2, {"email": "a@b.example", "interests": "cloud"})]
     with pytest.raises(RosterError, match="there is no column 'mobiel'"):
-        list(read_rows(document, renamed | {"mobiel": ""}))
+        list(rows_of(document, renamed | {"mobiel": ""}))
     with pytest.raises(RosterError, match=r"column 'telefoon' is unknown; .* --map 'telefoon=…'"):
-        list(read_rows(document, renamed | {"telefoon": "telefoon"}))
+        list(rows_of(document, renamed | {"telefoon": "telefoon"}))
 
 
 ROSTER = """\
@@ -180,14 +181,14 @@ def test_a_spreadsheets_own_csv_is_read(portal) -> None:
     head, row = "Email;Name;Interests", 'lezer1@voorbeeld.example;"Lezer; de eerste";cloud|gemeenten'
     document = f"\ufeff{head}\r\n{row}\r\n"
     with portal.open() as app:
-        report = app.enroller().take(read_rows(document.encode()), "op papier")
+        report = app.enroller().take(rows_of(document.encode()), "op papier")
     assert report.added == 1
     assert reader(portal, "lezer1@voorbeeld.example").subscriber.name == "Lezer; de eerste"
 
 
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     document = 'email,name\n"a@b.example","twee\nregels"\nc@d.example,x\n'
-    assert [line for line, _ in read_rows(document.encode())] == [2, 4]
+    assert [line for line, _ in rows_of(document.encode())] == [2, 4]
 
 
 def test_without_proof_of_consent_a_reader_stays_pending(portal) -> None:

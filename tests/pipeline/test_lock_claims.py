@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from mailer import Mailer
+from rosters import rows_of
 from sqlalchemy import text
 from sqlmodel import select
 
@@ -19,7 +20,6 @@ from pipeline.store.session import Database
 from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import Accepted
 from subscribers.edition import EditionName
-from subscribers.roster import read_rows
 
 WORKER = """
 import sys
@@ -160,7 +160,7 @@ def test_a_sender_that_is_cut_off_stops_before_its_next_mail_and_is_resumed(port
     with portal.open() as app:
         app.collector().collect(app.settings.source, force=True)
         roster = "\n".join(["email,frequency,interests", *(f"{email},weekly,cloud" for email in everybody)])
-        app.enroller().take(read_rows(roster.encode()), "op papier")
+        app.enroller().take(rows_of(roster.encode()), "op papier")
     assert portal.run("digest", "plan", "weekly").exit_code == 0
     mailer = Mailer()
 

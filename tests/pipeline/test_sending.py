@@ -9,6 +9,7 @@ from email import message_from_bytes, policy
 
 import pytest
 from mailer import Mailer
+from rosters import rows_of
 from scripted import PIPELINING, THEN_HANG_UP, serving
 from sqlmodel import select
 
@@ -19,7 +20,6 @@ from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import Accepted, Deferred, Outcome, Rejected, Unsupported
 from subscribers.edition import EditionName
 from subscribers.provider import FIRST_HOLD, REFUSALS
-from subscribers.roster import read_rows
 from subscribers.token import BOUNCE, UNSUBSCRIBE
 
 pytestmark = pytest.mark.each_database
@@ -35,7 +35,7 @@ def collect(portal, *titles: str) -> None:
 def sign_up(portal, *emails: str, theme: str = "cloud") -> None:
     document = "\n".join(["email,frequency,interests", *(f"{email},weekly,{theme}" for email in emails)])
     with portal.open() as app:
-        assert app.enroller().take(read_rows(document.encode()), "op papier").refused == []
+        assert app.enroller().take(rows_of(document.encode()), "op papier").refused == []
 
 
 def plan(portal) -> EditionName:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -50,6 +51,41 @@ def test_what_is_no_address_is_refused_by_name(text: str) -> None:
     with pytest.raises(AddressError) as caught:
         normal_address(text)
     assert repr(text.strip()) in str(caught.value)
+
+
+LOCALS = st.one_of(st.text("abZ09._+-'é ", max_size=12), st.integers(62, 67).map(lambda length: "a" * length))
+DOMAINS = st.one_of(
+    st.sampled_from(
+        [
+            "x.example",
+            "X.Example",
+            "x",
+            "localhost",
+            "x.local",
+            "x.invalid",
+            "x.test",
+            "x.onion",
+            "münchen.example",
+        ]
+    ),
+    st.text("ab-.1é", max_size=10).map(lambda text: f"{text}.example"),
+    st.integers(60, 66).map(lambda length: f"{'b' * length}.example"),
+    st.integers(1, 6).map(lambda number: ".".join(["c" * 50] * number) + ".example"),
+)
+
+
+@given(LOCALS, DOMAINS)
+def test_plain_addresses_are_judged_as_the_library_judges_all(local: str, domain: str) -> None:
+    text = f"{local}@{domain}"
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        expected = f"{found.local_part}@{found.ascii_domain}"
+    except EmailNotValidError:
+        expected = ""
+    try:
+        assert normal_address(text) == expected
+    except AddressError:
+        assert expected == ""
 
 
 @given(st.emails())
