@@ -38,6 +38,7 @@ from pipeline.steps.tick import Ticker
 from pipeline.store.session import Database
 from pipeline.store.work import Store
 from pipeline.transports.immediate import Immediate
+from subscribers.bounces import REST
 from subscribers.delivery import (
     Accepted,
     Deferred,
@@ -87,6 +88,7 @@ class ModelReader:
     cursor: int
     confirmed_at: datetime
     state: State = State.ACTIVE
+    rests_until: datetime | None = None
     inbox: dict[str, list[tuple[int, Kind]]] = field(default_factory=dict)
     served: set[int] = field(default_factory=set)
     """Articles in accepted deliveries, whether they were still in the mail or withdrawn by then."""
@@ -245,6 +247,8 @@ class Portal(RuleBasedStateMachine):
     ) -> None:
         id = sorted(self.readers)[which % len(self.readers)]
         reader = self.readers[id]
+        if reader.state is State.SUPPRESSED:
+            return  # only a fresh sign-up brings them back
         reader.following, reader.frequency, reader.zone, reader.state = themes, frequency, zone, state
         with self.store.write() as work:
             found = work.subscribers.by_id(id)
@@ -332,6 +336,7 @@ class Portal(RuleBasedStateMachine):
         editions = self.open_editions()
         edition = editions[which % len(editions)]
         transport = _Transport(self, edition, outcomes)
+        rejected = self.rejected()
         try:
             self.deliverer(transport).send(edition, limit=limit)
         except TransportUnavailable:
@@ -340,6 +345,7 @@ class Portal(RuleBasedStateMachine):
             self.start_worker()
             self.deliverer(transport).recover()
         self.follow_acceptances()
+        self.follow_bounces(self.rejected() - rejected)
 
     @precondition(lambda self: self.open_editions())
     @rule(which=places, how=st.sampled_from(["accepted", "resend"]))
@@ -416,6 +422,7 @@ class Portal(RuleBasedStateMachine):
         """
         before = self.deliveries()
         yield
+        self.follow_rests()
         after = self.deliveries()
         made = {key: row for key, row in after.items() if key not in before}
         head = self.log[-1].position if self.log else 0
@@ -458,6 +465,32 @@ class Portal(RuleBasedStateMachine):
             if row.state is DeliveryState.ACCEPTED:
                 self.readers[id].cursor = max(self.readers[id].cursor, self.cutoffs[edition, id])
                 self.readers[id].served |= {article for article, _ in self.plans[edition, id]}
+
+    def rejected(self) -> set[tuple[str, int]]:
+        return {key for key, row in self.deliveries().items() if row.state is DeliveryState.REJECTED}
+
+    def follow_bounces(self, rejected: set[tuple[str, int]]) -> None:
+        """Whose mail was refused rests for a while, or is not mailed any more, and nobody else is."""
+        for _, id in rejected:
+            if self.stands(id) in (State.SUSPENDED, State.SUPPRESSED):
+                self.readers[id].state = self.stands(id)
+                self.readers[id].rests_until = self.now + REST
+        for id, reader in self.readers.items():
+            assert self.stands(id) is reader.state
+
+    def follow_rests(self) -> None:
+        """Planning ends a rest that has lasted long enough, and no other."""
+        for id, reader in self.readers.items():
+            if reader.state is State.SUSPENDED and self.stands(id) is State.ACTIVE:
+                assert reader.rests_until is not None
+                assert self.now >= reader.rests_until
+                reader.state = State.ACTIVE
+
+    def stands(self, id: int) -> State:
+        with self.store.read() as work:
+            found = work.subscribers.by_id(id)
+        assert found is not None
+        return found.subscriber.state
 
     # -- helpers --------------------------------------------------------------------------------
 
