@@ -236,6 +236,7 @@ class App:
     def signing_up(self) -> SignUpDesk:
         settings = self.settings
         return SignUpDesk(
+            self.store.read,
             self.store.write,
             self.clock,
             timezone=settings.site.timezone,
@@ -243,7 +244,7 @@ class App:
         )
 
     def accounts(self) -> Accounts:
-        return Accounts(self.store.write, self.database.scrub, self.clock)
+        return Accounts(self.store.read, self.store.write, self.database.scrub, self.clock)
 
     def notifier(self) -> Notifier:
         settings = self.settings

@@ -41,14 +41,21 @@ class AccountWork(Protocol):
 class Accounts:
     """The accounts of readers. ``scrub`` sees to it that what was erased is off the disk."""
 
-    def __init__(self, start: Start[AccountWork], scrub: Callable[[], None], clock: Clock) -> None:
-        self._start = start
+    def __init__(
+        self,
+        read: Start[AccountWork],
+        write: Start[AccountWork],
+        scrub: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._read = read
+        self._write = write
         self._scrub = scrub
         self._clock = clock
 
     def ask(self, id: int) -> None:
         """Mail a reader a fresh link, unless they had several today or are not to be mailed."""
-        with self._start() as work:
+        with self._write() as work:
             reader = work.subscribers.by_id(id)
             if reader is None or reader.subscriber.state in (State.SUPPRESSED, State.ERASED):
                 return
@@ -57,13 +64,13 @@ class Accounts:
 
     def find(self, id: int) -> Reader | None:
         """The reader of a link; None once they are erased."""
-        with self._start() as work:
+        with self._read() as work:
             reader = work.subscribers.by_id(id)
             return None if reader is None or reader.subscriber.state is State.ERASED else reader
 
     def feed_serial(self, id: int) -> int:
         """Which link to their own feed works; none where it is not positive."""
-        with self._start() as work:
+        with self._read() as work:
             return work.subscribers.feed_serial(id)
 
     def move(self, id: int, email: str) -> str:
@@ -72,7 +79,7 @@ class Accounts:
         Whether somebody else has it is not told: then nothing is sent.
         """
         address = normal_address(email)
-        with self._start() as work:
+        with self._write() as work:
             taken = work.subscribers.by_email(address) is not None
             if taken or work.subscribers.suppression(address) is not None:
                 return address
@@ -82,12 +89,12 @@ class Accounts:
 
     def moving(self, id: int) -> tuple[Reader, str] | None:
         """The reader and the address that a link is about; None where it is too old, or was used."""
-        with self._start() as work:
+        with self._read() as work:
             return self._moving(work, id)
 
     def confirm_move(self, id: int) -> Reader | None:
         """Mail a reader at the address where they confirmed, and tell the old one; None as above."""
-        with self._start() as work:
+        with self._write() as work:
             found = self._moving(work, id)
             if found is None:
                 return None
@@ -106,12 +113,12 @@ class Accounts:
 
     def data(self, id: int) -> dict[str, Any]:
         """All that is kept about a reader (GDPR articles 15 and 20)."""
-        with self._start() as work:
+        with self._read() as work:
             return work.personal.everything(id)
 
     def erase(self, id: int) -> None:
         """Forget a reader (GDPR article 17), but for a keyed hash that keeps them from being mailed again."""
-        with self._start() as work:
+        with self._write() as work:
             work.personal.erase(id, self._clock())
         self._scrub()
 

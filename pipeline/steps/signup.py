@@ -68,8 +68,17 @@ class Confirmed:
 class SignUpDesk:
     """Takes sign-ups. ``timezone`` is for all, since the form asks for none; links work for ``expires``."""
 
-    def __init__(self, start: Start[SignUpWork], clock: Clock, *, timezone: str, expires: timedelta) -> None:
-        self._start = start
+    def __init__(
+        self,
+        read: Start[SignUpWork],
+        write: Start[SignUpWork],
+        clock: Clock,
+        *,
+        timezone: str,
+        expires: timedelta,
+    ) -> None:
+        self._read = read
+        self._write = write
         self._clock = clock
         self._timezone = timezone
         self._expires = expires
@@ -80,7 +89,7 @@ class SignUpDesk:
         False for too many from one network. An address that had several of these mails today, or
         complained about us, gets none.
         """
-        with self._start() as work:
+        with self._write() as work:
             now = self._clock()
             if not count_once(work.signups, f"network {network}", PER_NETWORK, now):
                 return False
@@ -103,7 +112,7 @@ class SignUpDesk:
 
     def find(self, id: int) -> SignUp | None:
         """What a link is to confirm; None where it is too old."""
-        with self._start() as work:
+        with self._read() as work:
             return self._standing(work, id)
 
     def confirm(self, id: int) -> Confirmed | None:
@@ -111,7 +120,7 @@ class SignUpDesk:
 
         Being their own fresh wish, it brings back who had left or whose mail had come back.
         """
-        with self._start() as work:
+        with self._write() as work:
             signup = self._standing(work, id)
             if signup is None:
                 return None

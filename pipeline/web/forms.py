@@ -1,7 +1,7 @@
 """Forms that a page of ours posts: read within bounds, and not from anybody else's page."""
 
 from collections.abc import Collection, Mapping, Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.exceptions import HTTPException
@@ -41,9 +41,9 @@ def network_of(request: Request) -> str:
         address = ip_address(request.client.host if request.client else "")
     except ValueError:
         return ""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    address = mapped or address
-    return str(ip_network((address, 56 if isinstance(address, IPv6Address) else 32), strict=False))
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(IPv6Network((int(address), 56), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 async def read_form(request: Request) -> Mapping[str, Sequence[str]]:

@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 import pytest
 from scripted import serving as mail_server
 from signing_up import CHOICE, EMAIL, FORM, ask, confirmed, consents, link, mails, reader, state, texts
+from starlette.requests import Request
 
 from pipeline import jobs
+from pipeline.web.forms import network_of
 from subscribers.frequency import Frequency
 from subscribers.notice import NoticeState
 from subscribers.signup import PER_ADDRESS, PER_NETWORK, Wish
@@ -373,3 +375,27 @@ def test_an_old_count_is_forgotten(site, portal) -> None:
     jobs.tidy(site.app)
     assert site.tables()["form_count"] == []
     assert timedelta(days=1) >= PER_NETWORK.within
+
+
+@pytest.mark.parametrize(
+    "address, network",
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2ff::7", "2001:db8:1:200::/56"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/56"),
+        ("testclient", ""),
+    ],
+)
+def test_a_network_is_one_address_or_what_a_home_has_with_ipv6(address: str, network: str) -> None:
+    scope = {"type": "http", "client": (address, 1), "headers": []}
+    assert network_of(Request(scope)) == network
+    assert network_of(Request(scope | {"client": None})) == ""
+
+
+def test_looking_at_a_link_waits_for_nobody_who_writes(site, portal) -> None:
+    ask(site)
+    path = link(mails(portal)[0])
+    with site.app.store.write() as work:
+        work.register.set_fact("x", "y")
+        assert site.ask(path).status == 200
