@@ -238,6 +238,7 @@ class App:
         return SignUpDesk(
             self.store.read,
             self.store.write,
+            self.tree,
             self.clock,
             timezone=settings.site.timezone,
             expires=settings.retention.unconfirmed,

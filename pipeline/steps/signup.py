@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EnrolStore, LogStore, Start
 from subscribers.notice import Notice, NoticeKind
 from subscribers.signup import PER_ADDRESS, PER_NETWORK, Count, Limit, SignUp, Wish
@@ -72,6 +73,7 @@ class SignUpDesk:
         self,
         read: Start[SignUpWork],
         write: Start[SignUpWork],
+        tree: ThemeTree,
         clock: Clock,
         *,
         timezone: str,
@@ -79,6 +81,7 @@ class SignUpDesk:
     ) -> None:
         self._read = read
         self._write = write
+        self._tree = tree
         self._clock = clock
         self._timezone = timezone
         self._expires = expires
@@ -124,6 +127,10 @@ class SignUpDesk:
             signup = self._standing(work, id)
             if signup is None:
                 return None
+            # The config may have lost a theme since; it must not be followed any more.
+            asked = tuple(slug for slug in signup.interests.split(";") if slug in self._tree)
+            if not asked:
+                return None
             reader = work.subscribers.by_email(signup.email)
             if signup.confirmed_at is not None:
                 return Confirmed(reader, again=True) if reader is not None else None
@@ -134,7 +141,6 @@ class SignUpDesk:
                 work.subscribers.unsuppress(signup.email)
             now = self._clock()
             details: dict[str, int]
-            asked = tuple(signup.interests.split(";"))
             if reader is not None and reader.subscriber.state in PAUSABLE:
                 who, details = reader.id, {}
                 interests = self._add(work, reader, signup, asked, now)

@@ -399,3 +399,17 @@ def test_looking_at_a_link_waits_for_nobody_who_writes(site, portal) -> None:
     with site.app.store.write() as work:
         work.register.set_fact("x", "y")
         assert site.ask(path).status == 200
+
+
+def test_a_theme_that_is_gone_before_it_is_confirmed_is_not_followed(site, serving, portal) -> None:
+    ask(site, theme=["cloud", "gemeenten"])
+    ask(site, email="lezer2@voorbeeld.example", theme=["cloud"])
+    first, second = (link(mail) for mail in mails(portal))
+    site.stop()
+    config = portal.config.read_text()
+    portal.config.write_text(config.replace('slug = "cloud"', 'slug = "wolken"'))
+    with serving() as later:
+        assert later.ask(second, "POST").status == 410
+        assert later.ask(first, "POST").status == 200
+        assert reader(later).interests == ("gemeenten",)
+    assert portal.run("status").exit_code == 0
