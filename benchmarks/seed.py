@@ -92,6 +92,11 @@ def _add_articles(connection: Connection, total: int, content: str) -> None:
                 "versions": [],
                 "visibility": Visibility.VISIBLE,
                 "pinned": False,
+                "editor": {},
+                "image": "",
+                "enclosures": [],
+                "kept_out": False,
+                "corrections": {},
             }
             for number in numbers
         ),
