@@ -69,9 +69,15 @@ class Notices:
         return [_value(row) for row in rows]
 
     def forget(self, before: datetime) -> int:
-        """Remove those made before a moment; gives how many there were."""
+        """Remove those made before a moment, but for what is still to be sent; gives how many there were."""
         return (
-            self._session.connection().execute(delete(NoticeRow).where(col(NoticeRow.at) < before)).rowcount
+            self._session.connection()
+            .execute(
+                delete(NoticeRow).where(
+                    col(NoticeRow.at) < before, col(NoticeRow.state) != NoticeState.PENDING
+                )
+            )
+            .rowcount
         )
 
 
