@@ -253,7 +253,16 @@ class Subscribers:
         )
 
     def rename(self, id: int, email: str) -> None:
-        """Give a subscriber another address, which must not be taken; mail under way to them goes there."""
+        """Give a subscriber another address, which must not be taken; mail under way to them goes there.
+
+        What came back from the old one is not held against the new one.
+        """
+        self._session.execute(delete(BounceRow).where(col(BounceRow.subscriber_id) == id))
+        self._session.execute(
+            update(SubscriberRow)
+            .where(col(SubscriberRow.id) == id, col(SubscriberRow.state) == State.SUSPENDED)
+            .values(state=State.ACTIVE)
+        )
         self._session.execute(
             update(DeliveryRow)
             .where(col(DeliveryRow.subscriber_id) == id, col(DeliveryRow.state).in_(REPLACEABLE))

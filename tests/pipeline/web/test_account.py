@@ -317,3 +317,16 @@ def test_an_address_is_erased_from_what_servers_said(site, portal) -> None:
         work.providers.put([provider.reported(f"550 5.7.1 {EMAIL} is not welcome", portal.now)])
     site.app.accounts().erase(reader(site, EMAIL).id)
     assert traces(site, portal, EMAIL) == []
+
+
+def test_what_came_back_from_the_old_address_is_not_held_against_the_new_one(site, portal) -> None:
+    site.join(EMAIL)
+    id = reader(site, EMAIL).id
+    with site.app.store.write() as work:
+        bounces, _ = work.bounces.of(id).hard(None, portal.now, spike=False)
+        work.bounces.put(id, bounces)
+        work.subscribers.set_state(id, State.SUSPENDED)
+    post(site, fresh(site, portal), do="move", email=NEW)
+    assert site.ask(link(mails(portal)[-1], "address"), "POST").status == 200
+    assert reader(site, NEW).subscriber.state is State.ACTIVE
+    assert site.tables()["bounce"] == []
