@@ -178,14 +178,21 @@ def _copy(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) 
     first = next(remaining, None)
     if first is None:
         return
-    columns = ", ".join(f'"{name}"' for name in first)
+    # COPY knows nothing of the defaults that the library would fill in.
+    defaults = {
+        column.name: column.default.arg
+        for column in table.c
+        if column.default is not None and column.default.is_scalar and column.name not in first
+    }
+    columns = ", ".join(f'"{name}"' for name in (*first, *defaults))
     driver: Any = connection.connection.driver_connection
     with (
         driver.cursor() as cursor,
         cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy,
     ):
         for row in chain([first], remaining):
-            copy.write_row([Json(value) if isinstance(value, list | dict) else value for value in row.values()])
+            values = (*row.values(), *defaults.values())
+            copy.write_row([Json(value) if isinstance(value, list | dict) else value for value in values])
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
