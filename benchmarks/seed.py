@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import SQLModel
 
 from feeds.article import Visibility
@@ -182,7 +183,7 @@ def _copy(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) 
     defaults = {
         column.name: column.default.arg
         for column in table.c
-        if column.default is not None and column.default.is_scalar and column.name not in first
+        if isinstance(column.default, ScalarElementColumnDefault) and column.name not in first
     }
     columns = ", ".join(f'"{name}"' for name in (*first, *defaults))
     driver: Any = connection.connection.driver_connection

@@ -1,6 +1,7 @@
 """Pages: the readable twin of every feed, the front page above them, and fragments for other sites' pages."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from jinja2 import Environment
 
@@ -10,6 +11,8 @@ from feeds.theme import EVERYTHING, ThemeTree
 
 FRAGMENT = 10
 """Articles in a fragment."""
+LATELY = timedelta(days=30)
+"""The front page says of every theme how much it brought in so long."""
 
 
 class Pages:
@@ -27,19 +30,20 @@ class Pages:
         self._tree = tree
         self._site = {"name": name, "base_url": base_url, "mails": mails}
 
-    def write(self, feed: Feed, counts: Mapping[str, int]) -> dict[str, bytes]:
+    def write(self, feed: Feed, news: Mapping[str, int]) -> dict[str, bytes]:
         """The page of one theme, or for the feed of everything the front page, and its fragment, as UTF-8.
 
-        Each by the public path of its file. ``counts`` are the numbers of articles per theme, for the front
-        page.
+        Each by the public path of its file. ``news`` are the numbers of articles per theme in the last
+        ``LATELY``, for the front page.
         """
         page = "index.html" if feed.slug == EVERYTHING else f"themes/{feed.slug}.html"
         fragment = self._render("fragment", items=feed.items[:FRAGMENT], page_url=feed.page_url)
-        return {page: self._page(feed, counts), public_path(feed, "html"): fragment}
+        return {page: self._page(feed, news), public_path(feed, "html"): fragment}
 
-    def _page(self, feed: Feed, counts: Mapping[str, int]) -> bytes:
+    def _page(self, feed: Feed, news: Mapping[str, int]) -> bytes:
         if feed.slug == EVERYTHING:
-            return self._render("index", feeds=_links(feed), items=feed.items, tree=self._branch("", counts))
+            tree = self._branch("", news)
+            return self._render("index", feeds=_links(feed), items=feed.items, tree=tree, days=LATELY.days)
         theme = self._tree[feed.slug]
         here = {
             "slug": theme.slug,
@@ -58,13 +62,13 @@ class Pages:
         page = self._environment.get_template(f"web/{name}.html.j2").render(site=self._site, **context)
         return page.encode()
 
-    def _branch(self, parent: str, counts: Mapping[str, int]) -> list[dict[str, object]]:
+    def _branch(self, parent: str, news: Mapping[str, int]) -> list[dict[str, object]]:
         return [
             {
                 "slug": theme.slug,
                 "name": theme.name,
-                "count": counts.get(theme.slug, 0),
-                "children": self._branch(theme.slug, counts),
+                "count": news.get(theme.slug, 0),
+                "children": self._branch(theme.slug, news),
             }
             for theme in self._tree.children(parent)
         ]

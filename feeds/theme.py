@@ -80,11 +80,12 @@ class ThemeTree:
                         theme.slug, f"theme {theme.slug!r} can't formerly be {slug!r}, which is a theme"
                     )
         self._ancestors = {slug: tuple(self._climb(slug)) for slug in self._themes}
-        self._place = {theme.slug: place for place, theme in enumerate(self._in_tree_order())}
+        self._ordered = tuple(self._in_tree_order())
+        self._place = {theme.slug: place for place, theme in enumerate(self._ordered)}
 
     def __iter__(self) -> Iterator[Theme]:
         """Parents before their children, siblings as the config has them."""
-        return iter(sorted(self._themes.values(), key=lambda theme: self._place[theme.slug]))
+        return iter(self._ordered)
 
     def __contains__(self, slug: object) -> bool:
         return slug in self._themes
@@ -101,7 +102,7 @@ class ThemeTree:
 
     def children(self, slug: str) -> list[Theme]:
         """The themes directly below this one; those at the top for ``""``."""
-        return [theme for theme in self if theme.parent == slug]
+        return [theme for theme in self._ordered if theme.parent == slug]
 
     def place(self, slug: str) -> int:
         """Where a theme stands in tree order; one that is no longer in the config stands last."""

@@ -157,11 +157,9 @@ class App:
         """Where published files stand."""
         return self.settings.path(self.settings.publish.directory)
 
-    # The steps.
-
     def collector(self) -> Collector:
         return Collector(
-            start=lambda: self.store.write(),  # which is there only once there is a portal
+            start=lambda: self.store.write(),  # there only once there is a portal
             fetching=self._fetching,
             kinds=KINDS,
             house=self.house,
@@ -178,6 +176,10 @@ class App:
     def rethemer(self) -> Rethemer:
         return Rethemer(self.store.write, self.house, self.tree, self.settings.source, self.clock)
 
+    @cached_property
+    def live(self) -> LiveDirectory:
+        return LiveDirectory(self.public)
+
     def publisher(self) -> Publisher:
         site = self.settings.site
         pages = Pages(
@@ -190,7 +192,7 @@ class App:
         return Publisher(
             read=self.store.read,
             write=self.store.write,
-            live=self.live(),
+            live=self.live,
             tree=self.tree,
             imprint=self.imprint,
             pages=pages.write,
@@ -408,9 +410,6 @@ class App:
 
     def providers(self) -> ProviderDesk:
         return ProviderDesk(self.store.read, self.store.write, self.clock)
-
-    def live(self) -> LiveDirectory:
-        return LiveDirectory(self.public)
 
     def published(self, path: str) -> bytes | None:
         """A document that is out, by its public path; None where there is none."""

@@ -1,11 +1,21 @@
 """Atom 1.0 (RFC 4287)."""
 
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
 from feeds.feed import Feed
-from feeds.formats.generator import ATOM_LINK, add, generator, mark_archive, namespaces, show_image
+from feeds.formats.generator import (
+    ATOM_LINK,
+    KEPT,
+    Finished,
+    generator,
+    mark_archive,
+    namespaces,
+    show_image,
+    started,
+)
 from feeds.formats.wording import Entry, entries, heading, history_links, moment
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -26,16 +36,32 @@ class Atom:
         """The whole document, UTF-8."""
         made = generator(feed, self.extension, self.media_type)
         made.subtitle(heading(feed).description)
-        made.register_extension("more", lambda: _FeedMore(feed), _More, rss=False)
+        made.register_extension("more", lambda: _FeedMore(feed), rss=False)
         for entry in entries(feed):
-            added = add(made, entry)
-            added.more.entry = entry
-            if entry.author:
-                added.author(name=entry.author)
-            if entry.summary:
-                added.summary(entry.summary)
+            made.add_entry(Finished(_entry(entry)), order="append")
         document: bytes = made.atom_str()
         return document
+
+
+@lru_cache(maxsize=KEPT)
+def _entry(entry: Entry) -> Any:
+    made = started(entry)
+    if entry.author:
+        made.author(name=entry.author)
+    if entry.summary:
+        made.summary(entry.summary)
+    element = made.atom_entry()
+    # feedgen has no language for an entry, and loses the ``rel`` of its links.
+    if entry.language:
+        element.set(_LANG, entry.language)
+    show_image(element, entry.image)
+    for enclosure in entry.enclosures:
+        link = etree.SubElement(element, ATOM_LINK, rel="enclosure", href=enclosure.url)
+        if enclosure.type:
+            link.set("type", enclosure.type)
+        if enclosure.length:
+            link.set("length", str(enclosure.length))
+    return element
 
 
 class _FeedMore:
@@ -55,23 +81,3 @@ class _FeedMore:
         for stone in self._feed.tombstones:
             when = moment(stone.when).isoformat()
             etree.SubElement(root, f"{{{_TOMBSTONES}}}deleted-entry", ref=stone.uri, when=when)
-
-
-class _More:
-    """A feedgen extension, for it has no language for an entry, and loses the ``rel`` of its links."""
-
-    entry: Entry
-
-    def extend_ns(self) -> dict[str, str]:
-        return {}
-
-    def extend_atom(self, element: Any) -> None:
-        if self.entry.language:
-            element.set(_LANG, self.entry.language)
-        show_image(element, self.entry.image)
-        for enclosure in self.entry.enclosures:
-            link = etree.SubElement(element, ATOM_LINK, rel="enclosure", href=enclosure.url)
-            if enclosure.type:
-                link.set("type", enclosure.type)
-            if enclosure.length:
-                link.set("length", str(enclosure.length))

@@ -3,8 +3,10 @@
 feedgen puts "now" wherever a date is not set, so every date is set here.
 """
 
+from copy import deepcopy
 from typing import Any
 
+from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
 from lxml import etree  # type: ignore[import-untyped]
 
@@ -12,6 +14,8 @@ from feeds.feed import Feed
 from feeds.formats.wording import GENERATOR, Entry, heading, moment
 
 ATOM_LINK = "{http://www.w3.org/2005/Atom}link"
+KEPT = 500
+"""Entries whose elements are kept for the next document that has them."""
 _MEDIA = "http://search.yahoo.com/mrss/"
 _HISTORY = "http://purl.org/syndication/history/1.0"
 
@@ -34,9 +38,9 @@ def generator(feed: Feed, extension: str, media_type: str) -> Any:
     return made
 
 
-def add(made: Any, entry: Entry) -> Any:
-    """The entry as a FeedEntry at the end of a FeedGenerator, without its summary and enclosures."""
-    added = made.add_entry(order="append")
+def started(entry: Entry) -> Any:
+    """A FeedEntry with what RSS and Atom have in common of an entry."""
+    added = FeedEntry()
     added.guid(entry.uri, permalink=False)
     added.title(entry.title)
     added.link(href=entry.url, rel="alternate")
@@ -47,6 +51,24 @@ def add(made: Any, entry: Entry) -> Any:
     for theme in entry.themes:
         added.category(term=theme)
     return added
+
+
+class Finished:
+    """An entry's element, for a FeedGenerator to put into its document as it is.
+
+    An article stands in several themes, and in one build after the other: its element is made once.
+    """
+
+    def __init__(self, element: Any) -> None:
+        self._element = element
+
+    def register_extension(self, *extension: object) -> None:
+        """Nothing is left to extend."""
+
+    def rss_entry(self) -> Any:
+        return deepcopy(self._element)
+
+    atom_entry = rss_entry
 
 
 def namespaces(feed: Feed) -> dict[str, str]:

@@ -1,13 +1,23 @@
 """RSS 2.0 (https://www.rssboard.org/rss-specification), by the RSS Advisory Board's best practices."""
 
 import html
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
 from feeds.feed import Feed
-from feeds.formats.generator import ATOM_LINK, add, generator, mark_archive, namespaces, show_image
-from feeds.formats.wording import UNKNOWN_TYPE, entries, heading, history_links
+from feeds.formats.generator import (
+    ATOM_LINK,
+    KEPT,
+    Finished,
+    generator,
+    mark_archive,
+    namespaces,
+    show_image,
+    started,
+)
+from feeds.formats.wording import UNKNOWN_TYPE, Entry, entries, heading, history_links
 
 
 class Rss:
@@ -27,20 +37,28 @@ class Rss:
         words = heading(feed)
         made.description(words.description or words.title)
         made.load_extension("dc", atom=False)
-        made.register_extension("more", lambda: _FeedMore(feed), _More, atom=False)
+        made.register_extension("more", lambda: _FeedMore(feed), atom=False)
         for entry in entries(feed):
-            added = add(made, entry)
-            added.more.image = entry.image
-            if entry.summary:
-                added.description(html.escape(entry.summary, quote=False))
-            if entry.author:
-                added.dc.dc_creator(entry.author)
-            for enclosure in entry.enclosures[:1]:  # RSS has room for one
-                added.enclosure(enclosure.url, str(enclosure.length), enclosure.type or UNKNOWN_TYPE)
-            if entry.language:
-                added.dc.dc_language(entry.language)
+            made.add_entry(Finished(_item(entry)), order="append")
         document: bytes = made.rss_str()
         return document
+
+
+@lru_cache(maxsize=KEPT)
+def _item(entry: Entry) -> Any:
+    made = started(entry)
+    made.load_extension("dc", atom=False)
+    if entry.summary:
+        made.description(html.escape(entry.summary, quote=False))
+    if entry.author:
+        made.dc.dc_creator(entry.author)
+    for enclosure in entry.enclosures[:1]:  # RSS has room for one
+        made.enclosure(enclosure.url, str(enclosure.length), enclosure.type or UNKNOWN_TYPE)
+    if entry.language:
+        made.dc.dc_language(entry.language)
+    item = made.rss_entry()
+    show_image(item, entry.image)
+    return item
 
 
 class _FeedMore:
@@ -58,15 +76,3 @@ class _FeedMore:
         for rel, href in history_links(self._feed, "rss"):
             etree.SubElement(rss[0], ATOM_LINK, rel=rel, href=href)
         mark_archive(rss[0], self._feed)
-
-
-class _More:
-    """A feedgen extension, for its own of this kind is not valid."""
-
-    image = ""
-
-    def extend_ns(self) -> dict[str, str]:
-        return {}
-
-    def extend_rss(self, item: Any) -> None:
-        show_image(item, self.image)

@@ -18,7 +18,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -31,6 +33,11 @@ _PATH = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)*", re.ASCII)
 _COMPRESSED = tuple(ENCODINGS.values())
 _NEW = ".new"
 """What is being written, before it is renamed to what it is. The lock leaves one writer at a time."""
+
+_FIRST, _LAST = b'{"builds": {\n', b"\n}}\n"
+"""What stands around the list of everything, which has a line for each build."""
+_SYNCS = 8
+"""Files that are brought to disk at a time: it takes one wait for all of them."""
 
 _ADVICE = {
     errno.ENOSPC: "free space on its disk",
@@ -53,7 +60,12 @@ class LiveDirectory:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._one_thread = threading.RLock()
         self._held = False
+        self._switched: set[str] = set()
+        self._lines: dict[str, bytes] = {}
+        self._listed_as: object = None
+        """The list of everything as this object left it, and what it has switched since."""
 
     def stands(self, slug: str) -> bool:
         """Whether a theme is live, and all its public paths lead to its documents."""
@@ -78,6 +90,7 @@ class LiveDirectory:
         target = f"../.builds/{build.name}"
         changed = False
         with self.alone():
+            self._switched.add(unit)
             before = self._read_link(live)
             try:
                 if before == target:
@@ -105,6 +118,7 @@ class LiveDirectory:
         with self.alone():
             archives = sorted(live.parent.glob(f"{slug}~*"))
             for place in (live, *archives):
+                self._switched.add(place.name)
                 with _naming(place):
                     place.unlink(missing_ok=True)
                 for build in self._builds(place.name):
@@ -126,15 +140,23 @@ class LiveDirectory:
         _checked(path)
         with self.alone():
             place = self._directory / path
-            known = _listed(place)
-            builds = {}
-            with _naming(self._directory / ".live"):
-                for live in (self._directory / ".live").iterdir():
-                    build = self._read_link(live).rpartition("/")[2]
-                    builds[build] = known.get(build) or sorted(
-                        public for public in _files(live) if not public.endswith(_COMPRESSED)
-                    )
-            return self._put(place, json.dumps({"builds": builds}, indent=1, sort_keys=True).encode() + b"\n")
+            units: Collection[str] = self._switched
+            if _stamp(place) != self._listed_as:  # by another process, or by none yet
+                self._lines.clear()
+                with _naming(self._directory / ".live"):
+                    units = os.listdir(self._directory / ".live")  # noqa: PTH208 - thousands of archives
+            known = {} if units is self._switched else _listed(place)
+            for unit in units:
+                live = self._directory / ".live" / unit
+                build = self._read_link(live).rpartition("/")[2]
+                if build:
+                    self._lines[unit] = known.get(build) or _line(build, live)
+                else:
+                    self._lines.pop(unit, None)
+            changed = self._put(place, _FIRST + b",\n".join(sorted(self._lines.values())) + _LAST)
+            self._listed_as = _stamp(place)
+            self._switched.clear()
+            return changed
 
     def _live(self, slug: str) -> Path:
         if not _SLUG.fullmatch(slug):
@@ -144,9 +166,9 @@ class LiveDirectory:
         return self._directory / ".live" / slug
 
     def _builds(self, unit: str) -> list[Path]:
+        builds = self._directory / ".builds"
         with suppress(FileNotFoundError):
-            builds = (self._directory / ".builds").iterdir()
-            return sorted(build for build in builds if build.name.startswith(f"{unit}."))
+            return sorted(builds / name for name in os.listdir(builds) if name.startswith(f"{unit}."))  # noqa: PTH208
         return []
 
     def _unlink_public(self, unit: str, paths: Iterable[str]) -> bool:
@@ -203,11 +225,21 @@ class LiveDirectory:
         """Keep other publishers out, by a lock that dies with this process, and clear away what one left.
 
         For whoever must read and publish what was read with nobody in between; the other methods
-        take it themselves. Not for several threads at one object.
+        take it themselves.
         """
-        if self._held:
-            yield
-            return
+        with self._one_thread:
+            if self._held:
+                yield
+                return
+            with self._one_process():
+                self._held = True
+                try:
+                    yield
+                finally:
+                    self._held = False
+
+    @contextmanager
+    def _one_process(self) -> Iterator[None]:
         new = self._directory / _NEW
         with _naming(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -216,11 +248,9 @@ class LiveDirectory:
             with _naming(self._directory):
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 new.unlink(missing_ok=True)
-            self._held = True
             try:
                 yield
             finally:
-                self._held = False
                 with _naming(self._directory):
                     new.unlink(missing_ok=True)
         finally:
@@ -241,7 +271,7 @@ def _naming(place: Path) -> Iterator[None]:
 
 def _fill(build: Path, files: Mapping[str, bytes]) -> bool:
     """Write a build that nobody reads yet, and be sure that it is on disk; False where all of it was."""
-    written = False
+    places = []
     folders = {build.parent: None, build: None}
     for path, document in files.items():
         place = build / path
@@ -256,17 +286,15 @@ def _fill(build: Path, files: Mapping[str, bytes]) -> bool:
             handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
             with os.fdopen(handle, "wb") as file:
                 file.write(document)
-                file.flush()
-                os.fsync(handle)
-            written = True
-    for folder in folders:
-        with _naming(folder):
-            _sync(folder)
-    return written
+            places.append(place)
+    with _naming(build), ThreadPoolExecutor(_SYNCS) as together:
+        for _ in together.map(_sync, [*places, *folders]):
+            pass
+    return bool(places)
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync(place: Path) -> None:
+    handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:
@@ -283,13 +311,34 @@ def _target(unit: str, path: str) -> str:
     return "../" * path.count("/") + f".live/{unit}/{path}"
 
 
-def _listed(place: Path) -> dict[str, list[str]]:
-    """The paths of each build, as the list has them; builds never change. Empty where it can't be read."""
+def _line(build: str, live: Path) -> bytes:
+    """A build in the list of everything: a line of JSON, with the paths of its plain documents."""
+    paths = sorted(path for path in _files(live) if not path.endswith(_COMPRESSED))
+    return f"{json.dumps(build)}: {json.dumps(paths)}".encode()
+
+
+def _stamp(place: Path) -> object:
+    """What tells whether a file is still the one that was written; None where there is none."""
     try:
-        builds = json.loads(place.read_bytes())["builds"]
-    except (OSError, ValueError, TypeError, KeyError):
+        found = place.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _listed(place: Path) -> dict[str, bytes]:
+    """The lines of the list as it is, by their builds, which never change; none where it is another list.
+
+    Thousands of archives are in it, so it is not read as JSON.
+    """
+    try:
+        document = place.read_bytes()
+    except OSError:
         return {}
-    return builds if isinstance(builds, dict) else {}
+    if not (document.startswith(_FIRST) and document.endswith(_LAST)):
+        return {}
+    lines = document[len(_FIRST) : -len(_LAST)].split(b",\n")
+    return {line[1 : line.find(b'"', 1)].decode(): line for line in lines}
 
 
 def _files(build: Path) -> Iterator[str]:

@@ -4,7 +4,7 @@
     slots past the last archive ─▶ append ┴▶ select ─▶ put (build, check, switch)
 
 They go before the current document, which leads to the newest of them. What is not yet in a full
-archive is in one that grows, unless the current document shows all of it anyway.
+archive waits for as long as the current document shows it; then it is put in one that grows.
 """
 
 from bisect import bisect_left
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from feeds.feed import Feed
-from feeds.history import SIZE, Archive, append
+from feeds.history import SIZE, Archive, Slot, append
 from pipeline.ports import PublishWork
 from pipeline.steps.select import Selector, named
 
@@ -36,30 +36,34 @@ def archive(
     ``after`` is the position that they show the log up to; ``shown`` the articles in the current document.
     0 stands for no archive at all.
     """
-    known = work.publication.archives(slug)
-    left = set(_holding(known, work.log.departing(named(slug), after))) if known else set()
+    last = work.publication.newest_archive(slug)
+    left = work.log.departing(named(slug), after) if last is not None else []
+    # A portal has thousands of them, and hardly ever anything to do for one.
+    known = work.publication.archives(slug, None if force or left else made_from)
+    emptied = set(_holding(known, left))
     done = []
     for one in known:
-        if force or one.made_from != made_from or one.number in left:
+        if force or one.made_from != made_from or one.number in emptied:
             put(selector.archive(work, slug, one))
             done.append(replace(one, made_from=made_from))
-    last = known[-1] if known else None
-    for one in _appended(work, slug, last, made_from):
-        if one.full or (last is not None and one.number == last.number) or _hides(work, slug, one, shown):
+    for one, added in _appended(work, slug, last, made_from):
+        if one.full or any(slot.article not in shown for slot in added):
             put(selector.archive(work, slug, one))
             done.append(one)
-    return done, max((one.number for one in (*known, *done)), default=0)
+    return done, max((one.number for one in (last, *done) if one is not None), default=0)
 
 
-def _appended(work: PublishWork, slug: str, last: Archive | None, made_from: str) -> Iterator[Archive]:
-    """The archives that the log has filled or begun since the last one."""
+def _appended(
+    work: PublishWork, slug: str, last: Archive | None, made_from: str
+) -> Iterator[tuple[Archive, list[Slot]]]:
+    """The archives that the log has filled or begun since the last one, and the slots added to each."""
     while True:
         room = SIZE - last.size if last is not None and not last.full else 0
         slots = work.log.slots(named(slug), last.last if last else 0, room + _AT_ONCE * SIZE)
         if not slots:
             return
         for one in append(last, slots, made_from):
-            yield one
+            yield one, [slot for slot in slots if one.first <= slot.position <= one.last]
             last = one
         if len(slots) < room + _AT_ONCE * SIZE:
             return
@@ -72,9 +76,3 @@ def _holding(archives: Sequence[Archive], positions: Iterable[int]) -> Iterator[
         place = bisect_left(lasts, position)
         if place < len(archives) and archives[place].first <= position:
             yield archives[place].number
-
-
-def _hides(work: PublishWork, slug: str, archive: Archive, shown: Collection[int]) -> bool:
-    """Whether an archive that is not out yet would have something that the current document has not."""
-    slots = work.log.slots(named(slug), archive.first - 1, archive.size, up_to=archive.last)
-    return any(slot.article not in shown for slot in slots)

@@ -14,6 +14,7 @@ from feeds.check import check
 from feeds.feed import Feed, public_path
 from feeds.formats import FORMATS
 from feeds.formats.opml import Outline, write_opml
+from feeds.page import LATELY
 from feeds.theme import EVERYTHING, ThemeTree
 from pipeline.ports import Clock, Live, PublishError, PublishWork, Start
 from pipeline.steps.archive import archive
@@ -36,8 +37,8 @@ class PublishReport:
 class Publisher:
     """Publishes the feeds of a theme tree.
 
-    ``page`` writes a feed's readable twin and its fragment, by their public paths, given the numbers of
-    articles per theme. ``compress`` gives a document's compressed forms by theirs.
+    ``pages`` writes a feed's readable twin and its fragment, by their public paths, given the numbers of
+    recent articles per theme. ``compress`` gives a document's compressed forms by theirs.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class Publisher:
         with self._read() as work:
             position = work.log.head()
             feed, shown = self._selector.current(work, slug)
-            counts = work.articles.count() if slug == EVERYTHING else {}
+            news = _news(work, feed) if slug == EVERYTHING else {}
             archives, newest = archive(
                 work,
                 self._selector,
@@ -162,7 +163,7 @@ class Publisher:
                 put=self._put,
             )
         feed = replace(feed, older=newest)
-        changed = self._put(feed, self._pages(feed, counts))
+        changed = self._put(feed, self._pages(feed, news))
         with self._write() as work:
             work.publication.keep(slug, archives)
             work.publication.advance(slug, position, self._imprint.made_from)
@@ -200,6 +201,13 @@ class Publisher:
         for path, form in {INDEX: document, **self._compress(INDEX, document)}.items():
             self._live.write(path, form)
         self._live.catalogue(MANIFEST)
+
+
+def _news(work: PublishWork, feed: Feed) -> Mapping[str, int]:
+    """How many articles each theme had in the days up to the newest one."""
+    if not feed.items:
+        return {}
+    return work.articles.lately(feed.items[0].article.published - LATELY)
 
 
 class Unfit(Exception):

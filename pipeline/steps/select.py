@@ -1,6 +1,6 @@
 """Selecting: which articles a feed's documents show, in what order, and under which names."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -58,7 +58,7 @@ class Selector:
         slots = work.log.slots(named(slug), archive.first - 1, archive.size, up_to=archive.last)
         ids = {slot.article for slot in slots}
         stored = work.articles.get(ids)
-        places = work.articles.themes(ids)
+        places = work.articles.scores(ids)
         present = [
             id
             for id, article in stored.items()
@@ -83,7 +83,7 @@ class Selector:
         shown: Sequence[tuple[int, Article]],
         updated: datetime,
     ) -> Feed:
-        places = work.articles.themes([id for id, _ in shown])
+        scores = work.articles.scores([id for id, _ in shown])
         titles = {
             name: memory.title
             for name, memory in work.sources.memories(sorted({one.source for _, one in shown})).items()
@@ -91,11 +91,7 @@ class Selector:
         items = tuple(
             FeedItem(
                 article,
-                tuple(
-                    theme.name
-                    for theme in self._tree
-                    if theme.slug in places[id] and places[id][theme.slug].score
-                ),
+                self._names(scores[id]),
                 titles[article.source],
             )
             for id, article in shown
@@ -115,6 +111,11 @@ class Selector:
             hub=imprint.hub,
             changed=imprint.changed,
         )
+
+    def _names(self, scores: Mapping[str, int]) -> tuple[str, ...]:
+        """The themes that an article is in by itself, in the tree's order."""
+        own = [slug for slug, score in scores.items() if score and slug in self._tree]
+        return tuple(self._tree[slug].name for slug in sorted(own, key=self._tree.place))
 
 
 def named(slug: str) -> str | None:

@@ -58,20 +58,14 @@ class Articles:
         facts: dict[int, Facts] = {}
         hidden: set[int] = set()
         for batch in batches(sorted(ids)):
-            scores: dict[int, dict[str, int]] = {}
-            for article, theme, score in self._session.exec(
-                select(ArticleTheme.article_id, ArticleTheme.theme, ArticleTheme.score).where(
-                    col(ArticleTheme.article_id).in_(batch)
-                )
-            ):
-                scores.setdefault(article, {})[theme] = score
+            scores = self.scores(batch)
             for id, published, visibility, pinned in self._session.exec(
                 select(ArticleRow.id, ArticleRow.published, ArticleRow.visibility, ArticleRow.pinned).where(
                     col(ArticleRow.id).in_(batch)
                 )
             ):
                 if id is not None:
-                    facts[id] = Facts(published, scores.get(id, {}), pinned)
+                    facts[id] = Facts(published, scores[id], pinned)
                     if visibility != Visibility.VISIBLE:
                         hidden.add(id)
         return facts, hidden
@@ -164,6 +158,19 @@ class Articles:
                 places[row.article_id][row.theme] = Placement(row.score, tuple(row.evidence))
         return places
 
+    def scores(self, ids: Collection[int]) -> dict[int, dict[str, int]]:
+        """How strongly these articles are in their themes, by theme slug; 0 for one they are only below."""
+        scores: dict[int, dict[str, int]] = {id: {} for id in ids}
+        for batch in batches(sorted(ids)):
+            rows = self._session.exec(
+                select(ArticleTheme.article_id, ArticleTheme.theme, ArticleTheme.score).where(
+                    col(ArticleTheme.article_id).in_(batch)
+                )
+            )
+            for article, theme, score in rows:
+                scores[article][theme] = score
+        return scores
+
     def place(self, id: int, published: datetime, placements: Mapping[str, Placement]) -> None:
         """Put an article in exactly these themes."""
         self._session.exec(delete(ArticleTheme).where(col(ArticleTheme.article_id) == id))
@@ -213,6 +220,16 @@ class Articles:
             select(ArticleTheme.theme, func.count())
             .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
             .where(ArticleRow.visibility == Visibility.VISIBLE)
+            .group_by(ArticleTheme.theme)
+        )
+        return dict(rows.all())
+
+    def lately(self, since: datetime) -> dict[str, int]:
+        """How many visible articles that were published after a moment each theme holds."""
+        rows = self._session.exec(
+            select(ArticleTheme.theme, func.count())
+            .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
+            .where(ArticleRow.visibility == Visibility.VISIBLE, col(ArticleRow.published) > since)
             .group_by(ArticleTheme.theme)
         )
         return dict(rows.all())

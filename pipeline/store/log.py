@@ -14,7 +14,7 @@ from feeds.log import Entry, Kind
 from pipeline.store.articles import batches
 from pipeline.store.ids import reserve
 from pipeline.store.prepared import inserting
-from pipeline.store.tables import ArticleRow, LogRow, LogTheme
+from pipeline.store.tables import WITHDRAWN, ArticleRow, LogRow, LogTheme
 
 _log_table = LogRow.__table__  # type: ignore[attr-defined]
 _INSERT_ENTRY = inserting(_log_table)
@@ -147,9 +147,10 @@ class Log:
     def last_positions(self, after: int) -> dict[str, int]:
         """The themes that have entries past a position, and the position of each one's last."""
         rows = self._session.exec(
-            select(LogTheme.theme, func.max(LogTheme.position))
+            # By the theme itself, SQLite would group in the order of an index, and go through all of the log.
+            select(func.max(LogTheme.theme), func.max(LogTheme.position))
             .where(col(LogTheme.position) > after)
-            .group_by(LogTheme.theme)
+            .group_by(col(LogTheme.theme).concat(""))
         )
         return dict(rows.all())
 
@@ -171,17 +172,21 @@ class Log:
 
     def departing(self, theme: str | None, after: int) -> list[int]:
         """The positions of the slots of whatever may have left a theme (or all, for None) past a position."""
-        left = select(LogRow.article_id).where(
-            col(LogRow.position) > after, col(LogRow.kind).in_([Kind.WITHDRAWN, Kind.RETHEMED])
+        left = self._session.exec(
+            select(LogRow.article_id).where(
+                col(LogRow.position) > after, col(LogRow.kind).in_([Kind.WITHDRAWN, Kind.RETHEMED])
+            )
         )
-        query = select(LogRow.position).where(
-            col(LogRow.article_id).in_(left), col(LogRow.position) <= after, col(LogRow.kind).in_(SHOWN)
-        )
+        query = select(LogRow.position).where(col(LogRow.position) <= after, col(LogRow.kind).in_(SHOWN))
         if theme is not None:
             query = query.join(LogTheme, col(LogTheme.position) == LogRow.position).where(
                 LogTheme.theme == theme
             )
-        return [position for position in self._session.exec(query) if position is not None]
+        found: list[int] = []
+        for batch in batches(sorted(set(left))):
+            rows = self._session.exec(query.where(col(LogRow.article_id).in_(batch)))
+            found.extend(position for position in rows if position is not None)
+        return found
 
     def withdrawn(self, articles: Collection[int]) -> dict[int, int]:
         """At which position each of these articles was withdrawn last, where it ever was."""
@@ -202,7 +207,7 @@ class Log:
             select(ArticleRow.uri, last)
             .join(LogRow, col(LogRow.article_id) == ArticleRow.id)
             .where(
-                LogRow.kind == Kind.WITHDRAWN,
+                WITHDRAWN,
                 col(LogRow.at) > since,
                 ArticleRow.visibility != Visibility.VISIBLE,
             )
@@ -211,8 +216,11 @@ class Log:
             .limit(limit)
         )
         if theme is not None:
-            query = query.join(LogTheme, col(LogTheme.position) == LogRow.position).where(
-                LogTheme.theme == theme
+            # From the few that were withdrawn to their themes: a join may begin with all of a theme's news.
+            query = query.where(
+                select(LogTheme.position)
+                .where(LogTheme.theme == theme, LogTheme.position == LogRow.position)
+                .exists()
             )
         return [Tombstone(uri, at) for uri, at in self._session.exec(query)]
 

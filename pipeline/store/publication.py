@@ -3,12 +3,21 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from feeds.history import Archive
 from feeds.hub import Ping
 from pipeline.store.tables import FeedArchive, FeedCursor, HubPing, RetiredTheme
+
+_ARCHIVES = sa.select(
+    col(FeedArchive.number),
+    col(FeedArchive.first),
+    col(FeedArchive.last),
+    col(FeedArchive.size),
+    col(FeedArchive.made_from),
+)
 
 
 class Publication:
@@ -37,12 +46,18 @@ class Publication:
             .values(position=position)
         )
 
-    def archives(self, theme: str) -> list[Archive]:
-        """A theme's archives, in order."""
-        rows = self._session.exec(
-            select(FeedArchive).where(FeedArchive.theme == theme).order_by(col(FeedArchive.number))
-        )
-        return [Archive(row.number, row.first, row.last, row.size, row.made_from) for row in rows]
+    def archives(self, theme: str, unless_from: str | None = None) -> list[Archive]:
+        """A theme's archives, in order; those made from this config are left out, where one is given."""
+        query = _ARCHIVES.where(col(FeedArchive.theme) == theme).order_by(col(FeedArchive.number))
+        if unless_from is not None:
+            query = query.where(col(FeedArchive.made_from) != unless_from)
+        return [Archive(*row) for row in self._session.execute(query)]
+
+    def newest_archive(self, theme: str) -> Archive | None:
+        """A theme's last archive, where it has one."""
+        query = _ARCHIVES.where(col(FeedArchive.theme) == theme).order_by(col(FeedArchive.number).desc())
+        row = self._session.execute(query.limit(1)).first()
+        return Archive(*row) if row is not None else None
 
     def keep(self, theme: str, archives: Sequence[Archive]) -> None:
         """These archives are out as they are here."""

@@ -42,7 +42,12 @@ FEEDS = [
 ITEMS = [FeedItem(ARTICLE, ("Privacy",)), FeedItem(ARTICLE.model_copy(update={"url": "javascript:x"}), ())]
 CLOUD = {"slug": "cloud", "name": "Cloud", "description": "Over <wolken>", "count": 1200, "children": []}
 PAGES: dict[str, dict[str, object]] = {
-    "index": {"tree": [CLOUD | {"slug": "it", "children": [CLOUD]}], "feeds": FEEDS, "items": ITEMS},
+    "index": {
+        "tree": [CLOUD | {"slug": "it", "children": [CLOUD]}],
+        "days": 30,
+        "feeds": FEEDS,
+        "items": ITEMS,
+    },
     "theme": {
         "theme": CLOUD
         | {"description": "Over <wolken>", "parent": {"slug": "it", "name": "IT"}, "children": [CLOUD]},
