@@ -25,6 +25,10 @@ class Unwanted(EnrolError):
     """The address belongs to somebody who is not to be mailed."""
 
 
+class Duplicate(EnrolError):
+    """The address stands in the roster already."""
+
+
 @dataclass(slots=True)
 class ImportReport:
     """What became of a roster's rows. ``pending`` counts those of the added who gave no proof of consent."""
@@ -49,6 +53,7 @@ _REASONS = {
     AddressError: "bad address",
     UnknownTheme: "unknown theme",
     Unwanted: "suppressed or left",
+    Duplicate: "duplicate",
     BadRow: "bad row",
 }
 
@@ -110,16 +115,16 @@ class Enroller:
         """Import a roster, a batch a transaction. A row that can't be used is reported; the rest goes on.
 
         Somebody known gets the choices of the row, and keeps their state: an import brings nobody
-        back who left.
+        back who left. Of several rows for one address the first counts.
         """
-        report = ImportReport()
+        report, dealt_with = ImportReport(), _Ids()
         batch: list[tuple[int, Mapping[str, str]]] = []
         for numbered in rows:
             batch.append(numbered)
             if len(batch) == _BATCH:
-                self._take(batch, note, report)
+                self._take(batch, note, report, dealt_with)
                 batch = []
-        self._take(batch, note, report)
+        self._take(batch, note, report, dealt_with)
         report.refused.sort()
         return report
 
@@ -250,7 +255,13 @@ class Enroller:
             raise EnrolError(f"{email} is no subscriber; 'kennisportal subscribers find' looks for one")
         return reader
 
-    def _take(self, batch: Iterable[tuple[int, Mapping[str, str]]], note: str, report: ImportReport) -> None:
+    def _take(
+        self,
+        batch: Iterable[tuple[int, Mapping[str, str]]],
+        note: str,
+        report: ImportReport,
+        dealt_with: "_Ids",
+    ) -> None:
         wishes = []
         for line, row in batch:
             try:
@@ -261,15 +272,25 @@ class Enroller:
             people = _People(work, [wish.subscriber.email for _, wish in wishes])
             for line, wish in wishes:
                 try:
-                    self._take_one(work, people, wish, report)
-                except Unwanted as error:
+                    self._take_one(work, people, wish, report, dealt_with)
+                except (Unwanted, Duplicate) as error:
                     report.refuse(line, error)
-            people.enter()
+            for id in people.enter():
+                dealt_with.add(id)
 
-    def _take_one(self, work: EnrolWork, people: "_People", wish: Enrolment, report: ImportReport) -> None:
+    def _take_one(
+        self,
+        work: EnrolWork,
+        people: "_People",
+        wish: Enrolment,
+        report: ImportReport,
+        dealt_with: "_Ids",
+    ) -> None:
         email = wish.subscriber.email
         if people.is_suppressed(email):
             raise _suppressed(email)
+        if people.is_new(email):
+            raise _duplicate(email)
         reader = people.find(email)
         if reader is None:
             wish.subscriber.state = State.PENDING if wish.consent is None else State.ACTIVE
@@ -280,6 +301,9 @@ class Enroller:
             return
         if reader.subscriber.state in LEFT:
             raise Unwanted(f"{email} has left; only they themselves can come back")
+        if reader.id in dealt_with:
+            raise _duplicate(email)
+        dealt_with.add(reader.id)
         changed = _with_choices(reader.subscriber, wish, wish.chosen)
         proven = reader.subscriber.state is State.PENDING and wish.consent is not None
         if proven or changed != reader.subscriber or wish.interests != reader.interests:
@@ -288,7 +312,6 @@ class Enroller:
                 work.subscribers.consent(reader.id, wish.consent)
             if proven:
                 self._activate(work, Reader(reader.id, changed, wish.interests), self._clock())
-            people.look_again(email)
             report.updated += 1
         else:
             report.unchanged += 1
@@ -334,6 +357,10 @@ def _suppressed(email: str) -> Unwanted:
     )
 
 
+def _duplicate(email: str) -> Duplicate:
+    return Duplicate(f"{email} stands in a row above; only that one counts")
+
+
 class _People:
     """Who is known at the addresses of a batch, looked up at once; who is new is stored at once too."""
 
@@ -351,17 +378,12 @@ class _People:
         return email.casefold() in self._suppressed
 
     def find(self, email: str) -> Reader | None:
-        """The reader at an address, also one who is new in this very batch."""
-        if email.casefold() in self._new:
-            self.enter()
-            self.look_again(email)
+        """The reader at an address, as they were before this batch."""
         return self._known.get(email.casefold())
 
-    def look_again(self, email: str) -> None:
-        """Forget how a reader was."""
-        reader = self._subscribers.by_email(email)
-        if reader is not None:
-            self._known[email.casefold()] = reader
+    def is_new(self, email: str) -> bool:
+        """Whether somebody at this address is new in this very batch."""
+        return email.casefold() in self._new
 
     def start(self, subscriber: Subscriber, now: datetime) -> int:
         """As ``_start``, once for each frequency."""
@@ -372,7 +394,24 @@ class _People:
     def add(self, wish: Enrolment) -> None:
         self._new[wish.subscriber.email.casefold()] = wish
 
-    def enter(self) -> None:
-        """Store who is new."""
+    def enter(self) -> list[int]:
+        """Store who is new; gives their ids."""
         new, self._new = list(self._new.values()), {}
-        self._subscribers.add_all([(wish.subscriber, wish.interests, wish.consent) for wish in new])
+        return self._subscribers.add_all([(wish.subscriber, wish.interests, wish.consent) for wish in new])
+
+
+class _Ids:
+    """Numbers of readers, a bit each: a roster may hold a million of them."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, id: int) -> None:
+        place, bit = divmod(id, 8)
+        if place >= len(self._bits):
+            self._bits.extend(bytes(2 * place + 64 - len(self._bits)))
+        self._bits[place] |= 1 << bit
+
+    def __contains__(self, id: int) -> bool:
+        place, bit = divmod(id, 8)
+        return place < len(self._bits) and bool(self._bits[place] & 1 << bit)

@@ -51,10 +51,13 @@ class Subscribers:
         assert row.id is not None
         return row.id
 
-    def add_all(self, entries: Sequence[tuple[Subscriber, Sequence[str], Consent | None]]) -> None:
-        """Store new subscribers with their proof, many at a time. No address must be taken, or come twice."""
+    def add_all(self, entries: Sequence[tuple[Subscriber, Sequence[str], Consent | None]]) -> list[int]:
+        """Store new subscribers with their proof, many at a time; gives their ids, in that order.
+
+        No address must be taken, or come twice.
+        """
         if not entries:
-            return
+            return []
         rows = [
             _fields(subscriber)
             | {
@@ -80,6 +83,7 @@ class Subscribers:
         ]
         if proof:
             self._session.execute(sa.insert(ConsentRow.__table__), proof)  # type: ignore[attr-defined]
+        return [ids[key] for key in keys]
 
     def edit(self, id: int, subscriber: Subscriber, interests: Sequence[str], at: datetime) -> None:
         """Replace a subscriber's choices: name, language, time zone, frequency and interests.

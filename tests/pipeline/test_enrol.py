@@ -5,6 +5,7 @@ import json
 import pytest
 from rosters import rows_of
 
+from pipeline.steps import enrol
 from pipeline.steps.enrol import EnrolError
 from subscribers.roster import COLUMNS, RosterError
 from subscribers.subscriber import State
@@ -155,17 +156,41 @@ def test_a_rehearsal_says_what_an_import_would_do_and_keeps_nothing(portal) -> N
     done = portal.run(*words)
     assert json.loads(rehearsed.stdout) == json.loads(done.stdout)
     found = json.loads(done.stdout)
-    assert (found["added"], found["updated"]) == (1, 2)
+    assert (found["added"], found["updated"]) == (1, 1)
     assert found["reasons"] == {
+        "duplicate": 1,
         "bad address": 1,
         "suppressed or left": 2,
         "unknown theme": 1,
         "bad row": 1,
     }
-    assert reader(portal, "nieuw@voorbeeld.example").interests == ("gemeenten",)
+    assert reader(portal, "nieuw@voorbeeld.example").interests == ("cloud",)
     assert "subscribers import" in portal.run("audit").stdout
     again = json.loads(portal.run(*words).stdout)
-    assert (again["added"], again["updated"], again["unchanged"]) == (0, 2, 1)
+    assert (again["added"], again["updated"], again["unchanged"]) == (0, 0, 2)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 100])
+def test_of_several_rows_for_one_address_the_first_counts(portal, monkeypatch, batch: int) -> None:
+    monkeypatch.setattr(enrol, "_BATCH", batch)
+    head = "email,interests"
+    take(portal, "bekend@voorbeeld.example,cloud", head=head, note="op papier")
+    report = take(
+        portal,
+        "bekend@voorbeeld.example,gemeenten",
+        "nieuw@voorbeeld.example,cloud",
+        "Nieuw@Voorbeeld.example,gemeenten",
+        "ander@voorbeeld.example,cloud",
+        "bekend@voorbeeld.example,cloud",
+        "nieuw@voorbeeld.example,gemeenten",
+        head=head,
+        note="op papier",
+    )
+    assert (report.added, report.updated) == (2, 1)
+    assert [line for line, _ in report.refused] == [4, 6, 7]
+    assert all("stands in a row above" in why for _, why in report.refused)
+    assert reader(portal, "bekend@voorbeeld.example").interests == ("gemeenten",)
+    assert reader(portal, "nieuw@voorbeeld.example").interests == ("cloud",)
 
 
 def test_a_map_that_makes_no_sense_is_refused(portal) -> None:
