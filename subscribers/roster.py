@@ -2,10 +2,11 @@
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from io import StringIO
 from itertools import chain
 from types import MappingProxyType
 
@@ -15,7 +16,7 @@ from feeds.moment import aware
 from feeds.theme import ThemeTree
 from subscribers.frequency import Frequency
 from subscribers.interest import interest_set
-from subscribers.subscriber import AddressError, Consent, Subscriber
+from subscribers.subscriber import AddressError, Consent, Reader, Subscriber
 
 COLUMNS = (
     "email",
@@ -28,6 +29,9 @@ COLUMNS = (
     "consent_source",
     "consent_text",
 )
+
+SUPPRESSION_COLUMNS = ("email", "address_key", "reason", "suppressed_at")
+"""Those of a list of addresses that get no mail; ``address_key`` is an address's keyed hash."""
 
 
 class RosterError(Exception):
@@ -52,9 +56,13 @@ class Enrolment:
 
 
 def read_rows(
-    lines: Iterable[str], renamed: Mapping[str, str] = MappingProxyType({})
+    lines: Iterable[str],
+    renamed: Mapping[str, str] = MappingProxyType({}),
+    columns: Sequence[str] = COLUMNS,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a CSV file (RFC 4180), given as lines with their ends, with the line each begins at.
+
+    ``columns`` are those it may have; ``email`` it must have.
 
     Separated by comma, semicolon or tab: what Excel writes depends on where it runs. ``renamed`` says which
     of our columns one of the file's is, by its name in lower case; one that is ``""`` is left out. Raises
@@ -72,23 +80,23 @@ def read_rows(
                 raise RosterError(
                     f"there is no column {name!r} to be taken for another; there are: {_list(found)}"
                 )
-        columns = [renamed.get(name, name) for name in found]
-        if "email" not in columns:
+        named = [renamed.get(name, name) for name in found]
+        if "email" not in named:
             raise RosterError(
                 "the first line must name the columns, one of them 'email'; "
-                f"known: {_known()}; --map 'E-mailadres=email' says what another name means"
+                f"known: {_list(columns)}; --map 'E-mailadres=email' says what another name means"
             )
-        for name in columns:
-            if name and name not in COLUMNS:
+        for name in named:
+            if name and name not in columns:
                 raise RosterError(
                     f"column {name!r} is unknown; remove or rename it, or say what it means with --map "
-                    f"'{name}=…' (nothing after '=' leaves it out); known: {_known()}"
+                    f"'{name}=…' (nothing after '=' leaves it out); known: {_list(columns)}"
                 )
-            if name and columns.count(name) > 1:
+            if name and named.count(name) > 1:
                 raise RosterError(f"column {name!r} stands twice; remove one")
         # A name that no file has, for what is left out: an empty one means a row of another length.
-        left_out = [f"\0{place}" for place, name in enumerate(columns) if not name]
-        reader.fieldnames = [name or f"\0{place}" for place, name in enumerate(columns)]
+        left_out = [f"\0{place}" for place, name in enumerate(named) if not name]
+        reader.fieldnames = [name or f"\0{place}" for place, name in enumerate(named)]
         start = reader.line_num + 1
         for row in reader:
             if None in row or None in row.values():
@@ -101,6 +109,35 @@ def read_rows(
         raise RosterError(
             f"the row that begins on line {start} is no CSV ({error}); mend its quotes; nothing was imported"
         ) from None
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    """A CSV file with these columns, a line of it at a time, as ``read_rows`` reads it."""
+    held = StringIO()
+    writer = csv.DictWriter(held, columns)
+    writer.writeheader()
+    for row in rows:
+        yield held.getvalue()
+        held.seek(0)
+        held.truncate()
+        writer.writerow(row)
+    yield held.getvalue()
+
+
+def roster_row(reader: Reader, proof: Consent | None) -> dict[str, str]:
+    """A subscriber as a row of a roster, with the proof that they asked for this, where there is any."""
+    who = reader.subscriber
+    return {
+        "email": who.email,
+        "name": who.name,
+        "language": who.language,
+        "timezone": who.timezone,
+        "frequency": str(who.frequency),
+        "interests": ";".join(reader.interests),
+        "consented_at": proof.at.isoformat() if proof else "",
+        "consent_source": proof.source if proof else "",
+        "consent_text": proof.text if proof else "",
+    }
 
 
 def encoding_of(chunks: Iterable[bytes]) -> str:
@@ -202,10 +239,6 @@ def _consent(
 def _said(message: str, field: str) -> str:
     plain = message.removeprefix("Value error, ")
     return plain if message != plain else f"{field}: {plain}"
-
-
-def _known() -> str:
-    return _list(COLUMNS)
 
 
 def _list(names: Iterable[str]) -> str:

@@ -150,6 +150,14 @@ def portal(tmp_path: Path, database_url: str) -> Portal:
     return Portal(tmp_path, CONFIG.replace("DATABASE", database_url))
 
 
+@pytest.fixture
+def other_portal(tmp_path: Path) -> Portal:
+    """A second portal, with a database and keys of its own."""
+    root = tmp_path / "ander"
+    root.mkdir()
+    return Portal(root, CONFIG.replace("DATABASE", SQLITE))
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium on this machine; without one, the test is skipped and says so."""

@@ -7,29 +7,31 @@ from typing import Any
 import click
 
 from pipeline.app import App
-from pipeline.cli import console
+from pipeline.cli import console, rosters
 from pipeline.cli.console import (
     Failure,
     as_option,
-    fail,
     json_option,
-    numbers,
     say,
     say_json,
     table,
-    warn,
     with_app,
     yes_option,
 )
-from pipeline.edges.roster import roster_lines
+from pipeline.cli.rosters import note_given
 from pipeline.steps.explain import Outlook
-from subscribers.roster import COLUMNS, read_rows
+from subscribers.roster import COLUMNS
 from subscribers.subscriber import Reader, State, normal_address
 
 
 @click.group()
 def subscribers() -> None:
     """Who reads, and what they asked for."""
+
+
+subscribers.add_command(rosters.import_)
+subscribers.add_command(rosters.export)
+subscribers.add_command(rosters.suppressed)
 
 
 def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,7 +67,7 @@ def add(
     **choices: str | None,
 ) -> None:
     """Add one subscriber. Without proof of consent they stay pending, and get no mail."""
-    note = _note(confirmed, consent_note)
+    note = note_given(confirmed, consent_note)
     reader = app.enroller().add({"email": email} | _given(choices), note)
     app.audit(who, "subscribers add", f"subscriber {reader.id}")
     if as_json:
@@ -89,65 +91,6 @@ def confirm(app: App, email: str, consent_note: str, who: str) -> None:
     reader = app.enroller().confirm(email, consent_note)
     app.audit(who, "subscribers confirm", f"subscriber {reader.id}: {consent_note}")
     say(f"{reader.subscriber.email} is active.")
-
-
-@subscribers.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="CSV")
-@click.option("--confirmed", is_flag=True, help="They all did agree; --consent-note says how you know.")
-@click.option("--consent-note", default="", metavar="TEXT", help="How they agreed, kept as proof.")
-@click.option(
-    "--map", "maps", multiple=True, metavar="THEIRS=OURS", help="What a column means; '' leaves it out."
-)
-@click.option("--dry-run", is_flag=True, help="Only tell what would become of every row.")
-@as_option
-@json_option
-@with_app
-def import_(
-    app: App,
-    file: Path,
-    confirmed: bool,
-    consent_note: str,
-    maps: tuple[str, ...],
-    dry_run: bool,
-    who: str,
-    as_json: bool,
-) -> None:
-    """Import subscribers from a CSV file.
-
-    Its columns: email, name, language, timezone, frequency, interests, consented_at, consent_source,
-    consent_text; only email and interests must be there. A row that can't be used is named with its
-    line and the reason, and the rest goes on.
-    """
-    note, renamed = _note(confirmed, consent_note), _renamed(maps)
-    for _ in read_rows(roster_lines(file), renamed):
-        pass  # a file that is no CSV further down is refused before any of it is taken
-    enroller = app.enroller()
-    report = (enroller.rehearse if dry_run else enroller.take)(read_rows(roster_lines(file), renamed), note)
-    counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
-    if not dry_run:
-        app.audit(who, "subscribers import", f"{file.name}: {numbers(counts)}")
-    for line, why in report.refused:
-        warn(f"{file}:{line}: {why}")
-    if as_json:
-        say_json(
-            counts
-            | {
-                "pending": report.pending,
-                "reasons": report.reasons,
-                "refused": [{"line": line, "why": why} for line, why in report.refused],
-            }
-        )
-    else:
-        say(f"{'Nothing is kept. ' if dry_run else ''}Subscribers: {numbers(counts)}.")
-        if report.reasons:
-            say(f"Left out: {numbers(report.reasons)}.")
-        if report.pending:
-            say(
-                f"{report.pending} of them get no mail yet, for want of proof of consent: give the file the "
-                "column consented_at, or import it with --confirmed --consent-note '…' where they did agree."
-            )
-    if report.refused:
-        fail(f"{len(report.refused)} rows of {file} were left out; mend them and import the file again")
 
 
 @subscribers.command("list")
@@ -244,15 +187,26 @@ def edit(app: App, email: str, who: str, as_json: bool, **choices: str | None) -
 
 
 @subscribers.command()
-@click.argument("email")
-@click.option("--reason", default="by hand", show_default=True)
+@click.argument("email", required=False)
+@click.option("--from", "file", type=rosters.existing, metavar="CSV", help="All addresses in this file.")
+@click.option("--reason", default="by hand", show_default=True, help="Where the file gives none.")
 @as_option
+@json_option
 @with_app
-def suppress(app: App, email: str, reason: str, who: str) -> None:
-    """Never mail an address again, whoever imports it."""
+def suppress(app: App, email: str | None, file: Path | None, reason: str, who: str, as_json: bool) -> None:
+    """Never mail an address again, whoever imports it; or every address in a list from elsewhere."""
+    if (email is None) == (file is None):
+        raise click.UsageError("give one address, or --from and a file of them")
+    if file is not None:
+        rosters.suppress_all(app, file, reason, who, as_json=as_json)
+        return
+    assert email is not None
     app.enroller().suppress(email, reason)
     app.audit(who, "subscribers suppress", reason)
-    say(f"{normal_address(email)} gets no mail any more.")
+    if as_json:
+        say_json({"added": 1, "unchanged": 0, "refused": []})
+    else:
+        say(f"{normal_address(email)} gets no mail any more.")
 
 
 @subscribers.command()
@@ -318,32 +272,12 @@ def own_feed(app: App, email: str, renew: bool, revoke: bool, who: str, as_json:
         say(f"No link to the own feed of {normal_address(email)} works any more.")
 
 
-def _renamed(maps: tuple[str, ...]) -> dict[str, str]:
-    """Which of our columns theirs are."""
-    renamed = {}
-    for one in maps:
-        theirs, sign, ours = (part.strip().lower() for part in one.partition("="))
-        if not sign or not theirs or (ours and ours not in COLUMNS):
-            raise click.UsageError(
-                f"--map {one!r} must be like 'E-mailadres=email'; ours are {', '.join(COLUMNS)}, "
-                "and nothing leaves a column out"
-            )
-        renamed[theirs] = ours
-    return renamed
-
-
 def _spoken(app: App, outlook: Outlook) -> str:
     """One or two sentences in the reader's language."""
     environment = app.templates[outlook.language or app.settings.site.language]
     names = ("state", "reason", "last", "waiting", "until", "due", "next", "asked")
     context = {name: getattr(outlook, name) for name in names}
     return " ".join(environment.get_template("desk/spoken.txt.j2").render(context).split())
-
-
-def _note(confirmed: bool, note: str) -> str:
-    if confirmed and not note.strip():
-        raise click.UsageError("--confirmed needs --consent-note TEXT: the proof of consent is kept")
-    return note.strip() if confirmed else ""
 
 
 def _given(choices: dict[str, str | None]) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """Enrolling: who joins, changes their choice or leaves, with the consent written down."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EnrolWork, Start
@@ -15,6 +17,7 @@ from subscribers.roster import BadRow, Enrolment, enrolment
 from subscribers.subscriber import LEFT, AddressError, Consent, Reader, State, Subscriber, normal_address
 
 _BATCH = 2_000
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class EnrolError(Exception):
@@ -118,13 +121,9 @@ class Enroller:
         back who left. Of several rows for one address the first counts.
         """
         report, dealt_with = ImportReport(), _Ids()
-        batch: list[tuple[int, Mapping[str, str]]] = []
-        for numbered in rows:
-            batch.append(numbered)
-            if len(batch) == _BATCH:
-                self._take(batch, note, report, dealt_with)
-                batch = []
-        self._take(batch, note, report, dealt_with)
+        rest = iter(rows)
+        while batch := list(islice(rest, _BATCH)):
+            self._take(batch, note, report, dealt_with)
         report.refused.sort()
         return report
 
@@ -187,6 +186,25 @@ class Enroller:
         with self._start() as work:
             work.subscribers.suppress(normal_address(email), reason, self._clock())
 
+    def suppress_all(self, rows: Iterable[tuple[int, Mapping[str, str]]], reason: str) -> ImportReport:
+        """Suppress what a list names, by address or by our own hash of one; ``reason`` where it gives none.
+
+        A row that can't be used is reported; the rest goes on.
+        """
+        report = ImportReport()
+        rest = iter(rows)
+        while batch := list(islice(rest, _BATCH)):
+            with self._start() as work:
+                for line, row in batch:
+                    try:
+                        new = self._suppress_one(work, row, reason)
+                    except (BadRow, AddressError) as error:
+                        report.refuse(line, error)
+                    else:
+                        report.added += new
+                        report.unchanged += not new
+        return report
+
     def unsuppress(self, email: str) -> State | None:
         """Lift a suppression; a subscriber at the address is unsubscribed until they ask again.
 
@@ -238,6 +256,19 @@ class Enroller:
                     ),
                 )
             return work.subscribers.by_id(id)
+
+    def _suppress_one(self, work: EnrolWork, row: Mapping[str, str], reason: str) -> bool:
+        why, now = row.get("reason", "").strip()[:200] or reason, self._clock()
+        email, key = row.get("email", "").strip(), row.get("address_key", "").strip().lower()
+        if email:
+            address = normal_address(email)
+            if work.subscribers.suppression(address) is not None:
+                return False
+            work.subscribers.suppress(address, why, now)
+            return True
+        if not _KEY.fullmatch(key):
+            raise BadRow("it has neither an email nor an address_key of 64 hexadecimal digits")
+        return work.subscribers.suppress_key(key, why, now)
 
     def _read(self, row: Mapping[str, str], note: str) -> Enrolment:
         return enrolment(

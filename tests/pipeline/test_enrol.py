@@ -296,3 +296,76 @@ def test_who_left_and_asks_to_come_back_is_served_nothing_twice(portal) -> None:
         "unsubscribe",
         "subscribe",
     ]
+
+
+def test_what_is_exported_can_be_imported_again(portal, other_portal) -> None:
+    take(
+        portal,
+        ROW,
+        'twee@voorbeeld.example,"Zoë, ""Z""",en,Europe/Amsterdam,weekly,gemeenten,2026-11-02,,"op\npapier"',
+        "wacht@voorbeeld.example,,,,,cloud,,,",
+        ROW.replace("lezer1", "weg"),
+    )
+    with portal.open() as app:
+        app.enroller().unsubscribe(reader(portal, "weg@voorbeeld.example").id, "link")
+    file = portal.root / "uit.csv"
+    result = portal.run("subscribers", "export", str(file))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "3 subscribers written" in result.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    found = other_portal.run("subscribers", "import", str(file), "--json")
+    assert json.loads(found.stdout)["added"] == 3
+    for email in ("lezer1@voorbeeld.example", "twee@voorbeeld.example", "wacht@voorbeeld.example"):
+        before, after = reader(portal, email), reader(other_portal, email)
+        same = {"name", "language", "timezone", "frequency", "state", "confirmed_at"}
+        assert before.subscriber.model_dump(include=same) == after.subscriber.model_dump(include=same)
+        assert before.interests == after.interests
+        assert consents(portal, email)[-1:] == consents(other_portal, email)[-1:] or email.startswith("wacht")
+    assert json.loads(other_portal.run("subscribers", "import", str(file), "--json").stdout)["unchanged"] == 3
+
+
+def test_an_export_can_be_of_some_states_or_one_theme(portal) -> None:
+    take(portal, ROW, ROW.replace("lezer1", "weg").replace("cloud;gemeenten", "gemeenten"))
+    with portal.open() as app:
+        app.enroller().unsubscribe(reader(portal, "weg@voorbeeld.example").id, "link")
+    lines = portal.run("subscribers", "export", "--state", "unsubscribed").stdout.splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["email", "weg@voorbeeld.example"]
+    assert len(portal.run("subscribers", "export", "--theme", "cloud").stdout.splitlines()) == 2
+
+
+def test_a_list_of_suppressed_addresses_goes_out_and_in_again(portal, other_portal) -> None:
+    take(portal, ROW, ROW.replace("lezer1", "lezer2"), ROW.replace("lezer1", "lezer3"))
+    with portal.open() as app:
+        app.enroller().suppress("Lezer1@Voorbeeld.example", "klacht")
+        app.enroller().suppress("niemand@voorbeeld.example", "op verzoek")
+        app.accounts().erase(reader(portal, "lezer2@voorbeeld.example").id)
+    file = portal.root / "onderdrukt.csv"
+    assert portal.run("subscribers", "suppressed", str(file)).exit_code == 0
+    written = file.read_text(encoding="utf-8-sig")
+    assert "lezer1@voorbeeld.example" in written
+    assert "klacht" in written
+    assert "lezer2" not in written
+    assert "niemand" not in written
+    assert len(written.splitlines()) == 4
+    again = json.loads(portal.run("subscribers", "suppress", "--from", str(file), "--json").stdout)
+    assert (again["added"], again["unchanged"]) == (0, 3)
+    with other_portal.open() as app:
+        app.enroller().add({"email": "lezer1@voorbeeld.example", "interests": "cloud"}, "op papier")
+    taken = json.loads(other_portal.run("subscribers", "suppress", "--from", str(file), "--json").stdout)
+    assert taken["added"] == 3
+    assert reader(other_portal, "lezer1@voorbeeld.example").subscriber.state is State.SUPPRESSED
+
+
+def test_a_list_from_elsewhere_may_be_addresses_alone(portal) -> None:
+    take(portal, ROW)
+    file = portal.root / "lijst.csv"
+    file.write_text("email\nlezer1@voorbeeld.example\nonzin\n\nander@voorbeeld.example\n")
+    result = portal.run("subscribers", "suppress", "--from", str(file), "--reason", "oude lijst")
+    assert result.exit_code == 1
+    assert "lijst.csv:3:" in result.stderr
+    assert "Suppressed: 2 added." in result.stdout
+    assert reader(portal, "lezer1@voorbeeld.example").subscriber.state is State.SUPPRESSED
+    assert (
+        "ander@voorbeeld.example is suppressed" in take(portal, ROW.replace("lezer1", "ander")).refused[0][1]
+    )
+    assert portal.run("subscribers", "suppress").exit_code == 2
