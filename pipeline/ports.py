@@ -17,7 +17,7 @@ from feeds.hub import Ping
 from feeds.log import Entry, Kind
 from feeds.source import Memory, Move, Reading
 from subscribers.bounces import Bounces
-from subscribers.delivery import Claim, DeliveryState, Outcome, Parcel, Settlement, Wanted
+from subscribers.delivery import Claim, DeliveryState, Outcome, Parcel, Refusal, Settlement, Wanted
 from subscribers.digest import Digest, Facts
 from subscribers.edition import Edition, EditionName, EditionState, Group, Situation, Verdict
 from subscribers.feedback import Feedback
@@ -136,7 +136,7 @@ class BounceStore(Protocol):
     def put(self, reader: int, bounces: Bounces) -> None: ...
     def reader_of(self, delivery: int) -> int | None: ...
     def bounced(self, domain: str, since: datetime) -> int: ...
-    def readers(self, domain: str) -> int: ...
+    def readers(self, domain: str, up_to: int | None = None) -> int: ...
     def suppressed(self, domain: str, since: datetime) -> list[str]: ...
 
 
@@ -329,11 +329,19 @@ class FeedbackWork(Protocol):
     def providers(self) -> ProviderStore: ...
 
 
+class RefusalStore(Protocol):
+    def refusals(self, domain: str, limit: int) -> list[Refusal]: ...
+
+
 class ProviderWork(Protocol):
     """What dealing with providers needs of a transaction."""
 
     @property
     def providers(self) -> ProviderStore: ...
+    @property
+    def bounces(self) -> BounceStore: ...
+    @property
+    def deliveries(self) -> RefusalStore: ...
 
 
 class EditionWork(Protocol):

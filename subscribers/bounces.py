@@ -75,3 +75,8 @@ class Bounces:
 def is_spike(bounced: int, readers: int) -> bool:
     """Whether a domain has a bad day: ``bounced`` of its ``readers`` within a day, this one included."""
     return bounced >= SPIKE_FROM and bounced >= SPIKE_SHARE * readers
+
+
+def too_many(bounced: int) -> int:
+    """A number of readers of whom ``bounced`` are no spike, so that nobody needs to count further."""
+    return int(bounced / SPIKE_SHARE) + 1

@@ -55,6 +55,16 @@ LONGEST_RETRY = timedelta(hours=4)
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A mail that a server did not take: of which edition, to which subscriber, when, and its words."""
+
+    edition: str
+    subscriber: int
+    at: datetime
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """A delivery as it is looked back on. ``at`` is when it last changed, ``digest`` what it holds."""
 

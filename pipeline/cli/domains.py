@@ -3,11 +3,13 @@
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
 from pipeline.app import App
 from pipeline.cli.console import as_option, json_option, say, say_json, table, with_app
+from subscribers.message import message_id
 from subscribers.provider import Provider
 from subscribers.subscriber import AddressError, normal_address
 
@@ -62,6 +64,17 @@ def show(app: App, domain: str, as_json: bool) -> None:
         say(f"  last refusal, {_when(app, found.last_reply_at)}: {found.last_reply}")
     if found.paused:
         say(f"Once that is mended: kennisportal domains resume {domain}")
+    if found.last_reply:
+        say(f"To ask them about it: kennisportal domains letter {domain}")
+
+
+@domains.command()
+@click.argument("domain", type=_Domain())
+@click.option("--language", type=click.Choice(["nl", "en"]), help="Otherwise the site's.")
+@with_app
+def letter(app: App, domain: str, language: str | None) -> None:
+    """A letter to a domain's mail administrator, with what they need to find out why they refuse us."""
+    say(_letter(app, domain, language or app.settings.site.language).rstrip())
 
 
 @domains.command()
@@ -85,6 +98,22 @@ def resume(app: App, domain: str, who: str) -> None:
     app.providers().resume(domain)
     app.audit(who, "domains resume", domain)
     say(f"{domain} gets mail again, with the next 'kennisportal digest send' or by 'kennisportal run'.")
+
+
+def _letter(app: App, domain: str, language: str) -> str:
+    site, mail, case = app.settings.site, app.settings.mail, app.providers().case(domain)
+    secret = app.secrets.signing[0]
+    context = {
+        "site": {"name": site.name, "base_url": site.base_url},
+        "case": case,
+        "senders": sorted({mail.sender, mail.plain_sender}),
+        "envelope": mail.bounce_domain or app.envelope_sender,
+        "relays": sorted({urlsplit(url).hostname or "" for url in mail.transports} - {"", "localhost"}),
+        "dkim": mail.dkim,
+        "ids": [message_id(site.host, one.edition, one.subscriber, secret) for one in case.refusals],
+        "contact": mail.reply_to or mail.sender,
+    }
+    return app.templates[language].get_template("desk/letter.txt.j2").render(context)
 
 
 def _state(app: App, provider: Provider) -> str:

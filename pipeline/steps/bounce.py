@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pipeline.ports import BounceStore, MailableStore
-from subscribers.bounces import REST, SPIKE_FROM, SPIKE_WITHIN, Verdict, is_spike
+from subscribers.bounces import REST, SPIKE_FROM, SPIKE_WITHIN, Verdict, is_spike, too_many
 from subscribers.subscriber import BOUNCED, State, domain_of
 
 
@@ -38,8 +38,8 @@ def count_bounce(
     if hard:
         domain = domain_of(found.subscriber.email)
         bounced = bounces.bounced(domain, now - SPIKE_WITHIN) + 1
-        # Nobody is counted while it can't be: a domain may have half of all readers.
-        spike = bounced >= SPIKE_FROM and is_spike(bounced, bounces.readers(domain))
+        # Nobody is counted while it can't be, nor more than it takes: a domain may have half of all readers.
+        spike = bounced >= SPIKE_FROM and is_spike(bounced, bounces.readers(domain, too_many(bounced)))
         after, verdict = before.hard(delivery, now, spike=spike)
         if spike and verdict is not Verdict.NOTHING:
             report.spikes[domain] = bounced

@@ -1,7 +1,22 @@
 """Mail providers, as an administrator asks about them and decides about them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from pipeline.ports import Clock, ProviderWork, Start
+from subscribers.delivery import Refusal
 from subscribers.provider import Provider
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A provider, the number of its readers whom we mail, and some of the mails that it did not take."""
+
+    provider: Provider
+    readers: int
+    refusals: Sequence[Refusal]
 
 
 class ProviderDesk:
@@ -26,6 +41,15 @@ class ProviderDesk:
         """Where we stand with one."""
         with self._read() as work:
             return work.providers.of([domain])[domain]
+
+    def case(self, domain: str) -> Case:
+        """What there is to say to the administrator of a provider."""
+        with self._read() as work:
+            return Case(
+                work.providers.of([domain])[domain],
+                work.bounces.readers(domain),
+                work.deliveries.refusals(domain, _EXAMPLES),
+            )
 
     def pause(self, domain: str, reason: str) -> None:
         """Nothing more to this provider; what is planned for its readers waits."""

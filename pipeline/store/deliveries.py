@@ -8,10 +8,13 @@ from sqlmodel import Session, col, func, select
 
 from feeds.log import Kind
 from pipeline.store.tables import UNCERTAIN, DeliveryRow, EditionRow, Segment, SubscriberRow
-from subscribers.delivery import OPEN, DeliveryState, Past
+from subscribers.delivery import OPEN, DeliveryState, Past, Refusal
 from subscribers.digest import Digest, Item
 from subscribers.edition import Cancel, EditionName
 from subscribers.frequency import Frequency
+
+_RECENT = 10
+"""Editions that are looked through for what a provider did not take."""
 
 
 class Deliveries:
@@ -126,6 +129,32 @@ class Deliveries:
             .limit(limit)
         )
         return [(str(state), reply, number) for state, reply, number in rows]
+
+    def refusals(self, domain: str, limit: int) -> list[Refusal]:
+        """Mails of the last editions that a provider did not take, the latest first."""
+        refused = (DeliveryState.REJECTED, DeliveryState.DEFERRED)
+        recent = select(EditionRow.id).order_by(col(EditionRow.id).desc()).limit(_RECENT)
+        rows = self._session.execute(
+            select(DeliveryRow, EditionRow)
+            .join(EditionRow, col(EditionRow.id) == DeliveryRow.edition_id)
+            .where(
+                col(DeliveryRow.edition_id).in_(recent),
+                col(DeliveryRow.state).in_(refused),
+                DeliveryRow.domain == domain,
+                DeliveryRow.reply != "",
+            )
+            .order_by(col(DeliveryRow.changed_at).desc(), col(DeliveryRow.id).desc())
+            .limit(limit)
+        )
+        return [
+            Refusal(
+                str(EditionName(Frequency(edition.frequency), edition.slot, edition.n)),
+                delivery.subscriber_id,
+                delivery.changed_at,
+                delivery.reply,
+            )
+            for delivery, edition in rows
+        ]
 
     def span(self, edition: int) -> tuple[datetime | None, datetime | None]:
         """When the first and the last mail of an edition were accepted."""

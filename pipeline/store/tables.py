@@ -186,6 +186,7 @@ class SubscriberRow(Subscriber, table=True):
     __tablename__ = "subscriber"
     __table_args__ = (
         Index("ix_subscriber_plan", "frequency", "timezone", "state"),
+        Index("ix_subscriber_domain", "domain", "state"),
         _NO_REUSE,
     )
 

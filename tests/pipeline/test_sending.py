@@ -1,6 +1,7 @@
 """Sending in earnest: pace, providers that ask for patience, edits and stops in the middle, two senders."""
 
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -122,6 +123,20 @@ def test_a_run_of_policy_rejections_pauses_that_provider_and_tells_the_administr
     shown = portal.run("domains", "show", "streng.example").stdout
     assert refused in shown
     assert "domains resume streng.example" in shown
+    letter = portal.run("domains", "letter", "streng.example").stdout
+    for told in (
+        "Aan: postmaster@streng.example",
+        refused,
+        "2026-11-24 09:00:00 UTC",
+        "overzicht@portaal.example",
+        "aan 80 lezers bij streng.example",
+    ):
+        assert told in letter
+    ids = set(re.findall(r"<([0-9a-f]{32}@portaal\.example)>", letter))
+    assert len(ids) == 5
+    assert all(any(id.encode() in parcel.message for parcel in mailer.refused) for id in ids)
+    assert not any(parcel.recipient in letter for parcel in mailer.refused)
+    assert "Dear colleague," in portal.run("domains", "letter", "vlot.example", "--language", "en").stdout
     portal.wait(days=1)
     assert send(portal, name, Mailer()).settled == {}, "paused until somebody has looked"
     assert portal.run("domains", "resume", "streng.example", "--as", "beheer").exit_code == 0

@@ -14,6 +14,7 @@ from subscribers.bounces import (
     Bounces,
     Verdict,
     is_spike,
+    too_many,
 )
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -92,3 +93,8 @@ def test_a_domain_has_a_bad_day_when_many_of_its_readers_bounce() -> None:
     assert is_spike(SPIKE_FROM, SPIKE_FROM)
     assert is_spike(SPIKE_FROM, 10 * SPIKE_FROM)
     assert not is_spike(SPIKE_FROM, 10 * SPIKE_FROM + 1)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**7))
+def test_nobody_needs_to_count_beyond_too_many(bounced: int, readers: int) -> None:
+    assert is_spike(bounced, min(readers, too_many(bounced))) == is_spike(bounced, readers)

@@ -13,12 +13,15 @@ class Mailer(Immediate):
         self.answer = answer
         self.sent: list[str] = []
         self.parcels: list[Parcel] = []
+        self.refused: list[Parcel] = []
 
     def send(self, parcel: Parcel) -> Outcome:
         outcome = self.answer(parcel.recipient)
         if isinstance(outcome, Accepted):
             self.parcels.append(parcel)
             self.sent.append(parcel.recipient)
+        else:
+            self.refused.append(parcel)
         return outcome
 
     def close(self) -> None:
