@@ -24,6 +24,7 @@ from pipeline.cli.domains import domains
 from pipeline.cli.explain import explain
 from pipeline.cli.feeds import feeds
 from pipeline.cli.init import init
+from pipeline.cli.keys import keys
 from pipeline.cli.run import run, web
 from pipeline.cli.sources import sources
 from pipeline.cli.status import status
@@ -125,6 +126,7 @@ for _command in (
     domains,
     bounces,
     audit,
+    keys,
     run,
     web,
     db,

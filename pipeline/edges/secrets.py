@@ -37,6 +37,27 @@ def create(path: Path) -> None:
         file.write(lines)
 
 
+def rotate(path: Path) -> int:
+    """Add a signing key, which is the current one from then on; gives how many there are.
+
+    Older ones go on opening the links in old mails. Raises SecretError as ``load`` does.
+    """
+    known = load(path)
+    new = path.with_name(f".{path.name}.new")
+    lines = path.read_text(encoding="ascii").rstrip("\n")
+    try:
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{lines}\nsigning {secrets.token_hex(_BYTES)}\n")
+            file.flush()
+            os.fsync(descriptor)
+        new.replace(path)
+    except OSError as error:
+        raise SecretError(f"{path}: the secret key file can't be written: {error}") from None
+    return len(known.signing) + 1
+
+
 def load(path: Path) -> Secrets:
     """The secrets in a file. Raises SecretError where there are none, or where they can't be read."""
     try:
