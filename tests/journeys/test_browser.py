@@ -3,13 +3,15 @@
 In light and dark, wide and narrow, by keyboard and without scripts (WCAG 2.2 AA).
 """
 
+import base64
+import json
 import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -19,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from pipeline.app import App
@@ -31,6 +34,7 @@ from subscribers.token import ACCOUNT
 pytestmark = pytest.mark.browser
 
 SCHEMES = ["light", "dark"]
+SUPPORT = Path(__file__).parents[1] / "support"
 
 # Every piece of text that is to be seen: what it says, how large it is, and how it stands out from
 # the first background behind it that lets nothing through (WCAG 2.2, relative luminance).
@@ -89,17 +93,18 @@ FOCUS = """
 """
 
 
-def arrival(file: Path) -> int:
-    return file.stat().st_mtime_ns
+AXE = Axe()
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
 @dataclass(frozen=True)
 class Demo:
-    """A portal with mails delivered, and its web server at ``url``."""
+    """A portal with mails delivered, and its web server at ``url``, whose mails go to ``inbox``."""
 
     config: Path
     mails: list[EmailMessage]
     url: str
+    inbox: Path
 
     def mail(self, number: int, week: int) -> EmailMessage:
         """What one of the readers got in one of the two weeks."""
@@ -108,12 +113,15 @@ class Demo:
         return sorted(theirs, key=lambda mail: mail["Date"].datetime)[week - 1]
 
     def next_mail(self, to: str, number: int) -> EmailMessage:
-        """The mail of this number to somebody who had none when the demo began, once it is there."""
+        """The mail of this number that the mail server got for somebody, once it is there."""
         deadline = time.monotonic() + 20
         while True:
-            files = sorted((self.config.parent / "var" / "mail" / "new").iterdir(), key=arrival)
-            found = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
-            theirs = [mail for mail in found if mail["To"] == to]
+            taken = [json.loads(line) for line in self.inbox.read_text().splitlines()]
+            theirs = [
+                message_from_bytes(base64.b64decode(one["content"]), policy=policy.default)
+                for one in taken
+                if one["recipients"] == [to]
+            ]
             if len(theirs) >= number:
                 return theirs[number - 1]
             assert time.monotonic() < deadline, f"no mail {number} to {to}"
@@ -145,19 +153,28 @@ def demo(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[De
         message_from_bytes(path.read_bytes(), policy=policy.default)
         for path in (root / "var" / "mail" / "new").iterdir()
     ]
+    inbox = root / "inbox"
+    inbox.touch()
     command = "from pipeline.cli import main; main()"
-    with subprocess.Popen(
-        [sys.executable, "-c", command, "web", "--config", config, "--port", "0"],
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        text=True,
-    ) as server:
-        try:
-            said = re.search(r"http://[\d.:]+", server.stdout.readline())
-            assert said, "the server did not start"
-            yield Demo(config, mails, said[0])
-        finally:
-            server.terminate()
+    with ExitStack() as stack:
+
+        def started(*words: object, **more: str) -> str:
+            """What a process says first; it ends with this fixture."""
+            environment = os.environ | {"PYTHONUNBUFFERED": "1"} | more
+            process = subprocess.Popen(
+                [sys.executable, *words], stdout=subprocess.PIPE, env=environment, text=True
+            )
+            stack.enter_context(process)
+            stack.callback(process.terminate)
+            return process.stdout.readline()
+
+        port = int(started(SUPPORT / "smtp_server.py", inbox))
+        to = {"KENNISPORTAL_MAIL__TRANSPORT": f"smtp://127.0.0.1:{port}"}
+        said = re.search(
+            r"http://[\d.:]+", started("-c", command, "web", "--config", config, "--port", "0", **to)
+        )
+        assert said, "the server did not start"
+        yield Demo(config, mails, said[0], inbox)
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +226,9 @@ def look_over(page: Page) -> None:
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels)), levels
     assert page.title()
+    # A mail stands within the page of a mail program, which has the landmarks.
+    found = AXE.run(page, options=WCAG if page.url == "about:blank" else {})
+    assert found.violations_count == 0, found.generate_report()
 
 
 # -- mails --------------------------------------------------------------------------------------
