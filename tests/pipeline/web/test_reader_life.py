@@ -1,11 +1,13 @@
 """A reader's life by the links in their mail alone; and a scanner that follows every one of those links."""
 
 import re
+from datetime import timedelta
 from urllib.parse import urlencode, urlsplit
 
 from signing_up import EMAIL, FORM, confirmed, link, mails, reader, texts
 
 from pipeline import jobs
+from subscribers.render import BUDGET
 from subscribers.subscriber import State
 
 NEW = "nieuw@elders.example"
@@ -94,3 +96,28 @@ def test_a_scanner_that_follows_every_link_of_every_kind_of_mail_changes_nothing
     assert mails(portal)[-1]["to"] == EMAIL  # told that it goes elsewhere now
     follow_all()
     assert reader(site, NEW).subscriber.state is State.ACTIVE
+
+
+def test_after_a_long_pause_there_is_one_digest_that_fits_in_a_mail_and_counts_the_rest(site, portal) -> None:
+    confirmed(site, portal)
+    preferences = link(mails(portal)[-1], "preferences")
+    until = portal.now + timedelta(days=45)
+    choice = {"theme": "cloud", "frequency": "weekly", "language": "nl"}
+    post(site, preferences, pause=f"{until:%Y-%m-%d}", **choice)
+    assert reader(site).subscriber.state is State.PAUSED
+    more = "en de gemeente is er blij mee " * 30
+    for week in range(6):
+        for number in range(30):
+            portal.write(f"w{week}-{number}", f"De cloud van week {week}, nummer {number}", more)
+        assert next_digest(site, portal, f"Een cloud in week {week}") == []
+    (digest,) = next_digest(site, portal, "De cloud na de pauze")
+    _, html = texts(digest)
+    assert len(html.encode()) < BUDGET
+    shown = html.count("<h3")
+    rest = re.search(r"Nog (\d+) artikelen", html)
+    assert shown + int(rest[1]) == 6 * 31 + 1
+    (path,) = {path.partition("#")[0] for path in links(digest) if path.startswith("/editions/")}
+    assert site.ask(path).text.count("<h3") == 6 * 31 + 1
+    portal.wait(days=7)
+    portal.run("digest", "send", "weekly", "--yes")
+    assert mails(portal)[-1]["Message-ID"] == digest["Message-ID"], "one, and nothing is left for another"

@@ -287,6 +287,23 @@ def test_many_forms_for_one_address_send_it_a_few_mails(site, portal, monkeypatc
     assert len(mails(portal)) == PER_ADDRESS.times + 1
 
 
+def test_ten_thousand_sign_ups_for_one_address_from_as_many_networks_leave_little_behind(portal) -> None:
+    wish = Wish(EMAIL, ("cloud",), Frequency.WEEKLY, "nl")
+    with portal.open() as app:
+        desk = app.signing_up()
+        for number in range(10_000):
+            assert desk.ask(wish, text="Ja.", source="formulier", network=str(number))
+        app.notifier().send()
+        with app.database.engine.connect() as connection:
+            kept = connection.exec_driver_sql("SELECT count(*) FROM signup").scalar()
+        portal.wait(days=2)
+        jobs.tidy(app)
+        with app.database.engine.connect() as connection:
+            counted = connection.exec_driver_sql("SELECT count(*) FROM form_count").scalar()
+    assert (kept, counted) == (PER_ADDRESS.times, 0)
+    assert len(mails(portal)) == PER_ADDRESS.times
+
+
 def test_too_many_forms_from_one_network_are_turned_away_for_a_while(site, portal) -> None:
     for number in range(PER_NETWORK.times):
         assert ask(site, email=f"lezer{number}@voorbeeld.example").status == 200
