@@ -45,6 +45,7 @@ from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
 from pipeline.steps.providers import ProviderDesk
 from pipeline.steps.publish import Publisher
+from pipeline.steps.recast import Recaster
 from pipeline.steps.retheme import Rethemer
 from pipeline.steps.select import Imprint
 from pipeline.steps.signup import SignUpDesk
@@ -88,13 +89,17 @@ class App:
         """The file that the settings came from, where they came from one."""
 
     @classmethod
-    def open(cls, config: Path, clock: Clock = now) -> "App":
-        """The portal of a config file. Raises ConfigError, SecretError or StoreError."""
+    def open(cls, config: Path, clock: Clock = now, *, lost_themes: bool = False) -> "App":
+        """The portal of a config file. Raises ConfigError, SecretError or StoreError.
+
+        ``lost_themes`` is for who settles what becomes of readers whose theme the config no longer has.
+        """
         app = cls(load(config), clock)
         app.config = config
         try:
             schema.require(app.database)
-            app._refuse_lost_themes()
+            if not lost_themes:
+                app._refuse_lost_themes()
         except BaseException:
             app.close()
             raise
@@ -173,6 +178,9 @@ class App:
     def surveyor(self) -> Surveyor:
         return Surveyor(self.store.read, self.house, self.tree, self.settings.source)
 
+    def recaster(self) -> Recaster:
+        return Recaster(self.store.read, self.store.write, self.clock)
+
     def rethemer(self) -> Rethemer:
         return Rethemer(self.store.write, self.house, self.tree, self.settings.source, self.clock)
 
@@ -227,23 +235,13 @@ class App:
         )
 
     def enroller(self) -> Enroller:
-        return Enroller(
-            self.store.write,
-            self.tree,
-            self.clock,
-            language=self.settings.site.language,
-            timezone=self.settings.site.timezone,
-        )
+        site, start = self.settings.site, self.store.write
+        return Enroller(start, self.tree, self.clock, language=site.language, timezone=site.timezone)
 
     def signing_up(self) -> SignUpDesk:
-        settings = self.settings
+        zone, expires = self.settings.site.timezone, self.settings.retention.unconfirmed
         return SignUpDesk(
-            self.store.read,
-            self.store.write,
-            self.tree,
-            self.clock,
-            timezone=settings.site.timezone,
-            expires=settings.retention.unconfirmed,
+            self.store.read, self.store.write, self.tree, self.clock, timezone=zone, expires=expires
         )
 
     def accounts(self) -> Accounts:
@@ -443,7 +441,7 @@ class App:
             lost = sorted(slug for slug in work.subscribers.followed() if slug not in self.tree)
         if lost:
             raise ConfigError(
-                f"the config has no theme {lost[0]!r} any more, but readers follow it; put it back, move its "
-                f"readers ('kennisportal subscribers list --theme {lost[0]}' names them, 'kennisportal "
-                "subscribers edit EMAIL --interests …' changes their choice), and remove it then"
+                f"the config has no theme {lost[0]!r} any more, but readers follow it; put it back, or say "
+                f"what becomes of them: 'kennisportal themes rename {lost[0]} NEW', 'themes merge', "
+                "'themes split' or 'themes retire'"
             )

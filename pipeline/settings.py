@@ -248,17 +248,21 @@ def load(path: Path) -> Settings:
     """The settings in a config file. Raises ConfigError for the first thing that is wrong with it."""
     try:
         text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: there is no such config; run 'kennisportal init' to make one, or name one with --config"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the config can't be read: {error}") from None
+    return check(path, text)
+
+
+def check(path: Path, text: str) -> Settings:
+    """The settings that a config file would give with this text. Raises ConfigError as ``load`` does."""
+    try:
+        settings = Settings(**tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: this is not valid TOML: {error}") from None
-    try:
-        settings = Settings(**tables)
     except SettingsError as error:
         raise ConfigError(_explain_json(error)) from None
     except ValidationError as error:

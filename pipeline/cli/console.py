@@ -51,6 +51,17 @@ def with_app(command: Command) -> Command:
     return config_option(opened)  # type: ignore[return-value]
 
 
+def with_lost_themes(command: Command) -> Command:
+    """As ``with_app``, also where readers follow a theme that the config no longer has."""
+
+    @wraps(command)
+    def opened(config: Path, **options: Any) -> Any:
+        with App.open(config, lost_themes=True) as app:
+            return command(app, **options)
+
+    return config_option(opened)  # type: ignore[return-value]
+
+
 def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Report as one JSON document.")(command)
 

@@ -6,6 +6,7 @@ import click
 
 from feeds.classify import Classification, Reason
 from pipeline.app import App
+from pipeline.cli import recasting
 from pipeline.cli.console import json_option, say, say_json, table, with_app
 from pipeline.cli.finding import find
 from pipeline.settings import load
@@ -15,6 +16,10 @@ from pipeline.steps.absorb import classify
 @click.group()
 def themes() -> None:
     """The editorial subjects, and why an article is in them."""
+
+
+for _command in (recasting.rename, recasting.merge, recasting.split, recasting.retire):
+    themes.add_command(_command)
 
 
 @themes.command("list")

@@ -16,11 +16,7 @@ def add_tables(path: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> Se
 
     Raises ConfigError, and changes nothing, where the file would not be a valid config.
     """
-    try:
-        before = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: the config can't be read: {error.strerror}") from None
-    document = tomlkit.parse(before)
+    document = tomlkit.parse(read(path))
     known = document.get(name)
     if known is not None and not isinstance(known, AoT):
         raise ConfigError(f"{path}: {name} is no list of [[{name}]] tables; write it so, and try again")
@@ -29,7 +25,7 @@ def add_tables(path: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> Se
     else:
         for table in _tables(tables):
             known.append(table)
-    return _replace(path, tomlkit.dumps(document))
+    return replace(path, tomlkit.dumps(document))
 
 
 def proposal(starter: str, title: str, sources: Sequence[Mapping[str, Any]], themes: Sequence[Theme]) -> str:
@@ -55,7 +51,15 @@ def _tables(values: Sequence[Mapping[str, Any]]) -> AoT:
     return places
 
 
-def _replace(path: Path, text: str) -> Settings:
+def read(path: Path) -> str:
+    """What a config file holds. Raises ConfigError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: the config can't be read: {error.strerror}") from None
+
+
+def replace(path: Path, text: str) -> Settings:
     """Put a new config in the place of the old one, once it has shown to be valid."""
     place = path.resolve()  # where a link leads
     fresh = place.with_name(f".{path.name}.new")

@@ -25,6 +25,7 @@ from pipeline.store.session import Database, Line
 from pipeline.store.signups import SignUps
 from pipeline.store.sources import Sources
 from pipeline.store.subscribers import Subscribers
+from pipeline.store.themes import Themes
 
 
 class Work:
@@ -59,6 +60,10 @@ class Work:
     @cached_property
     def publication(self) -> Publication:
         return Publication(self.session)
+
+    @cached_property
+    def themes(self) -> Themes:
+        return Themes(self.session)
 
     @cached_property
     def subscribers(self) -> Subscribers:

@@ -1,0 +1,111 @@
+"""Changing the themes of a config file: their owner's comments and order stay as they are."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.items import AoT
+
+from pipeline.edges.config import read, replace
+from pipeline.settings import ConfigError, Settings, check
+
+_TAKEN_IN = ("keywords", "categories")
+
+
+class ThemeConfig:
+    """A config file with other themes, which ``replace`` puts in its place. ``settings`` is what it says.
+
+    Raises ConfigError, as ``load`` does, where it would not be a valid config.
+    """
+
+    def __init__(self, path: Path, change: Callable[["_Themes"], None]) -> None:
+        self._path = path
+        document = tomlkit.parse(read(path))
+        change(_Themes(path, document))
+        self._text = tomlkit.dumps(document)
+        self.settings: Settings = check(path, self._text)
+
+    def replace(self) -> None:
+        replace(self._path, self._text)
+
+
+def renamed(path: Path, slug: str, new: str) -> ThemeConfig:
+    """The config in which a theme has another slug, and says what it was."""
+
+    def change(themes: "_Themes") -> None:
+        theme = themes.pick(slug)
+        theme["slug"] = new
+        themes.extend(theme, "formerly", [slug])
+        themes.point(slug, [new])
+
+    return ThemeConfig(path, change)
+
+
+def merged(path: Path, slug: str, into: str) -> ThemeConfig:
+    """The config in which a theme takes in another: its words, categories, children and addresses."""
+
+    def change(themes: "_Themes") -> None:
+        theme, other = themes.pick(slug), themes.pick(into)
+        for key in _TAKEN_IN:
+            themes.extend(other, key, theme.get(key, []))
+        themes.extend(other, "formerly", [*theme.get("formerly", []), slug])
+        if other.get("parent") == slug:
+            other["parent"] = theme.get("parent", "")
+        themes.remove(slug)
+        themes.point(slug, [into])
+
+    return ThemeConfig(path, change)
+
+
+def without(path: Path, slug: str, instead: Sequence[str] = ()) -> ThemeConfig:
+    """The config without a theme; sources that put all they have in it put it in these instead."""
+
+    def change(themes: "_Themes") -> None:
+        above = themes.pick(slug).get("parent", "")
+        themes.remove(slug)
+        themes.point(slug, instead, above)
+
+    return ThemeConfig(path, change)
+
+
+class _Themes:
+    """The ``[[theme]]`` tables of a document, and what elsewhere in it refers to them."""
+
+    def __init__(self, path: Path, document: tomlkit.TOMLDocument) -> None:
+        self._path = path
+        self._document = document
+
+    def pick(self, slug: str) -> Any:
+        for theme in self._tables("theme"):
+            if theme.get("slug") == slug:
+                return theme
+        raise ConfigError(f"{self._path}: there is no [[theme]] with slug {slug!r}")
+
+    def remove(self, slug: str) -> None:
+        tables = self._tables("theme")
+        place = next(place for place, theme in enumerate(tables) if theme.get("slug") == slug)
+        del tables[place]
+
+    def point(self, slug: str, others: Sequence[str], above: str | None = None) -> None:
+        """Let children and sources refer to these themes; children to ``above`` where it is given."""
+        parent = others[0] if above is None else above
+        for theme in self._tables("theme"):
+            if theme.get("parent") == slug:
+                theme["parent"] = parent
+        for source in self._tables("source"):
+            named = source.get("themes", [])
+            if slug in named:
+                kept = [theme for theme in named if theme != slug]
+                source["themes"] = [*kept, *(theme for theme in others if theme not in kept)]
+
+    def extend(self, theme: Any, key: str, values: Sequence[str]) -> None:
+        """Add these to a list of a theme, each once."""
+        known = list(theme.get(key, []))
+        added = [value for value in values if value not in known]
+        if added:
+            theme[key] = [*known, *added]
+
+    def _tables(self, name: str) -> AoT:
+        tables = self._document.get(name)
+        return tables if isinstance(tables, AoT) else tomlkit.aot()

@@ -1,0 +1,201 @@
+"""Themes get other names, go together, apart or away; their readers get everything once all the same."""
+
+import json
+from email import message_from_bytes, policy
+
+import pytest
+
+from subscribers.subscriber import State
+
+pytestmark = pytest.mark.each_database
+
+
+def run(portal, *words: str) -> str:
+    result = portal.run(*words)
+    assert result.exit_code == 0, result.output
+    return str(result.stdout)
+
+
+def join(portal, name: str, interests: str) -> None:
+    row = {"email": f"{name}@voorbeeld.example", "interests": interests, "language": "nl"}
+    with portal.open() as app:
+        app.enroller().add(row, "op papier")
+
+
+def interests(portal, name: str) -> tuple[str, ...]:
+    with portal.open() as app, app.store.read() as work:
+        return work.subscribers.by_email(f"{name}@voorbeeld.example").interests
+
+
+def write(portal, *titles: str) -> None:
+    for title in titles:
+        portal.write(title.lower().replace(" ", "-"), title)
+    run(portal, "collect", "--force")
+
+
+def sent(portal) -> dict[str, str]:
+    """The texts of the mails of the next weekly digest, by reader."""
+    before = set((portal.root / "mail" / "new").glob("*"))
+    portal.wait(days=7)
+    run(portal, "digest", "send", "weekly", "--yes")
+    after = set((portal.root / "mail" / "new").glob("*")) - before
+    found = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in after]
+    return {mail["To"].partition("@")[0]: mail.get_body(("plain",)).get_content() for mail in found}
+
+
+def config(portal) -> str:
+    return str(portal.config.read_text(encoding="utf-8"))
+
+
+def comment(portal) -> None:
+    portal.config.write_text(config(portal).replace('name = "Cloud"', 'name = "Cloud"  # onze wolk'))
+
+
+def test_a_theme_with_another_slug_keeps_its_readers_its_articles_and_its_addresses(portal) -> None:
+    comment(portal)
+    join(portal, "lezer", "cloud")
+    write(portal, "Een cloud")
+    assert "Een cloud" in sent(portal)["lezer"]
+    write(portal, "Nog een cloud")
+    run(portal, "articles", "retheme", "1", "--remove", "cloud")
+    run(portal, "digest", "plan", "weekly")
+    run(portal, "feeds", "build")
+    assert "1 readers follow cloud, 1 of them nothing else." in run(
+        portal, "themes", "rename", "cloud", "wolken", "--yes", "--as", "redactie"
+    )
+    assert 'name = "Cloud"  # onze wolk' in config(portal)
+    assert 'formerly = ["cloud"]' in config(portal)
+    assert interests(portal, "lezer") == ("wolken",)
+    run(portal, "collect")
+    run(portal, "feeds", "build")
+    assert (portal.root / "public" / "themes" / "wolken.html").exists()
+    assert not (portal.root / "public" / "themes" / "cloud.html").exists()
+    feed = json.loads((portal.root / "public" / "feeds" / "wolken.json").read_text())
+    assert [item["title"] for item in feed["items"]] == ["Nog een cloud"], "an editor's word still holds"
+    (mail,) = sent(portal).values()
+    assert "Nog een cloud" in mail
+    assert "Cloud" in mail
+    assert sent(portal) == {}, "nothing comes again under the new name"
+    assert "rename" in run(portal, "audit")
+
+
+def test_who_followed_either_of_two_themes_gets_each_article_of_both_once(portal) -> None:
+    for name, chosen in (("wolk", "cloud"), ("raad", "gemeenten"), ("beide", "cloud;gemeenten")):
+        join(portal, name, chosen)
+    write(portal, "Oude cloud", "Oude gemeente")
+    assert set(sent(portal)) == {"wolk", "raad", "beide"}
+    write(portal, "Nieuwe cloud", "Nieuwe gemeente")
+    run(portal, "digest", "plan", "weekly")
+    said = run(portal, "themes", "merge", "cloud", "gemeenten", "--yes")
+    assert "2 readers follow cloud, 1 of them nothing else." in said
+    assert "2 mails are planned for them" in said
+    for name in ("wolk", "raad", "beide"):
+        assert interests(portal, name) == ("gemeenten",)
+    mails = [sent(portal), sent(portal)]
+    for name in ("wolk", "raad", "beide"):
+        got = [mail[name] for mail in mails if name in mail]
+        assert sum("Nieuwe gemeente" in text for text in got) == 1
+        assert sum("Nieuwe cloud" in text for text in got) == 1
+        assert not any("Oude" in text for text in got)
+    run(portal, "collect")
+    write(portal, "Weer een cloud")
+    assert {name for name, text in sent(portal).items() if "Weer een cloud" in text} == {
+        "wolk",
+        "raad",
+        "beide",
+    }
+    run(portal, "feeds", "build")
+    assert "Oude cloud" in (portal.root / "public" / "feeds" / "overheid.atom").read_text(), "also above it"
+
+
+def test_several_themes_take_the_place_of_one(portal) -> None:
+    join(portal, "lezer", "gemeenten")
+    write(portal, "Een gemeente met geld", "Een gemeente met privacy")
+    assert set(sent(portal)) == {"lezer"}
+    write(portal, "Een gemeente zonder geld", "Een gemeente zonder privacy", "De gemeente")
+    portal.config.write_text(
+        config(portal)
+        + '[[theme]]\nslug = "geld"\nname = "Geld"\nkeywords = ["geld"]\n'
+        + '[[theme]]\nslug = "privacy"\nname = "Privacy"\nkeywords = ["privacy"]\n'
+    )
+    run(portal, "collect")
+    run(portal, "themes", "split", "gemeenten", "--into", "geld,privacy", "--yes")
+    assert interests(portal, "lezer") == ("geld", "privacy")
+    assert 'slug = "gemeenten"' not in config(portal)
+    run(portal, "collect")
+    (text,) = sent(portal).values()
+    assert "zonder geld" in text
+    assert "zonder privacy" in text
+    assert "met" not in text.split("zonder")[0]
+    assert sent(portal) == {}
+
+
+def test_a_theme_that_is_taken_out_leaves_its_readers_the_rest(portal) -> None:
+    join(portal, "een", "cloud")
+    join(portal, "twee", "cloud;gemeenten")
+    write(portal, "Een cloud", "Een gemeente")
+    run(portal, "feeds", "build")
+    assert "2 readers follow cloud, 1 of them nothing else." in run(
+        portal, "themes", "retire", "cloud", "--yes"
+    )
+    assert interests(portal, "een") == ()
+    assert interests(portal, "twee") == ("gemeenten",)
+    texts = sent(portal)
+    assert set(texts) == {"twee"}
+    assert "Een cloud" not in texts["twee"]
+    run(portal, "feeds", "build")
+    with portal.open() as app, app.store.read() as work:
+        assert work.publication.retired() == {"cloud"}
+        assert work.subscribers.by_email("een@voorbeeld.example").subscriber.state is State.ACTIVE
+
+
+def test_what_the_owner_of_the_config_has_begun_can_be_settled(portal) -> None:
+    join(portal, "lezer", "cloud")
+    portal.config.write_text(config(portal).replace('slug = "cloud"', 'slug = "wolken"'))
+    refused = portal.run("status")
+    assert refused.exit_code == 1
+    assert "kennisportal themes rename cloud NEW" in refused.stderr
+    before = config(portal)
+    run(portal, "themes", "rename", "cloud", "wolken", "--yes")
+    assert config(portal) == before
+    assert interests(portal, "lezer") == ("wolken",)
+    run(portal, "status")
+
+
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        (("rename", "cloud", "gemeenten"), "themes merge cloud gemeenten"),
+        (("rename", "cloud", "Niet Zo"), "slug"),
+        (("rename", "niets", "iets"), "neither 'niets' nor 'iets'"),
+        (("merge", "cloud", "niets"), "theme 'niets' does not exist"),
+        (("merge", "cloud", "cloud"), "can't take its own place"),
+        (("split", "cloud", "--into", "cloud,gemeenten"), "can't take its own place"),
+        (("retire", "niets"), "there is no theme 'niets'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_changes_nothing(portal, words: tuple[str, ...], why: str) -> None:
+    join(portal, "lezer", "cloud")
+    before = config(portal)
+    result = portal.run("themes", *words, "--yes")
+    assert result.exit_code == 1
+    assert why in result.stderr
+    assert config(portal) == before
+    assert interests(portal, "lezer") == ("cloud",)
+
+
+def test_nothing_is_done_unasked(portal) -> None:
+    join(portal, "lezer", "cloud")
+    result = portal.run("themes", "retire", "cloud")
+    assert result.exit_code == 2
+    assert "1 readers follow cloud" in result.stdout
+    assert interests(portal, "lezer") == ("cloud",)
+
+
+def test_a_parent_is_merged_into_its_child_and_children_follow(portal) -> None:
+    join(portal, "lezer", "overheid")
+    write(portal, "Een gemeente")
+    run(portal, "themes", "merge", "overheid", "gemeenten", "--yes")
+    assert interests(portal, "lezer") == ("gemeenten",)
+    assert "parent" not in config(portal) or 'parent = ""' in config(portal)
+    assert "Een gemeente" in sent(portal)["lezer"]
