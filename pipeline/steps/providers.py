@@ -2,10 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from pipeline.ports import Clock, ProviderWork, Start
+from pipeline.ports import BounceStore, Clock, ProviderStore, Start
 from subscribers.delivery import Refusal
 from subscribers.provider import Provider
+
+
+class RefusalStore(Protocol):
+    def refusals(self, domain: str, limit: int) -> list[Refusal]: ...
+
+
+class ProviderWork(Protocol):
+    """What dealing with providers needs of a transaction."""
+
+    @property
+    def providers(self) -> ProviderStore: ...
+    @property
+    def bounces(self) -> BounceStore: ...
+    @property
+    def deliveries(self) -> RefusalStore: ...
+
 
 _EXAMPLES = 5
 

@@ -6,11 +6,32 @@ Who follows a theme that goes follows what takes its place. Nobody gets an artic
 cursor stays where it is, and nobody misses one: what was news of the old theme is news of the new one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 from feeds.theme import ThemeTree
-from pipeline.ports import Clock, RecastWork, Start
+from pipeline.ports import Clock, Start
+
+
+class ThemeStore(Protocol):
+    def followers(self, slug: str) -> tuple[int, int]: ...
+    def planned(self, slug: str) -> int: ...
+    def cancel_planned(self, slug: str, at: datetime) -> int: ...
+    def follow_instead(self, slug: str, others: Collection[str]) -> None: ...
+    def log_under(self, slug: str, other: str, *, placed: bool = False) -> None: ...
+    def place_in(self, slug: str, other: str) -> None: ...
+    def forget(self, slug: str) -> None: ...
+    def decide_instead(self, slug: str, other: str) -> None: ...
+    def show_as(self, slug: str, other: str) -> None: ...
+
+
+class RecastWork(Protocol):
+    """What changing the theme tree needs of a transaction."""
+
+    @property
+    def themes(self) -> ThemeStore: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,9 @@ def test_a_theme_that_somebody_follows_cannot_just_disappear(portal) -> None:
     portal.config.write_text(text.replace('slug = "cloud"', 'slug = "wolk"'))
     result = portal.run("collect")
     assert result.exit_code == 1
-    assert re.search("no theme 'cloud' any more.*subscribers edit", one_line(result.stderr))
+    assert re.search(
+        "no theme 'cloud' any more.*kennisportal themes rename cloud NEW", one_line(result.stderr)
+    )
 
 
 def test_a_missing_template_is_named_before_anything_is_sent(portal) -> None:
