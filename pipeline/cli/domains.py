@@ -108,7 +108,7 @@ def _letter(app: App, domain: str, language: str) -> str:
         "case": case,
         "senders": sorted({mail.sender, mail.plain_sender}),
         "envelope": mail.bounce_domain or app.envelope_sender,
-        "relays": sorted({urlsplit(url).hostname or "" for url in mail.transports} - {"", "localhost"}),
+        "relays": sorted({urlsplit(url).hostname or "" for url in mail.transports if "smtp" in url}),
         "dkim": mail.dkim,
         "ids": [message_id(site.host, one.edition, one.subscriber, secret) for one in case.refusals],
         "contact": mail.reply_to or mail.sender,
