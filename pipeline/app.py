@@ -24,10 +24,12 @@ from pipeline.edges.claims import FileClaims
 from pipeline.edges.compress import compressed
 from pipeline.edges.fetch import fetching
 from pipeline.edges.hub import Hub
+from pipeline.edges.journal import JournalFile
 from pipeline.edges.live import LiveDirectory
 from pipeline.edges.templates import environments
 from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
+from pipeline.settings_mail import bare
 from pipeline.steps.absorb import House
 from pipeline.steps.account import Accounts
 from pipeline.steps.collect import Collector
@@ -54,6 +56,7 @@ from pipeline.steps.tidy import Retention, Tidier
 from pipeline.steps.visit import Fetch
 from pipeline.store import schema
 from pipeline.store.claims import LockClaims
+from pipeline.store.journaling import Journaling
 from pipeline.store.session import Database
 from pipeline.store.subscribers import Subscribers
 from pipeline.store.work import Store, StoreLine
@@ -66,11 +69,6 @@ from subscribers.notice import NoticeRenderer
 from subscribers.pace import Limit, Limits
 from subscribers.render import Renderer, Sender
 from subscribers.token import Tokens
-
-
-def _bare(mailbox: str) -> str:
-    """The address of a mailbox, by itself."""
-    return mailbox.rpartition("<")[2].removesuffix(">")
 
 
 def now() -> datetime:
@@ -127,7 +125,12 @@ class App:
 
     @cached_property
     def store(self) -> Store:
-        return Store(self.database, self.secrets.suppression)
+        return Store(self.database, self.secrets.suppression, Journaling(self.journal))
+
+    @cached_property
+    def journal(self) -> JournalFile:
+        """What a restore must know, outside the database."""
+        return JournalFile(self.settings.path(self.settings.database.journal), self.clock)
 
     @cached_property
     def tree(self) -> ThemeTree:
@@ -313,7 +316,7 @@ class App:
     @property
     def envelope_sender(self) -> str:
         """The address of [mail] from, by itself."""
-        return _bare(self.settings.mail.sender)
+        return bare(self.settings.mail.sender)
 
     @contextmanager
     def _posting(self) -> Iterator[Callable[[Parcel], Outcome]]:
@@ -327,7 +330,7 @@ class App:
             newsletter=self.newsletter,
             plain=replace(self.newsletter, sender=plain, list_id=""),
             envelope_sender=self.envelope_sender,
-            plain_envelope_sender=_bare(plain),
+            plain_envelope_sender=bare(plain),
             signer=self.signer,
             tokens=self.tokens,
             secret=self.secrets.signing[0],
@@ -411,11 +414,6 @@ class App:
 
     def live(self) -> LiveDirectory:
         return LiveDirectory(self.public)
-
-    def published(self, path: str) -> bytes | None:
-        """A document that is out, by its public path; None where there is none."""
-        place = self.public / path
-        return place.read_bytes() if place.is_file() else None
 
     def audit(self, who: str, action: str, what: str) -> None:
         """Write down who did what."""

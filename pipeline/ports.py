@@ -32,6 +32,9 @@ Clock = Callable[[], datetime]
 SMTPUTF8_FACT = "smtp.smtputf8"
 """The fact in which a sender leaves for planning whether addresses beyond ASCII can be mailed."""
 
+SERVED_UNTIL_FACT = "restore.served_until"
+"""The fact that says up to when readers may have had what the database, restored, knows nothing of."""
+
 W_co = TypeVar("W_co", covariant=True)
 
 

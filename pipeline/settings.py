@@ -28,6 +28,7 @@ from sqlalchemy.exc import ArgumentError
 
 from feeds.address import web_address
 from feeds.duration import Duration
+from feeds.size import Size
 from feeds.source import Source
 from feeds.sources import KINDS
 from feeds.theme import Theme, ThemeError, ThemeTree
@@ -80,7 +81,11 @@ class SiteSettings(Section):
 
 
 class DatabaseSettings(Section):
+    """``reserve`` is how much room on its disk is left alone: with less, nothing is sent."""
+
     url: str = SQLITE
+    journal: str = "var/journal"
+    reserve: Size = 200_000_000
 
     @field_validator("url")
     @classmethod

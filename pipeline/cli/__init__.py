@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from feeds.source import SourceError
 from pipeline.cli.articles import articles
 from pipeline.cli.audit import audit
+from pipeline.cli.backup import backup, restore
 from pipeline.cli.bounces import bounces
 from pipeline.cli.collect import collect
 from pipeline.cli.console import Failure
@@ -30,6 +31,7 @@ from pipeline.cli.status import status
 from pipeline.cli.subscribers import subscribers
 from pipeline.cli.themes import themes
 from pipeline.demo import DemoError
+from pipeline.edges.journal import JournalError
 from pipeline.edges.mailbox import MailboxError
 from pipeline.edges.secrets import SecretError
 from pipeline.ports import ClaimsLost, PublishError
@@ -39,6 +41,7 @@ from pipeline.steps.editing import EditingError
 from pipeline.steps.enrol import EnrolError
 from pipeline.steps.explain import ExplainError
 from pipeline.steps.preview import PreviewError
+from pipeline.store.backup import BackupError
 from pipeline.store.session import StoreError
 from subscribers.delivery import TransportUnavailable
 from subscribers.interest import UnknownTheme
@@ -47,6 +50,7 @@ from subscribers.subscriber import AddressError
 
 _EXPECTED = (
     AddressError,
+    BackupError,
     BadRow,
     ClaimsLost,
     ConfigError,
@@ -55,6 +59,7 @@ _EXPECTED = (
     EditingError,
     EnrolError,
     ExplainError,
+    JournalError,
     MailboxError,
     PreviewError,
     PublishError,
@@ -128,6 +133,8 @@ for _command in (
     run,
     web,
     db,
+    backup,
+    restore,
     status,
 ):
     cli.add_command(_command)
