@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from types import TracebackType
 
 from jinja2 import Environment
 
@@ -22,6 +21,7 @@ from pipeline import fingerprint
 from pipeline.edges import secrets
 from pipeline.edges.claims import FileClaims
 from pipeline.edges.compress import compressed
+from pipeline.edges.disk import Disk
 from pipeline.edges.fetch import fetching
 from pipeline.edges.hub import Hub
 from pipeline.edges.journal import JournalFile
@@ -101,12 +101,7 @@ class App:
     def __enter__(self) -> "App":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -126,6 +121,12 @@ class App:
     @cached_property
     def store(self) -> Store:
         return Store(self.database, self.secrets.suppression, Journaling(self.journal))
+
+    @cached_property
+    def disk(self) -> Disk | None:
+        """The disk under an SQLite database; None where the database is a server's."""
+        url, reserve = self.database.url, self.settings.database.reserve
+        return Disk(Path(url.database or ""), reserve) if url.get_backend_name() == "sqlite" else None
 
     @cached_property
     def journal(self) -> JournalFile:
@@ -378,6 +379,7 @@ class App:
                 claims=claims,
                 transport=transport,
                 stationery=self._stationery,
+                shortage=self.disk.shortage if self.disk else lambda: "",
                 rules=MailRules(
                     mail.retry_for,
                     mail.uncertain_after if mail.uncertain == "accepted" else None,

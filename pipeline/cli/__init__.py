@@ -34,7 +34,7 @@ from pipeline.demo import DemoError
 from pipeline.edges.journal import JournalError
 from pipeline.edges.mailbox import MailboxError
 from pipeline.edges.secrets import SecretError
-from pipeline.ports import ClaimsLost, PublishError
+from pipeline.ports import ClaimsLost, DiskLow, PublishError
 from pipeline.settings import ConfigError
 from pipeline.steps.desk import DeskError
 from pipeline.steps.editing import EditingError
@@ -56,6 +56,7 @@ _EXPECTED = (
     ConfigError,
     DemoError,
     DeskError,
+    DiskLow,
     EditingError,
     EnrolError,
     ExplainError,
