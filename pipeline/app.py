@@ -47,7 +47,7 @@ from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
 from pipeline.steps.providers import ProviderDesk
 from pipeline.steps.publish import Publisher
-from pipeline.steps.retheme import Rethemer
+from pipeline.steps.retheme import Rethemer, refuse_lost_themes
 from pipeline.steps.select import Imprint
 from pipeline.steps.signup import SignUpDesk
 from pipeline.steps.survey import Surveyor
@@ -92,7 +92,7 @@ class App:
         app.config = config
         try:
             schema.require(app.database)
-            app._refuse_lost_themes()
+            refuse_lost_themes(app.store.read, app.tree)
         except BaseException:
             app.close()
             raise
@@ -255,7 +255,7 @@ class App:
         settings = self.settings
         return Notifier(
             write=self.store.write,
-            post=self._posting,
+            post=self.posting,
             desk=self._notice_desk,
             tree=self.tree,
             clock=self.clock,
@@ -320,7 +320,8 @@ class App:
         return bare(self.settings.mail.sender)
 
     @contextmanager
-    def _posting(self) -> Iterator[Callable[[Parcel], Outcome]]:
+    def posting(self) -> Iterator[Callable[[Parcel], Outcome]]:
+        """What sends single messages by the config's transport, for as long as the block lasts."""
         with closing(self.transport()) as transport:
             yield partial(hand_over, transport)
 
@@ -437,14 +438,3 @@ class App:
     def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
         collect = self.settings.collect
         return fetching(collect.contact, collect.allow_hosts, collect.host_pause, self.settings.root)
-
-    def _refuse_lost_themes(self) -> None:
-        """A theme that somebody follows can't just disappear from the config."""
-        with self.store.read() as work:
-            lost = sorted(slug for slug in work.subscribers.followed() if slug not in self.tree)
-        if lost:
-            raise ConfigError(
-                f"the config has no theme {lost[0]!r} any more, but readers follow it; put it back, move its "
-                f"readers ('kennisportal subscribers list --theme {lost[0]}' names them, 'kennisportal "
-                "subscribers edit EMAIL --interests …' changes their choice), and remove it then"
-            )

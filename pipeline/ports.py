@@ -428,10 +428,6 @@ class ClaimsLost(Exception):
     """This worker can't hold its claims any more, and must neither claim nor send; the text says why."""
 
 
-class DiskLow(Exception):
-    """The database's disk has less room than is to be left alone; the text says how much, and what to do."""
-
-
 class Claims(Protocol):
     """Claims that die with the process that holds them."""
 

@@ -10,6 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from pipeline import jobs
 from pipeline.app import App
+from pipeline.upkeep import noted
 
 COLLECT_EVERY = 30
 """Seconds between looks at which sources are due."""
@@ -22,6 +23,7 @@ NOTIFY_EVERY = 10
 """Seconds between looks at which notices are to be tried again; the web sends them when they arise."""
 BOUNCES_EVERY = 300
 TIDY_EVERY = 3600
+ALARMS_EVERY = 60
 
 log = structlog.get_logger()
 
@@ -38,6 +40,7 @@ def ticking(app: App) -> Iterator[None]:
         (send_notices, NOTIFY_EVERY),
         (read_bounces, BOUNCES_EVERY),
         (tidy_up, TIDY_EVERY),
+        (raise_alarms, ALARMS_EVERY),
     ):
         scheduler.add_job(
             _guarded(work),
@@ -137,12 +140,22 @@ def tidy_up(app: App, stopping: Callable[[], bool]) -> None:
         log.info("tidied up", **removed)
 
 
+def raise_alarms(app: App, stopping: Callable[[], bool]) -> None:
+    """Whatever needs somebody: told to whom the config names."""
+    report = jobs.watch(app)
+    if report.said:
+        log.info("alarms told", **report.said)
+    for channel, why in report.failed.items():
+        log.error("alarm not told", channel=channel, error=why)
+
+
 def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, Callable[[], bool]], None]:
     """The job, which outlives whatever goes wrong in one tick: the next one finds the same things due."""
 
     def run(app: App, stopping: Callable[[], bool]) -> None:
         try:
-            work(app, stopping)
+            with noted(app, work.__name__):
+                work(app, stopping)
         except Exception as error:
             log.error("tick failed", job=work.__name__, error=str(error), exc_info=_unexpected(error))
 

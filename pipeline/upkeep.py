@@ -3,22 +3,30 @@
 Beside ``pipeline/app.py``, which puts together what a portal does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from feeds.characters import one_line, shorten
 from pipeline.app import App
+from pipeline.edges.alerts import MailChannel, Webhook
 from pipeline.edges.journal import read_journals
 from pipeline.settings import Settings
+from pipeline.settings_mail import bare
+from pipeline.steps.alarms import Channel, Watchman
+from pipeline.steps.examine import Examiner
 from pipeline.store import backup as copies
 from pipeline.store import schema
 from pipeline.store.backup import BackupError
 from pipeline.store.replay import ReplayReport, last_sign_of_life, replay, unheard_of
-from pipeline.store.session import Database
+from pipeline.store.session import Database, StoreError
+from pipeline.store.vitals import job_fact, job_value
 from pipeline.store.work import Store
+from subscribers.condition import DiskCondition, JobCondition
 from subscribers.journal import Record
 
 
@@ -44,6 +52,57 @@ def back_up(app: App, target: Path | None, *, overwrite: bool) -> tuple[Path, in
 def _dump(app: App) -> str:
     url = make_url(app.settings.database.url).set(drivername="postgresql", password=None)
     return f"pg_dump --format=custom --file=kennisportal.dump {url.render_as_string()}"
+
+
+def examiner(app: App) -> Examiner:
+    """What looks at how the portal is doing."""
+
+    def disk() -> DiskCondition | None:
+        found = app.disk
+        return DiskCondition(found.free(), found.reserve, found.shortage()) if found else None
+
+    return Examiner(app.store.read, app.settings.source, app.publisher().late, disk, app.clock)
+
+
+def watchman(app: App) -> Watchman:
+    """What raises alarms, on the channels that the config names."""
+    alerts, site = app.settings.alerts, app.settings.site
+    channels: dict[str, Channel] = {}
+    if alerts.to:
+        sender = app.settings.mail.plain_sender or alerts.to[0]
+        to = [bare(one) for one in alerts.to]
+        channels["mail"] = MailChannel(site.name, sender, to, app.posting, app.clock)
+    if alerts.webhook:
+        channels["webhook"] = Webhook(site.name, alerts.webhook)
+    return Watchman(app.store.write, examiner(app), channels, app.clock)
+
+
+@contextmanager
+def noted(app: App, job: str) -> Iterator[None]:
+    """Remember of a job of the clock that it went well, or since when it fails and why.
+
+    That it went well again is written down once a minute, since jobs run every few seconds.
+    """
+    with app.store.read() as work:
+        before = work.vitals.jobs().get(job, JobCondition())
+    now = app.clock()
+    try:
+        yield
+    except Exception as error:
+        failing = before.failing_since or now
+        _note(app, job, JobCondition(before.succeeded, failing, shorten(one_line(str(error)), 300)))
+        raise
+    recent = before.succeeded is not None and now - before.succeeded < _NOTE_EVERY
+    if before.failing_since is not None or not recent:
+        _note(app, job, JobCondition(now))
+
+
+def _note(app: App, job: str, condition: JobCondition) -> None:
+    with suppress(StoreError), app.store.write() as work:
+        work.register.set_fact(job_fact(job), job_value(condition))
+
+
+_NOTE_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)

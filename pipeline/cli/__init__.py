@@ -34,7 +34,7 @@ from pipeline.demo import DemoError
 from pipeline.edges.journal import JournalError
 from pipeline.edges.mailbox import MailboxError
 from pipeline.edges.secrets import SecretError
-from pipeline.ports import ClaimsLost, DiskLow, PublishError
+from pipeline.ports import ClaimsLost, PublishError
 from pipeline.settings import ConfigError
 from pipeline.steps.desk import DeskError
 from pipeline.steps.editing import EditingError
@@ -43,7 +43,7 @@ from pipeline.steps.explain import ExplainError
 from pipeline.steps.preview import PreviewError
 from pipeline.store.backup import BackupError
 from pipeline.store.session import StoreError
-from subscribers.delivery import TransportUnavailable
+from subscribers.delivery import DiskLow, TransportUnavailable
 from subscribers.interest import UnknownTheme
 from subscribers.roster import BadRow, RosterError
 from subscribers.subscriber import AddressError

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.ports import SMTPUTF8_FACT, Claims, Clock, DiskLow, EditionWork, Start, Transport
+from pipeline.ports import SMTPUTF8_FACT, Claims, Clock, EditionWork, Start, Transport
 from pipeline.steps.bounce import BounceReport, count_bounce
 from pipeline.steps.hand import GROUP, SIZE, Hand
 from pipeline.steps.letters import LetterFailed, Letters, Stationery
 from pipeline.steps.traffic import Traffic
-from subscribers.delivery import EXPIRED, REJECTED, Claim, Outcome, Parcel, Unsent, Wanted, settle
+from subscribers.delivery import EXPIRED, REJECTED, Claim, DiskLow, Outcome, Parcel, Unsent, Wanted, settle
 from subscribers.edition import Cancel, Edition, EditionState, Situation
 from subscribers.pace import Limits
 from subscribers.reply import Reply

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from sqlmodel import Session
 
+from pipeline.store.alarms import Alarms
 from pipeline.store.articles import Articles
 from pipeline.store.bounces import BounceBook
 from pipeline.store.claims import LockClaims
@@ -26,6 +27,7 @@ from pipeline.store.session import Database, Line
 from pipeline.store.signups import SignUps
 from pipeline.store.sources import Sources
 from pipeline.store.subscribers import Subscribers
+from pipeline.store.vitals import Vitals
 
 
 class Work:
@@ -113,6 +115,14 @@ class Work:
     @cached_property
     def feedback(self) -> FeedbackLog:
         return FeedbackLog(self.session)
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        return Alarms(self.session)
+
+    @cached_property
+    def vitals(self) -> Vitals:
+        return Vitals(self.session)
 
     @cached_property
     def register(self) -> Register:

@@ -9,8 +9,7 @@ from mailer import Mailer
 from pipeline import jobs
 from pipeline.app import App
 from pipeline.edges.disk import Disk
-from pipeline.ports import DiskLow
-from subscribers.delivery import Accepted, Outcome
+from subscribers.delivery import Accepted, DiskLow, Outcome
 from subscribers.edition import EditionName
 
 
