@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 
+from structlog.contextvars import bound_contextvars
+
 from pipeline import meters
 from pipeline.app import App
 from pipeline.edges.assistants import Assistants
@@ -145,7 +147,11 @@ def send(
     connections = -(-app.settings.mail.connections // processes)
     command = [sys.executable, "-m", "pipeline.assist", str(app.config), str(edition.name)]
     command += [str(connections), str(due_only)]
-    with app.deliverer(connections) as deliverer, Assistants([command] * (processes - 1)) as assistants:
+    with (
+        bound_contextvars(edition=str(edition.name)),
+        app.deliverer(connections) as deliverer,
+        Assistants([command] * (processes - 1)) as assistants,
+    ):
 
         def told(report: DeliverReport) -> DeliverReport:
             return report.with_others(assistants.told.values())

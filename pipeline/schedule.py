@@ -1,12 +1,15 @@
 """The clock of ``run``: it only ticks. The database knows what is due, so a tick more is harmless."""
 
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from structlog.contextvars import bound_contextvars
 
 from pipeline import jobs
 from pipeline.app import App
@@ -24,6 +27,8 @@ NOTIFY_EVERY = 10
 BOUNCES_EVERY = 300
 TIDY_EVERY = 3600
 ALARMS_EVERY = 60
+LONG = 1.0
+"""Seconds of a tick that are worth a line in the log."""
 
 log = structlog.get_logger()
 
@@ -153,9 +158,15 @@ def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, 
     """The job, which outlives whatever goes wrong in one tick: the next one finds the same things due."""
 
     def run(app: App, stopping: Callable[[], bool]) -> None:
+        began = time.monotonic()
         try:
-            with noted(app, work.__name__):
+            with (
+                bound_contextvars(job=work.__name__, run=uuid.uuid4().hex[:8]),
+                noted(app, work.__name__),
+            ):
                 work(app, stopping)
+                seconds = round(time.monotonic() - began, 3)
+                (log.info if seconds >= LONG else log.debug)("tick", seconds=seconds)
         except Exception as error:
             log.error("tick failed", job=work.__name__, error=str(error), exc_info=_unexpected(error))
 

@@ -100,9 +100,10 @@ def test_ready_is_only_who_knows_the_schema(site) -> None:
 def names(site) -> set[str]:
     site.join(EMAIL)
     site.plan()
+    before = set(figures(site))
     with noted(site.app, "plan_and_send"):
         jobs.deliver(site.app)
-    return set(figures(site)) | {"up"}
+    return before | set(figures(site)) | {"up"}
 
 
 def used(expression: str) -> set[str]:
