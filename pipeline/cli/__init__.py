@@ -27,6 +27,7 @@ from pipeline.cli.feeds import feeds
 from pipeline.cli.init import init
 from pipeline.cli.run import run, web
 from pipeline.cli.sources import sources
+from pipeline.cli.stats import stats
 from pipeline.cli.status import status
 from pipeline.cli.subscribers import subscribers
 from pipeline.cli.themes import themes
@@ -136,6 +137,7 @@ for _command in (
     db,
     backup,
     restore,
+    stats,
     status,
 ):
     cli.add_command(_command)

@@ -26,6 +26,7 @@ from pipeline.store.register import Register
 from pipeline.store.session import Database, Line
 from pipeline.store.signups import SignUps
 from pipeline.store.sources import Sources
+from pipeline.store.statistics import Statistics
 from pipeline.store.subscribers import Subscribers
 from pipeline.store.vitals import Vitals
 
@@ -119,6 +120,10 @@ class Work:
     @cached_property
     def alarms(self) -> Alarms:
         return Alarms(self.session)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        return Statistics(self.session)
 
     @cached_property
     def vitals(self) -> Vitals:
