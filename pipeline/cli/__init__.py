@@ -21,6 +21,7 @@ from pipeline.cli.console import Failure
 from pipeline.cli.db import db
 from pipeline.cli.demo import demo
 from pipeline.cli.digest import digest
+from pipeline.cli.doctor import doctor
 from pipeline.cli.domains import domains
 from pipeline.cli.explain import explain
 from pipeline.cli.feeds import feeds
@@ -137,6 +138,7 @@ for _command in (
     db,
     backup,
     restore,
+    doctor,
     stats,
     status,
 ):
