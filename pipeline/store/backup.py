@@ -1,6 +1,7 @@
 """Copies of an SQLite database: made while it is written to, checked, and put back in its place."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -81,6 +82,7 @@ def replacing(database: Path, backup: Path, kept: Path) -> Iterator[Path]:
         yield fresh
         with closing(sqlite.connect(fresh)) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")
+        _be_owned_alike(fresh, database)
         sync(fresh)
         _refuse_while_open(database)
         for ending in _BESIDE:
@@ -115,6 +117,15 @@ def _refuse_while_open(database: Path) -> None:
             ) from None
     except sqlite.DatabaseError:
         return  # damaged: that may be why it is replaced
+
+
+def _be_owned_alike(file: Path, other: Path) -> None:
+    """Whoever restores may be another user than the one who works with the database."""
+    if other.exists():
+        status = other.stat()
+        if (status.st_uid, status.st_gid) != (os.getuid(), os.getgid()):
+            os.chown(file, status.st_uid, status.st_gid)
+        file.chmod(stat.S_IMODE(status.st_mode))
 
 
 def _remove(file: Path) -> None:

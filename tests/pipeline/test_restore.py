@@ -268,8 +268,11 @@ def test_a_restore_refuses_while_another_process_has_the_database_open(portal, l
     held.communicate()
     assert refused.exit_code == 1
     assert "is in use" in refused.output
+    database = portal.root / "var" / "kennisportal.db"
+    database.chmod(0o640)
     restored = portal.run("restore", file, "--yes", "--json")
     assert restored.exit_code == 0
+    assert database.stat().st_mode & 0o777 == 0o640
     kept = json.loads(restored.stdout)["kept"]
     with closing(sqlite3.connect(kept)) as connection:
         assert connection.execute("SELECT count(*) FROM subscriber").fetchone() == (len(OLD),)

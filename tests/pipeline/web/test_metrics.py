@@ -1,7 +1,10 @@
 """What Prometheus is told, and who else is not; and that what is shown and alarmed on exists."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,22 @@ def test_however_many_domains_there_are_only_the_largest_are_named() -> None:
     assert len(found) == DOMAINS + 1
     assert sum(found.values()) == sum(counts.values())
     assert found["d499.example", "accepted"] == 499
+
+
+def test_processes_that_share_a_directory_are_told_of_together(tmp_path: Path) -> None:
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+
+    def python(code: str) -> str:
+        command = [sys.executable, "-c", f"from pipeline import meters; {code}"]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    for _ in range(2):
+        python("meters.settled({'accepted': 3}); meters.timed('deliver')(list)()")
+    told = python(
+        "from prometheus_client import generate_latest; print(generate_latest(meters.registry()).decode())"
+    )
+    assert 'kennisportal_mails_total{state="accepted"} 6.0' in told
+    assert 'kennisportal_job_duration_seconds_count{job="deliver"} 2.0' in told
 
 
 def test_who_is_not_named_in_the_config_learns_nothing(portal, serving) -> None:
