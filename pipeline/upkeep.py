@@ -133,15 +133,15 @@ class Restorer:
 
     def look(self, backup: Path | None) -> Restorable:
         """What there is to restore; the database itself is looked at where no backup is named."""
-        since = self._record().since if self._journals else None
-        if backup is None:
-            with self._app.database.read() as session:
-                return Restorable(last_sign_of_life(session), since)
-        if database_file(self._app.settings) is None:
+        if backup is not None and database_file(self._app.settings) is None:
             raise BackupError(
                 "this portal has a PostgreSQL; put the dump back with pg_restore, and run "
                 "'kennisportal restore --replay' then, before anything else"
             )
+        since = self._record().since if self._journals else None
+        if backup is None:
+            with self._app.database.read() as session:
+                return Restorable(last_sign_of_life(session), since)
         copies.check(backup)
         database = Database(f"sqlite:///{backup.resolve()}")
         try:

@@ -24,11 +24,13 @@ MOVED = "moved"
 """Why an address is left alone whose reader has another one since."""
 CHANGED = "changed"
 """Not gone: a reader who changed what decides by which edition they are served."""
+FEED = "feed"
+"""Not gone: a reader whose own feed got another link, or lost it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Somebody left, or changed: ``how`` is a state of ``subscribers.subscriber.LEFT``, MOVED or CHANGED.
+    """Somebody left: ``how`` is a state of ``subscribers.subscriber.LEFT``, MOVED, CHANGED or FEED.
 
     ``key`` is the address's keyed hash. ``suppression`` is why the address gets no mail, where it gets none.
     """
@@ -91,6 +93,7 @@ class Record:
     since: datetime | None = None
     left: dict[str, Left] = field(default_factory=dict)
     changed: dict[str, Left] = field(default_factory=dict)
+    feeds: dict[str, Left] = field(default_factory=dict)
     sent: dict[str, Sent] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
 
@@ -102,6 +105,8 @@ class Record:
                 before = self.left.get(key)
                 if how == CHANGED:
                     self.changed[key] = event
+                elif how == FEED:
+                    self.feeds[key] = event
                 elif before is not None and before.suppression and not event.suppression:
                     self.left[key] = replace(event, suppression=before.suppression)
                 else:
@@ -122,7 +127,8 @@ class Record:
     def compacted(self, now: datetime) -> list[Event]:
         """The events that come to the same, without those that are too old to matter."""
         before = now - KEPT
-        standing = [one for one in (*self.left.values(), *self.changed.values()) if one.at > before]
+        known = (*self.left.values(), *self.changed.values(), *self.feeds.values())
+        standing = [one for one in known if one.at > before]
         return [*sorted(standing, key=lambda one: one.at), *self.sent.values(), Marks(self.marks)]
 
 

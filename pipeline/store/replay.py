@@ -44,6 +44,9 @@ _MAY_HAVE_LEFT = (DeliveryState.PLANNED, DeliveryState.DEFERRED, DeliveryState.I
 _SLACK = timedelta(hours=1)
 """A database's last sign of life may be so much older than the backup."""
 
+_APART = 1_000
+"""Links to one reader's own feed that may have been made since."""
+
 
 @dataclass(slots=True)
 class ReplayReport:
@@ -84,6 +87,7 @@ def replay(work: Work, record: Record, now: datetime) -> ReplayReport:
         report.cancelled += _cancel(work, sent, now)
     for sent in unknown:
         report.moved += _serve(session, col(SubscriberRow.frequency) == sent.frequency, sent.cutoff)
+    _close_feeds(session, record, report.alive)
     if unknown:
         report.moved += _serve_changed(session, record, report.alive, max(one.cutoff for one in unknown))
     report.notices = _withhold_notices(session)
@@ -170,8 +174,23 @@ def _serve(session: Session, whom: Any, cutoff: int) -> int:
 
 def _serve_changed(session: Session, record: Record, alive: datetime | None, cutoff: int) -> int:
     """Move up the readers who were served by another frequency than the one the backup knows."""
-    keys = [one.key for one in record.changed.values() if alive is None or one.at > alive - _SLACK]
+    keys = _since(alive, record.changed.values())
     return sum(_serve(session, col(SubscriberRow.address_key).in_(batch), cutoff) for batch in batches(keys))
+
+
+def _close_feeds(session: Session, record: Record, alive: datetime | None) -> None:
+    """Let no link to a reader's own feed work that may have been revoked; the next is unlike any before."""
+    serial = -(func.abs(SubscriberRow.feed_serial) + _APART)
+    for batch in batches(_since(alive, record.feeds.values())):
+        session.execute(
+            sa.update(SubscriberRow)
+            .where(col(SubscriberRow.address_key).in_(batch))
+            .values(feed_serial=serial)
+        )
+
+
+def _since(alive: datetime | None, events: Iterable[Left]) -> list[str]:
+    return [one.key for one in events if alive is None or one.at > alive - _SLACK]
 
 
 def _withhold_notices(session: Session) -> int:

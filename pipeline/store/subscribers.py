@@ -20,7 +20,7 @@ from subscribers.delivery import REPLACEABLE, DeliveryState
 from subscribers.edition import Cancel
 from subscribers.frequency import Frequency
 from subscribers.interest import set_key
-from subscribers.journal import CHANGED, MOVED, Back, Event, Left
+from subscribers.journal import CHANGED, FEED, MOVED, Back, Event, Left
 from subscribers.subscriber import (
     LEFT,
     PAUSABLE,
@@ -152,7 +152,8 @@ class Subscribers:
         query = select(SubscriberRow.feed_serial).where(SubscriberRow.id == id)
         return self._session.exec(query).first() or 0
 
-    def set_feed_serial(self, id: int, serial: int) -> None:
+    def set_feed_serial(self, id: int, serial: int, at: datetime) -> None:
+        self.leaving.append(Left(self._key_of(id), FEED, at))
         self._session.execute(
             update(SubscriberRow).where(col(SubscriberRow.id) == id).values(feed_serial=serial)
         )

@@ -239,6 +239,40 @@ def test_who_came_back_of_their_own_will_is_not_sent_away_by_a_restore(portal, l
         assert work.subscribers.by_email(LEAVES).subscriber.state is State.ACTIVE
 
 
+def test_a_link_to_a_feed_that_was_revoked_since_stays_worthless(portal, life) -> None:
+    file = str(portal.root / "gisteren.db")
+    with portal.open() as app:
+        leaked = app.tokens.sign_feed(*app.enroller().own_feed(STAYS))
+        kept = app.tokens.sign_feed(*app.enroller().own_feed(LEAVES))
+    portal.wait(hours=2)
+    life.publish("Wolk een")
+    assert portal.run("backup", file).exit_code == 0
+    portal.wait(hours=2)
+    with portal.open() as app:
+        fresh = app.tokens.sign_feed(*app.enroller().own_feed(STAYS, renew=True))
+    assert portal.run("restore", file, "--yes").exit_code == 0
+    with portal.open() as app:
+        next_one = app.tokens.sign_feed(*app.enroller().own_feed(STAYS))
+        with app.store.read() as work:
+            serial = work.subscribers.feed_serial
+            assert app.tokens.read_feed(leaked, serial) is None
+            assert app.tokens.read_feed(fresh, serial) is None
+            assert app.tokens.read_feed(kept, serial) == reader(app, LEAVES)
+            assert app.tokens.read_feed(next_one, serial) == reader(app, STAYS)
+
+
+@pytest.mark.each_database
+def test_on_postgresql_its_own_tools_are_named(portal) -> None:
+    made = portal.run("backup", str(portal.root / "kopie"))
+    if "postgresql" in portal.config.read_text():
+        assert made.exit_code == 1
+        assert "pg_dump --format=custom" in made.output
+        refused = portal.run("restore", str(portal.root / "kopie"), "--yes")
+        assert "restore --replay" in refused.output
+    else:
+        assert made.exit_code == 0
+
+
 def test_without_its_journal_a_backup_is_put_back_only_where_that_is_said(portal, life) -> None:
     life.publish("Wolk een")
     file = str(portal.root / "gisteren.db")

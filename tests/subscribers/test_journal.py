@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.journal import CHANGED, KEPT, Back, Left, Marks, Record, Sent, read, write, write_since
+from subscribers.journal import CHANGED, FEED, KEPT, Back, Left, Marks, Record, Sent, read, write, write_since
 from subscribers.subscriber import State
 
 NOW = datetime(2026, 12, 7, 8, 0, tzinfo=UTC)
@@ -18,7 +18,7 @@ events = st.lists(
         st.builds(
             Left,
             keys,
-            st.sampled_from([State.UNSUBSCRIBED, State.SUPPRESSED, State.ERASED, CHANGED]),
+            st.sampled_from([State.UNSUBSCRIBED, State.SUPPRESSED, State.ERASED, CHANGED, FEED]),
             moments,
             st.sampled_from(["", "bounced"]),
         ),
