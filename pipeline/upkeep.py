@@ -140,15 +140,12 @@ class Restorer:
             )
         since = self._record().since if self._journals else None
         if backup is None:
+            schema.require(self._app.database)
             with self._app.database.read() as session:
                 return Restorable(last_sign_of_life(session), since)
         copies.check(backup)
-        database = Database(f"sqlite:///{backup.resolve()}")
-        try:
-            with database.read() as session:
-                return Restorable(last_sign_of_life(session), since)
-        finally:
-            database.close()
+        with copies.reading(backup) as session:
+            return Restorable(last_sign_of_life(session), since)
 
     def restore(self, backup: Path) -> tuple[ReplayReport, Path]:
         """Put a backup in the database's place; gives what it came to and where the old one is kept."""
@@ -168,7 +165,6 @@ class Restorer:
 
     def replay(self) -> ReplayReport:
         """Bring the database as it stands up to the journal."""
-        schema.require(self._app.database)
         return self._replay(self._app.database)
 
     def _replay(self, database: Database) -> ReplayReport:

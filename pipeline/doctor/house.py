@@ -46,7 +46,7 @@ def _config(app: App) -> Iterator[Finding]:
             "the law wants one in every mail: [mail] postal_address",
         )
     urls = [*settings.mail.transports, settings.bounces.imap, settings.database.url, settings.alerts.webhook]
-    if app.config is not None and any("@" in url for url in urls) and _others_may_read(app.config):
+    if app.config is not None and any("@" in url for url in urls) and _may_read(app.config, stat.S_IROTH):
         yield Finding(
             "config", Verdict.WARNING, "it holds a password and others may read it", f"chmod 640 {app.config}"
         )
@@ -62,7 +62,7 @@ def _secrets(app: App) -> Iterator[Finding]:
             yield Finding(
                 check, Verdict.WRONG, f"{file} is missing", "put it back from where you keep a copy"
             )
-        elif _others_may_read(file):
+        elif _may_read(file, stat.S_IRGRP | stat.S_IROTH):
             yield Finding(check, Verdict.WRONG, f"{file} can be read by others", f"chmod 600 {file}")
         else:
             yield Finding(check, Verdict.OK, f"{file}, for its owner alone")
@@ -147,7 +147,5 @@ def _disk(app: App) -> Iterator[Finding]:
         yield Finding("disk", Verdict.OK, f"{size_text(free)} free")
 
 
-def _others_may_read(file: Path) -> bool:
-    return bool(
-        file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) & ~(stat.S_IRGRP if file.suffix == ".toml" else 0)
-    )
+def _may_read(file: Path, who: int) -> bool:
+    return bool(file.stat().st_mode & who)

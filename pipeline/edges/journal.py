@@ -62,10 +62,6 @@ class JournalFile:
         """When what is written now happens."""
         return self._clock()
 
-    def begun(self) -> bool:
-        """Whether there is one."""
-        return self._path.exists()
-
     def _whole(self) -> int:
         """The length of its whole lines, in bytes: what a crash left behind the last one is none."""
         if not self._path.exists():

@@ -5,6 +5,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+from sqlmodel import Session, create_engine
 
 from pipeline.store.session import sqlite
 
@@ -55,12 +60,27 @@ def check(file: Path) -> None:
             known = opened.read(len(_HEADER)) == _HEADER
         if not known:
             raise BackupError(f"{file} is no SQLite database; name a file that 'kennisportal backup' wrote")
-        with closing(sqlite.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        with closing(_read_only(file)) as connection:
             found = connection.execute("PRAGMA integrity_check").fetchone()[0]
     except (sqlite.Error, OSError) as error:
         raise BackupError(f"{file} can't be read ({getattr(error, 'strerror', None) or error})") from error
     if found != "ok":
         raise BackupError(f"{file} is damaged ({found}); use another backup")
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[Session]:
+    """A session on a backup, which leaves it as it is. Raises BackupError for one that can't be read."""
+    engine = create_engine("sqlite://", creator=lambda: _read_only(file), poolclass=NullPool)
+    try:
+        with Session(engine) as session:
+            yield session
+    except DBAPIError as error:
+        raise BackupError(f"{file} can't be read ({error.orig})") from error
+
+
+def _read_only(file: Path) -> Any:
+    return sqlite.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
 
 
 @contextmanager
@@ -75,7 +95,7 @@ def replacing(database: Path, backup: Path, kept: Path) -> Iterator[Path]:
     _refuse_while_open(database)
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite.connect(f"file:{backup}?mode=ro", uri=True)) as source:
+        with closing(_read_only(backup)) as source:
             os.close(os.open(fresh, os.O_CREAT | os.O_EXCL, 0o600))
             with closing(sqlite.connect(fresh)) as copy:
                 source.backup(copy)

@@ -69,10 +69,19 @@ class ReplayReport:
 
 
 def last_sign_of_life(session: Session) -> datetime | None:
-    """When a database was last written to, going by what is in it."""
+    """When a database, also one of an earlier version, was last written to, going by what is in it."""
+    there = set(sa.inspect(session.connection()).get_table_names())
+    columns: tuple[Any, ...] = (
+        LogRow.at,
+        DeliveryRow.changed_at,
+        Tick.at,
+        SourceState.last_looked,
+        NoticeRow.at,
+    )
     moments = [
         session.exec(select(func.max(column))).one()
-        for column in (LogRow.at, DeliveryRow.changed_at, Tick.at, SourceState.last_looked, NoticeRow.at)
+        for column in columns
+        if column.class_.__tablename__ in there
     ]
     return max((moment for moment in moments if moment is not None), default=None)
 

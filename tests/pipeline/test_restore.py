@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from email import message_from_bytes, policy
 
 import pytest
+from alembic import command
 from click.testing import Result
 from mailer import Mailer
 from rosters import rows_of
@@ -21,6 +22,8 @@ from sqlalchemy.engine import make_url
 from pipeline import jobs
 from pipeline.app import App
 from pipeline.settings import load
+from pipeline.store import schema
+from pipeline.store.session import Database
 from pipeline.store.tables import DeliveryRow, LogRow, NoticeRow, Segment, SignUpRow, SubscriberRow
 from subscribers.subscriber import State
 from subscribers.token import UNSUBSCRIBE
@@ -237,6 +240,23 @@ def test_who_came_back_of_their_own_will_is_not_sent_away_by_a_restore(portal, l
     assert portal.run("restore", file, "--yes").exit_code == 0
     with portal.open() as app, app.store.read() as work:
         assert work.subscribers.by_email(LEAVES).subscriber.state is State.ACTIVE
+
+
+def test_a_backup_of_an_earlier_version_is_put_back_as_one_of_this_and_is_left_as_it_is(portal, life) -> None:
+    file = portal.root / "toen ?#%.db"
+    old = Database("sqlite:///" + str(portal.root / "toen.db"))
+    with old.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        command.upgrade(schema._config(connection), "0008")
+        connection.exec_driver_sql("INSERT INTO tick VALUES ('digest.daily', 'x', '2026-11-20 08:00:00')")
+    with closing(old.engine.raw_connection()) as raw:
+        raw.cursor().execute("PRAGMA journal_mode = DELETE")
+    old.close()
+    (portal.root / "toen.db").rename(file)
+    before = file.read_bytes()
+    restored = portal.run("restore", str(file), "--yes")
+    assert restored.exit_code == 0, restored.output
+    assert file.read_bytes() == before
+    assert portal.run("db", "check").exit_code == 0
 
 
 def test_a_link_to_a_feed_that_was_revoked_since_stays_worthless(portal, life) -> None:
