@@ -27,6 +27,8 @@ NOTIFY_EVERY = 10
 BOUNCES_EVERY = 300
 TIDY_EVERY = 3600
 ALARMS_EVERY = 60
+SAY_AGAIN = 900
+"""Seconds after which an error that stays is said once more."""
 LONG = 1.0
 """Seconds of a tick that are worth a line in the log."""
 
@@ -155,7 +157,11 @@ def raise_alarms(app: App, stopping: Callable[[], bool]) -> None:
 
 
 def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, Callable[[], bool]], None]:
-    """The job, which outlives whatever goes wrong in one tick: the next one finds the same things due."""
+    """The job, which outlives whatever goes wrong in one tick: the next one finds the same things due.
+
+    What goes wrong tick after tick is said once in a while.
+    """
+    said: dict[type[Exception], float] = {}
 
     def run(app: App, stopping: Callable[[], bool]) -> None:
         began = time.monotonic()
@@ -167,7 +173,11 @@ def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, 
                 work(app, stopping)
                 seconds = round(time.monotonic() - began, 3)
                 (log.info if seconds >= LONG else log.debug)("tick", seconds=seconds)
+            said.clear()
         except Exception as error:
+            if time.monotonic() - said.get(type(error), -SAY_AGAIN) < SAY_AGAIN:
+                return
+            said[type(error)] = time.monotonic()
             log.error("tick failed", job=work.__name__, error=str(error), exc_info=_unexpected(error))
 
     return run

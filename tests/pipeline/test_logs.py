@@ -1,10 +1,12 @@
 """What is logged is about the portal, and never about anybody."""
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.edges.logs import masked
+from pipeline.schedule import _guarded
 from subscribers.token import BOUNCE, UNSUBSCRIBE, Tokens
 
 TOKENS = Tokens([b"k" * 32])
@@ -36,3 +38,17 @@ def test_no_token_gets_through_whatever_stands_around_it(before: str, id: int) -
 )
 def test_what_tells_of_nobody_stays_as_it_is(text: str) -> None:
     assert masked(text) == text
+
+
+def test_what_goes_wrong_tick_after_tick_is_said_once_and_again_after_it_went_well(portal) -> None:
+    faults = [RuntimeError("vol"), RuntimeError("vol"), ValueError("anders"), None, RuntimeError("vol")]
+
+    def work(app, stopping) -> None:
+        if fault := faults.pop(0):
+            raise fault
+
+    with portal.open() as app, structlog.testing.capture_logs() as said:
+        tick = _guarded(work)
+        while faults:
+            tick(app, lambda: False)
+    assert [line["error"] for line in said if line["event"] == "tick failed"] == ["vol", "anders", "vol"]
