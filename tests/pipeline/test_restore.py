@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from email import message_from_bytes, policy
+from random import Random
 
 import pytest
 from alembic import command
@@ -382,3 +383,71 @@ def test_what_is_no_backup_replaces_nothing(portal, life, contents: bytes) -> No
     assert str(file) in refused.output
     with portal.open() as app, app.store.read() as work:
         assert work.subscribers.by_email(STAYS) is not None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_happened_before_and_since_nobody_gets_a_repeat_or_is_mailed_after_leaving(
+    portal, life, seed: int
+) -> None:
+    """A life at random, a backup somewhere in it, and one more life after that was put back."""
+    random = Random(seed)
+    gone: dict[str, int] = {}
+    corrected: Counter[str] = Counter()
+
+    def publish() -> None:
+        life.publish(f"Wolk {''.join(random.choices('abcdefghij', k=12))}")
+
+    def plan() -> None:
+        portal.wait(days=random.choice((0, 1, 3)))
+        with portal.open() as app:
+            jobs.plan(app)
+
+    def send_some() -> None:
+        with portal.open() as app, app.store.read() as work:
+            for edition in work.editions.open():
+                jobs.send(app, edition, limit=random.randint(1, 4))
+
+    def leave() -> None:
+        who = random.choice(OLD)
+        with portal.open() as app:
+            app.enroller().unsubscribe(reader(app, who), "link")
+        gone.setdefault(who, len(life.mailer.parcels))
+
+    def change() -> None:
+        with portal.open() as app:
+            app.enroller().edit(random.choice(OLD), {"frequency": random.choice(("daily", "weekly"))})
+
+    def correct() -> None:
+        for file in list(portal.articles.glob("*.md"))[:1]:
+            file.write_text(file.read_text() + f"\nEr is nieuws: {' '.join(random.choices(WORDS, k=30))}.\n")
+            corrected[file.stem.replace("-", " ")] += 1
+        life.collect()
+
+    def go_on(times: int) -> None:
+        for _ in range(times):
+            random.choice((publish, publish, plan, send_some, life.day, life.day, leave, change, correct))()
+
+    go_on(6)
+    file = str(portal.root / "toen.db")
+    assert portal.run("backup", file).exit_code == 0
+    go_on(7)
+    restored = portal.run("restore", file, "--yes")
+    assert restored.exit_code == 0, restored.output
+    life.collect()
+    for _ in range(3):
+        publish()
+        life.day()
+    portal.wait(days=7)
+    life.tick()
+    often = {
+        (who, title): times for (who, title), times in life.got().items() if times > 1 + corrected[title]
+    }
+    assert often == {}
+    for who, number in gone.items():
+        assert who not in [parcel.recipient for parcel in life.mailer.parcels[number:]]
+    assert len(set(life.ids())) == len(life.ids())
+    with portal.open() as app:
+        assert all(account.balanced for account in app.desk().recent(50))
+
+
+WORDS = ["gemeente", "inwoner", "loket", "digitaal", "samenwerking", "begroting", "privacy", "dienst", "raad"]
