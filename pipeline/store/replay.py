@@ -138,7 +138,7 @@ def _leave(work: Work, gone: Iterable[Left], now: datetime, report: ReplayReport
         rows.update({row.address_key: row for row in found})
     for key, left in by_key.items():
         row = rows.get(key)
-        if row is not None and row.confirmed_at is not None and row.confirmed_at >= left.at:
+        if row is not None and row.confirmed_at is not None and row.confirmed_at > left.at:
             continue  # came back since
         if left.suppression and work.session.get(Suppression, key) is None:
             work.session.add(Suppression(address_key=key, reason=left.suppression, at=left.at))
