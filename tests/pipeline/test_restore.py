@@ -385,7 +385,7 @@ def test_what_is_no_backup_replaces_nothing(portal, life, contents: bytes) -> No
         assert work.subscribers.by_email(STAYS) is not None
 
 
-@pytest.mark.parametrize("seed", (*range(6), 28, 42, 69))
+@pytest.mark.parametrize("seed", [*range(6), 28, 42, 69])
 def test_whatever_happened_before_and_since_nobody_gets_a_repeat_or_is_mailed_after_leaving(
     portal, life, seed: int
 ) -> None:
