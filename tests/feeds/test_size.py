@@ -8,7 +8,8 @@ from feeds.size import parse_size, size_text
 
 
 @pytest.mark.parametrize(
-    "text, number", [("0B", 0), ("1KB", 1_000), (" 200 MB ", 200_000_000), ("1GB", 10**9), ("3TB", 3 * 10**12)]
+    "text, number",
+    [("0B", 0), ("1KB", 1_000), (" 200 MB ", 200_000_000), ("1GB", 10**9), ("3TB", 3 * 10**12)],
 )
 def test_a_size_is_a_number_of_bytes(text: str, number: int) -> None:
     assert parse_size(text) == number
