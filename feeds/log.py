@@ -47,13 +47,21 @@ class Due(NamedTuple):
     themes: frozenset[str]
 
 
-def kind_of_first_sight(published: datetime | None, first_collected: datetime, first_run: bool) -> Kind:
+def kind_of_first_sight(
+    published: datetime | None,
+    first_collected: datetime,
+    first_run: bool,
+    served_until: datetime | None = None,
+) -> Kind:
     """``BACKFILL`` for what was old when its source was first collected, else ``NEW``.
 
-    What has no date at all counts as old in a source's first collection and as new after it.
+    What has no date at all counts as old in a source's first collection and as new after it. Where the
+    database was restored, readers may have had what was published up to ``served_until``.
     """
     if published is None:
         return Kind.BACKFILL if first_run else Kind.NEW
+    if served_until is not None and published <= served_until:
+        return Kind.BACKFILL
     return Kind.BACKFILL if published < first_collected - BACKFILL_AGE else Kind.NEW
 
 

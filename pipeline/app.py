@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from types import TracebackType
 
 from jinja2 import Environment
 
@@ -22,12 +21,15 @@ from pipeline import fingerprint
 from pipeline.edges import secrets
 from pipeline.edges.claims import FileClaims
 from pipeline.edges.compress import compressed
+from pipeline.edges.disk import Disk
 from pipeline.edges.fetch import fetching
 from pipeline.edges.hub import Hub
+from pipeline.edges.journal import JournalFile
 from pipeline.edges.live import LiveDirectory
 from pipeline.edges.templates import environments
 from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
+from pipeline.settings_mail import bare
 from pipeline.steps.absorb import House
 from pipeline.steps.account import Accounts
 from pipeline.steps.collect import Collector
@@ -46,7 +48,7 @@ from pipeline.steps.preview import Previewer
 from pipeline.steps.providers import ProviderDesk
 from pipeline.steps.publish import Publisher
 from pipeline.steps.recast import Recaster
-from pipeline.steps.retheme import Rethemer
+from pipeline.steps.retheme import Rethemer, refuse_lost_themes
 from pipeline.steps.select import Imprint
 from pipeline.steps.signup import SignUpDesk
 from pipeline.steps.survey import Surveyor
@@ -55,6 +57,7 @@ from pipeline.steps.tidy import Retention, Tidier
 from pipeline.steps.visit import Fetch
 from pipeline.store import schema
 from pipeline.store.claims import LockClaims
+from pipeline.store.journaling import Journaling
 from pipeline.store.session import Database
 from pipeline.store.subscribers import Subscribers
 from pipeline.store.work import Store, StoreLine
@@ -67,11 +70,6 @@ from subscribers.notice import NoticeRenderer
 from subscribers.pace import Limit, Limits
 from subscribers.render import Renderer, Sender
 from subscribers.token import Tokens
-
-
-def _bare(mailbox: str) -> str:
-    """The address of a mailbox, by itself."""
-    return mailbox.rpartition("<")[2].removesuffix(">")
 
 
 def now() -> datetime:
@@ -99,7 +97,7 @@ class App:
         try:
             schema.require(app.database)
             if not lost_themes:
-                app._refuse_lost_themes()
+                refuse_lost_themes(app.store.read, app.tree)
         except BaseException:
             app.close()
             raise
@@ -108,12 +106,7 @@ class App:
     def __enter__(self) -> "App":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -132,7 +125,18 @@ class App:
 
     @cached_property
     def store(self) -> Store:
-        return Store(self.database, self.secrets.suppression)
+        return Store(self.database, self.secrets.suppression, Journaling(self.journal))
+
+    @cached_property
+    def disk(self) -> Disk | None:
+        """The disk under an SQLite database; None where the database is a server's."""
+        url, reserve = self.database.url, self.settings.database.reserve
+        return Disk(Path(url.database or ""), reserve) if url.get_backend_name() == "sqlite" else None
+
+    @cached_property
+    def journal(self) -> JournalFile:
+        """What a restore must know, outside the database."""
+        return JournalFile(self.settings.path(self.settings.database.journal), self.clock)
 
     @cached_property
     def tree(self) -> ThemeTree:
@@ -251,7 +255,7 @@ class App:
         settings = self.settings
         return Notifier(
             write=self.store.write,
-            post=self._posting,
+            post=self.posting,
             desk=self._notice_desk,
             tree=self.tree,
             clock=self.clock,
@@ -313,10 +317,11 @@ class App:
     @property
     def envelope_sender(self) -> str:
         """The address of [mail] from, by itself."""
-        return _bare(self.settings.mail.sender)
+        return bare(self.settings.mail.sender)
 
     @contextmanager
-    def _posting(self) -> Iterator[Callable[[Parcel], Outcome]]:
+    def posting(self) -> Iterator[Callable[[Parcel], Outcome]]:
+        """What sends single messages by the config's transport, for as long as the block lasts."""
         with closing(self.transport()) as transport:
             yield partial(hand_over, transport)
 
@@ -327,7 +332,7 @@ class App:
             newsletter=self.newsletter,
             plain=replace(self.newsletter, sender=plain, list_id=""),
             envelope_sender=self.envelope_sender,
-            plain_envelope_sender=_bare(plain),
+            plain_envelope_sender=bare(plain),
             signer=self.signer,
             tokens=self.tokens,
             secret=self.secrets.signing[0],
@@ -375,6 +380,7 @@ class App:
                 claims=claims,
                 transport=transport,
                 stationery=self._stationery,
+                shortage=self.disk.shortage if self.disk else lambda: "",
                 rules=MailRules(
                     mail.retry_for,
                     mail.uncertain_after if mail.uncertain == "accepted" else None,
@@ -409,11 +415,6 @@ class App:
     def providers(self) -> ProviderDesk:
         return ProviderDesk(self.store.read, self.store.write, self.clock)
 
-    def published(self, path: str) -> bytes | None:
-        """A document that is out, by its public path; None where there is none."""
-        place = self.public / path
-        return place.read_bytes() if place.is_file() else None
-
     def audit(self, who: str, action: str, what: str) -> None:
         """Write down who did what."""
         with self.store.write() as work:
@@ -434,14 +435,3 @@ class App:
     def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
         collect = self.settings.collect
         return fetching(collect.contact, collect.allow_hosts, collect.host_pause, self.settings.root)
-
-    def _refuse_lost_themes(self) -> None:
-        """A theme that somebody follows can't just disappear from the config."""
-        with self.store.read() as work:
-            lost = sorted(slug for slug in work.subscribers.followed() if slug not in self.tree)
-        if lost:
-            raise ConfigError(
-                f"the config has no theme {lost[0]!r} any more, but readers follow it; put it back, or say "
-                f"what becomes of them: 'kennisportal themes rename {lost[0]} NEW', 'themes merge', "
-                "'themes split' or 'themes retire'"
-            )

@@ -11,9 +11,13 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 
+from structlog.contextvars import bound_contextvars
+
+from pipeline import meters
 from pipeline.app import App
 from pipeline.edges.assistants import Assistants
 from pipeline.edges.imap import imap_box
+from pipeline.steps.alarms import AlarmReport
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.feedback import IngestReport
@@ -22,6 +26,7 @@ from pipeline.steps.ping import PingReport
 from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.steps.publish import PublishReport
 from pipeline.transports import hand_over
+from pipeline.upkeep import watchman
 from subscribers.delivery import Outcome, Parcel
 from subscribers.edition import Edition, EditionState
 from subscribers.feedback import FeedbackKind
@@ -33,15 +38,21 @@ _GLANCE = 0.1
 """Seconds between two looks at whether others are done."""
 
 
+@meters.timed("collect")
 def collect(app: App) -> CollectReport:
     """Place articles by the rules as they are, then look at the sources that are due."""
     app.rethemer().apply()
-    return app.collector().collect(app.settings.source)
+    report = app.collector().collect(app.settings.source)
+    meters.collected({kind: report.total(kind) for kind in ("new", "updated", "withdrawn")})
+    return report
 
 
+@meters.timed("publish")
 def publish(app: App) -> PublishReport:
     """Bring the feeds up to the log."""
-    return app.publisher().publish()
+    report = app.publisher().publish()
+    meters.published(len(report.built))
+    return report
 
 
 def ping(app: App) -> PingReport:
@@ -49,11 +60,13 @@ def ping(app: App) -> PingReport:
     return app.pinger().ping()
 
 
+@meters.timed("notify")
 def notify(app: App) -> NotifyReport:
     """Send the notices that are due, such as links that confirm a sign-up. Raises TransportUnavailable."""
     return app.notifier().send()
 
 
+@meters.timed("bounces")
 def poll_bounces(app: App) -> IngestReport:
     """Take in what came to the mailbox of [bounces] imap; what we can make nothing of stays there, seen.
 
@@ -65,9 +78,16 @@ def poll_bounces(app: App) -> IngestReport:
         )
 
 
+@meters.timed("tidy")
 def tidy(app: App) -> dict[str, int]:
     """Remove what was kept for a while only, and is too old now."""
     return app.tidier().tidy()
+
+
+@meters.timed("alarms")
+def watch(app: App) -> AlarmReport:
+    """Raise the alarms that stand and were not told of, and say which are over."""
+    return watchman(app).go_round()
 
 
 def recover(app: App) -> int:
@@ -79,6 +99,7 @@ def recover(app: App) -> int:
         return deliverer.recover()
 
 
+@meters.timed("plan")
 def plan(app: App) -> list[PlanReport]:
     """Plan whatever wave of whatever edition is due."""
     recover(app)
@@ -92,6 +113,7 @@ def plan_by_hand(app: App, frequency: Frequency, at: datetime | None = None) -> 
     return app.planner().by_hand(schedule, *slot_now(schedule, at or app.clock(), app.settings.site.timezone))
 
 
+@meters.timed("deliver")
 def deliver(app: App, stopping: Callable[[], bool] = lambda: False) -> dict[str, DeliverReport]:
     """Send what is due of every edition that may go out, the oldest first; gives what was done."""
     with app.store.read() as work:
@@ -125,7 +147,11 @@ def send(
     connections = -(-app.settings.mail.connections // processes)
     command = [sys.executable, "-m", "pipeline.assist", str(app.config), str(edition.name)]
     command += [str(connections), str(due_only)]
-    with app.deliverer(connections) as deliverer, Assistants([command] * (processes - 1)) as assistants:
+    with (
+        bound_contextvars(edition=str(edition.name)),
+        app.deliverer(connections) as deliverer,
+        Assistants([command] * (processes - 1)) as assistants,
+    ):
 
         def told(report: DeliverReport) -> DeliverReport:
             return report.with_others(assistants.told.values())
@@ -142,6 +168,7 @@ def send(
         while assistants.busy and not stop():
             time.sleep(_GLANCE)
             progress(told(report))
+    meters.settled(told(report).settled)
     return told(report)
 
 

@@ -1,15 +1,19 @@
 """The clock of ``run``: it only ticks. The database knows what is due, so a tick more is harmless."""
 
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from structlog.contextvars import bound_contextvars
 
 from pipeline import jobs
 from pipeline.app import App
+from pipeline.upkeep import noted
 
 COLLECT_EVERY = 30
 """Seconds between looks at which sources are due."""
@@ -22,6 +26,11 @@ NOTIFY_EVERY = 10
 """Seconds between looks at which notices are to be tried again; the web sends them when they arise."""
 BOUNCES_EVERY = 300
 TIDY_EVERY = 3600
+ALARMS_EVERY = 60
+SAY_AGAIN = 900
+"""Seconds after which an error that stays is said once more."""
+LONG = 1.0
+"""Seconds of a tick that are worth a line in the log."""
 
 log = structlog.get_logger()
 
@@ -38,6 +47,7 @@ def ticking(app: App) -> Iterator[None]:
         (send_notices, NOTIFY_EVERY),
         (read_bounces, BOUNCES_EVERY),
         (tidy_up, TIDY_EVERY),
+        (raise_alarms, ALARMS_EVERY),
     ):
         scheduler.add_job(
             _guarded(work),
@@ -137,13 +147,37 @@ def tidy_up(app: App, stopping: Callable[[], bool]) -> None:
         log.info("tidied up", **removed)
 
 
+def raise_alarms(app: App, stopping: Callable[[], bool]) -> None:
+    """Whatever needs somebody: told to whom the config names."""
+    report = jobs.watch(app)
+    if report.said:
+        log.info("alarms told", **report.said)
+    for channel, why in report.failed.items():
+        log.error("alarm not told", channel=channel, error=why)
+
+
 def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, Callable[[], bool]], None]:
-    """The job, which outlives whatever goes wrong in one tick: the next one finds the same things due."""
+    """The job, which outlives whatever goes wrong in one tick: the next one finds the same things due.
+
+    What goes wrong tick after tick is said once in a while.
+    """
+    said: dict[type[Exception], float] = {}
 
     def run(app: App, stopping: Callable[[], bool]) -> None:
+        began = time.monotonic()
         try:
-            work(app, stopping)
+            with (
+                bound_contextvars(job=work.__name__, run=uuid.uuid4().hex[:8]),
+                noted(app, work.__name__),
+            ):
+                work(app, stopping)
+                seconds = round(time.monotonic() - began, 3)
+                (log.info if seconds >= LONG else log.debug)("tick", seconds=seconds)
+            said.clear()
         except Exception as error:
+            if time.monotonic() - said.get(type(error), -SAY_AGAIN) < SAY_AGAIN:
+                return
+            said[type(error)] = time.monotonic()
             log.error("tick failed", job=work.__name__, error=str(error), exc_info=_unexpected(error))
 
     return run

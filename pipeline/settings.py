@@ -5,6 +5,7 @@ import os
 import tomllib
 from datetime import timedelta
 from importlib.util import find_spec
+from ipaddress import ip_network
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, get_origin, get_type_hints
@@ -28,10 +29,11 @@ from sqlalchemy.exc import ArgumentError
 
 from feeds.address import web_address
 from feeds.duration import Duration
+from feeds.size import Size
 from feeds.source import Source
 from feeds.sources import KINDS
 from feeds.theme import Theme, ThemeError, ThemeTree
-from pipeline.settings_mail import MailSettings, Section
+from pipeline.settings_mail import Mailbox, MailSettings, Section
 from pipeline.toml_lines import line_of
 from subscribers.frequency import Frequency, Schedule
 from subscribers.subscriber import zone_name
@@ -80,7 +82,11 @@ class SiteSettings(Section):
 
 
 class DatabaseSettings(Section):
+    """``reserve`` is how much room on its disk is left alone: with less, nothing is sent."""
+
     url: str = SQLITE
+    journal: str = "var/journal"
+    reserve: Size = 200_000_000
 
     @field_validator("url")
     @classmethod
@@ -140,8 +146,28 @@ class PublishSettings(Section):
         return address
 
 
+class LogSettings(Section):
+    """How the processes that stay say what they do."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class WebSettings(Section):
+    """``metrics_from`` are the networks that may read ``/metrics``."""
+
     form_origins: list[str] = Field(default_factory=list)
+    metrics_from: list[str] = Field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+
+    @field_validator("metrics_from")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        for one in value:
+            try:
+                ip_network(one)
+            except ValueError:
+                raise ValueError(f"{one!r} is no address or network; write it like '10.0.0.0/8'") from None
+        return value
 
     @field_validator("form_origins")
     @classmethod
@@ -179,6 +205,28 @@ class BouncesSettings(Section):
         return value
 
 
+class AlertsSettings(Section):
+    """Who hears of alarms: administrators by mail, and a webhook."""
+
+    to: list[Mailbox] = Field(default_factory=list)
+    webhook: str = ""
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _may_be_one(cls, value: object) -> object:
+        return [value] if isinstance(value, str) and value else value or []
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_a_web_address(cls, value: str) -> str:
+        if value and web_address(value, "") is None:
+            # What it was is not shown: it may be a secret.
+            raise ValueError(
+                "this is no web address; leave it empty, or write it like 'https://hook.example/x'"
+            )
+        return value
+
+
 class RetentionSettings(Section):
     """How long is kept what is not needed for good."""
 
@@ -205,6 +253,8 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
     bounces: BouncesSettings = BouncesSettings()
+    alerts: AlertsSettings = AlertsSettings()
+    log: LogSettings = LogSettings()
     retention: RetentionSettings = RetentionSettings()
     theme: list[Theme] = []
     source: list[Source] = []

@@ -36,6 +36,11 @@ def _mailbox(value: Any) -> Any:
     return f"{name.strip()} <{address}>" if name.strip() else address
 
 
+def bare(mailbox: str) -> str:
+    """The address of a mailbox, by itself."""
+    return mailbox.rpartition("<")[2].removesuffix(">")
+
+
 Mailbox = Annotated[str, BeforeValidator(_mailbox)]
 
 

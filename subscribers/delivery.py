@@ -141,6 +141,10 @@ class TransportUnavailable(Exception):
     """Nothing can be handed over now; nothing was. The text names the server and what to do."""
 
 
+class DiskLow(Exception):
+    """Nothing more is handed over, since it might not be written down: the text says what the disk lacks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A delivery that one worker has in hand, with what it needs to make the message."""

@@ -68,6 +68,7 @@ class Cancel(StrEnum):
     WITHDRAWN = "withdrawn"  # nothing is left in it
     CANCELLED = "cancelled"  # by an administrator, with the whole edition
     CHANGED = "changed"  # the reader chose other themes or another language meanwhile
+    RESTORED = "restored"  # it may have been sent after the backup that the database was restored from
 
 
 class Verdict(StrEnum):

@@ -14,12 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from feeds.source import SourceError
 from pipeline.cli.articles import articles
 from pipeline.cli.audit import audit
+from pipeline.cli.backup import backup, restore
 from pipeline.cli.bounces import bounces
 from pipeline.cli.collect import collect
 from pipeline.cli.console import Failure
 from pipeline.cli.db import db
 from pipeline.cli.demo import demo
 from pipeline.cli.digest import digest
+from pipeline.cli.doctor import doctor
 from pipeline.cli.domains import domains
 from pipeline.cli.explain import explain
 from pipeline.cli.feeds import feeds
@@ -27,10 +29,12 @@ from pipeline.cli.init import init
 from pipeline.cli.keys import keys
 from pipeline.cli.run import run, web
 from pipeline.cli.sources import sources
+from pipeline.cli.stats import stats
 from pipeline.cli.status import status
 from pipeline.cli.subscribers import subscribers
 from pipeline.cli.themes import themes
 from pipeline.demo import DemoError
+from pipeline.edges.journal import JournalError
 from pipeline.edges.mailbox import MailboxError
 from pipeline.edges.secrets import SecretError
 from pipeline.ports import ClaimsLost, PublishError
@@ -40,22 +44,26 @@ from pipeline.steps.editing import EditingError
 from pipeline.steps.enrol import EnrolError
 from pipeline.steps.explain import ExplainError
 from pipeline.steps.preview import PreviewError
+from pipeline.store.backup import BackupError
 from pipeline.store.session import StoreError
-from subscribers.delivery import TransportUnavailable
+from subscribers.delivery import DiskLow, TransportUnavailable
 from subscribers.interest import UnknownTheme
 from subscribers.roster import BadRow, RosterError
 from subscribers.subscriber import AddressError
 
 _EXPECTED = (
     AddressError,
+    BackupError,
     BadRow,
     ClaimsLost,
     ConfigError,
     DemoError,
     DeskError,
+    DiskLow,
     EditingError,
     EnrolError,
     ExplainError,
+    JournalError,
     MailboxError,
     PreviewError,
     PublishError,
@@ -130,6 +138,10 @@ for _command in (
     run,
     web,
     db,
+    backup,
+    restore,
+    doctor,
+    stats,
     status,
 ):
     cli.add_command(_command)

@@ -97,7 +97,7 @@ def list_(app: App, as_json: bool) -> None:
 @with_app
 def check(app: App, as_json: bool) -> None:
     """Read every published document back and say what is wrong with it."""
-    faults = app.publisher().check(app.published)
+    faults = app.publisher().check(app.live.published)
     if as_json:
         say_json([{"theme": slug, "faults": found} for slug, found in faults.items()])
     for slug, found in faults.items():

@@ -1,18 +1,16 @@
 """``kennisportal run`` and ``web``: the processes that stay."""
 
-import logging
 import signal
 import socket
-import sys
 from contextlib import nullcontext
 from urllib.parse import urlsplit
 
 import click
-import structlog
 import uvicorn
 
 from pipeline.app import App
 from pipeline.cli.console import Failure, say, with_app
+from pipeline.edges.logs import configure
 from pipeline.schedule import ticking
 from pipeline.web import build
 
@@ -41,7 +39,7 @@ def web(app: App, host: str, port: int | None) -> None:
 
 
 def _serve(app: App, host: str, port: int | None, *, working: bool) -> None:
-    _log_to_stderr()
+    configure(app.settings.log)
     if working:
         _look_ahead(app)
     if port is None:
@@ -52,7 +50,13 @@ def _serve(app: App, host: str, port: int | None, *, working: bool) -> None:
         # Bound before anything runs: a port that is taken is said at once.
         say(f"Serving on http://{host}:{listener.getsockname()[1]}/ – stop with Ctrl-C.")
         server = uvicorn.Server(
-            uvicorn.Config(build(app), log_level="warning", server_header=False, timeout_graceful_shutdown=10)
+            uvicorn.Config(
+                build(app),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
         )
         # The server takes these signals, ends, and raises them anew: by then they have done their work,
         # and what is under way must still be finished.
@@ -81,16 +85,3 @@ def _listening(host: str, port: int) -> socket.socket:
             f"can't listen on {host}:{port} ({error.strerror}); choose another with --host or --port"
         ) from error
     return listener
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

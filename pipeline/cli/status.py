@@ -1,65 +1,147 @@
-"""``kennisportal status``."""
+"""``kennisportal status``: how it goes, on one screen."""
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import click
 
-from feeds.health import silence
-from feeds.source import is_due
+from feeds.size import size_text
 from pipeline.app import App
 from pipeline.cli.console import json_option, numbers, say, say_json, with_app
+from pipeline.upkeep import examiner
+from subscribers.alarm import standing
+from subscribers.condition import COMPLAINTS_MOST, Condition, EditionCondition
+
+_MOST = 10
+"""Lines of a kind that still fit on the screen with the others."""
 
 
 @click.command()
 @json_option
 @with_app
 def status(app: App, as_json: bool) -> None:
-    """What is due, what is sick, what is being sent."""
-    now = app.clock()
-    with app.store.read() as work:
-        known = work.sources.memories([source.name for source in app.settings.source])
-        memories = {source.name: (source, known[source.name]) for source in app.settings.source}
-        silent = {
-            name: quiet.days for name in memories if (quiet := silence(work.articles.recent(name), now))
-        }
-        editions = [
-            (str(edition.name), work.deliveries.count(edition.id)) for edition in work.editions.open()
-        ]
-        readers = work.subscribers.count()
-        head, last = work.log.last_change(None)
-    due = [name for name, (source, memory) in memories.items() if is_due(source, memory, now)]
-    sick = {name: memory.error for name, (_, memory) in memories.items() if memory.error}
-    held = {name: memory.held for name, (_, memory) in memories.items() if memory.held}
-    late = app.publisher().late()
-    closed = app.providers().closed()
+    """What is due, what is sick, what is being sent, and which alarms stand."""
+    condition = examiner(app).examine()
     if as_json:
-        say_json(
-            {
-                "log": {"head": head, "last": last},
-                "sources": {"due": due, "sick": sick, "held": held, "silent_days": silent},
-                "feeds": {"late": late},
-                "subscribers": readers,
-                "domains": [
-                    {"domain": one.domain, "paused": one.paused, "until": one.hold_until, "why": one.reason}
-                    for one in closed
-                ],
-                "editions": [{"edition": name, "deliveries": counts} for name, counts in editions],
-            }
-        )
+        say_json(_document(condition))
         return
-    when = f"{last.astimezone(app.settings.site.zone):%Y-%m-%d %H:%M}" if last else "never"
-    say(f"Log: {head} entries, the last {when}.")
-    say(f"Sources: {len(memories)}, of which due now: {', '.join(due) or 'none'}.")
-    for error in sick.values():
-        say(f"  sick: {error}")
-    for reason in held.values():
-        say(f"  held back: {reason}")
-    for name, days in silent.items():
-        say(f"  silent: source {name} has shown nothing new for {days} days, which is longer than usual")
-    say(f"Feeds to build: {', '.join(late) or 'none'}.")
-    say(f"Subscribers: {numbers(readers)}.")
-    for one in closed:
+    zone = app.settings.site.zone
+    for part in (_articles(condition, zone), _mail(condition), _house(condition)):
+        for line in part:
+            say(line)
+
+
+def _articles(condition: Condition, zone: ZoneInfo) -> Iterator[str]:
+    last = condition.last_entry
+    when = f"{last.astimezone(zone):%Y-%m-%d %H:%M}" if last else "never"
+    yield f"Log: {condition.head} entries, the last {when}."
+    sources = condition.sources
+    due = [name for name, one in sources.items() if one.due]
+    yield f"Sources: {len(sources)}, of which due now: {_some(due)}."
+    troubles = [f"  sick: {one.error}" for one in sources.values() if one.error]
+    troubles += [f"  held back: {one.held}" for one in sources.values() if one.held]
+    troubles += [
+        f"  silent: source {name} has shown nothing new for {one.silent_days} days, longer than usual"
+        for name, one in sources.items()
+        if one.silent_days
+    ]
+    yield from troubles[:_MOST]
+    if len(troubles) > _MOST:
+        yield f"  and {len(troubles) - _MOST} more; 'kennisportal sources list' shows them"
+    yield f"Feeds to build: {_some(list(condition.late))}."
+
+
+def _mail(condition: Condition) -> Iterator[str]:
+    yield f"Subscribers: {numbers(condition.readers)}."
+    rate = condition.complaint_rate
+    if rate is not None:
+        verdict = "below" if rate < COMPLAINTS_MOST else "NOT below"
+        yield (
+            f"Complaints: {condition.complaints} of {condition.accepted} mails in 30 days, {rate:.3%}; that "
+            f"is {verdict} the {COMPLAINTS_MOST:.1%} that providers bear."
+        )
+    for one in condition.closed[:_MOST]:
         why = f"paused: {one.reason}" if one.paused else f"held back: {one.last_reply}"
-        say(f"Mail to {one.domain} is {why}.")
-    for name, counts in editions:
-        say(f"Edition {name} is open: {numbers(counts)}.")
-    if not editions:
-        say("No edition is open.")
+        yield f"Mail to {one.domain} is {why}."
+    for domain, number in condition.spikes.items():
+        yield f"At {domain}, {number} readers bounced within a day: nobody there is suppressed for it."
+    for edition in condition.editions:
+        yield f"Edition {edition.name} is {edition.state}: {numbers(edition.deliveries)}{_pace(edition)}."
+    if not condition.editions:
+        yield "No edition is open."
+    for name, number in condition.uncertain.items():
+        yield f"Uncertain: {number} of {name}; 'kennisportal digest settle {name}' settles them."
+
+
+def _house(condition: Condition) -> Iterator[str]:
+    if (disk := condition.disk) is not None:
+        yield f"Disk: {size_text(disk.free)} free; nothing is sent with less than {size_text(disk.reserve)}."
+    alarms = list(standing(condition).values())
+    yield f"Alarms: {len(alarms) or 'none'}."
+    for alarm in alarms[:_MOST]:
+        yield f"  {alarm.name}: {' '.join(alarm.text.split())}"
+    if len(alarms) > _MOST:
+        yield f"  and {len(alarms) - _MOST} more; --json has them all"
+
+
+def _pace(edition: EditionCondition) -> str:
+    if not edition.ready:
+        return ""
+    if not edition.rate:
+        return f"; {edition.ready} could leave now, and none does"
+    return f"; {edition.rate:.1f} a second, {edition.seconds_left} s to go for {edition.ready}"
+
+
+def _some(names: list[str]) -> str:
+    """Names, and how many more there are."""
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return (", ".join(names[:_MOST]) or "none") + more
+
+
+def _document(condition: Condition) -> dict[str, object]:
+    sources = condition.sources
+    return {
+        "log": {"head": condition.head, "last": condition.last_entry},
+        "sources": {
+            "due": [name for name, one in sources.items() if one.due],
+            "sick": {name: one.error for name, one in sources.items() if one.error},
+            "held": {name: one.held for name, one in sources.items() if one.held},
+            "silent_days": {name: one.silent_days for name, one in sources.items() if one.silent_days},
+        },
+        "feeds": {"late": list(condition.late)},
+        "subscribers": condition.readers,
+        "domains": [
+            {"domain": one.domain, "paused": one.paused, "until": one.hold_until, "why": one.reason}
+            for one in condition.closed
+        ],
+        "spikes": condition.spikes,
+        "complaints": {
+            "complaints": condition.complaints,
+            "accepted": condition.accepted,
+            "rate": condition.complaint_rate,
+            "most": COMPLAINTS_MOST,
+        },
+        "editions": [
+            {
+                "edition": one.name,
+                "state": one.state,
+                "deliveries": one.deliveries,
+                "ready": one.ready,
+                "rate": one.rate,
+                "seconds_left": one.seconds_left,
+            }
+            for one in condition.editions
+        ],
+        "uncertain": condition.uncertain,
+        "jobs": {
+            name: {"succeeded": job.succeeded, "failing_since": job.failing_since, "error": job.error}
+            for name, job in condition.jobs.items()
+        },
+        "disk": None
+        if condition.disk is None
+        else {"free": condition.disk.free, "reserve": condition.disk.reserve},
+        "alarms": [
+            {"name": alarm.name, "kind": alarm.kind, "text": alarm.text}
+            for alarm in standing(condition).values()
+        ],
+    }

@@ -132,6 +132,11 @@ class LiveDirectory:
         with self.alone():
             return self._put(self._directory / path, document)
 
+    def published(self, path: str) -> bytes | None:
+        """A document that is out, by its public path; None where there is none."""
+        place = self._directory / path
+        return place.read_bytes() if place.is_file() else None
+
     def catalogue(self, path: str) -> bool:
         """Bring the list of everything that is out up to date: public paths by the build they are of.
 

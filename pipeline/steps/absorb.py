@@ -21,7 +21,7 @@ from feeds.log import Kind, kind_of_first_sight
 from feeds.markup import plain_text
 from feeds.source import Reading, Source, SourceError
 from feeds.weight import VERSIONS, Weight, goes_back_and_forth, weigh
-from pipeline.ports import CollectWork
+from pipeline.ports import SERVED_UNTIL_FACT, CollectWork
 
 _AROUND = ("title", "summary", "author", "image", "enclosures")
 """What readers see of an article besides its text, and what may change without it."""
@@ -117,8 +117,21 @@ def release(work: CollectWork, now: datetime) -> int:
 
 
 def announce(work: CollectWork, id: int, kind: Kind, themes: Collection[str], now: datetime) -> None:
-    """Log an article as here. One that was here before is restored instead: it is not mailed again."""
-    work.log.append(id, Kind.RESTORED if work.log.introduced(id) else kind, themes, now)
+    """Log an article as here. One that was here before is restored instead: it is not mailed again.
+
+    Nor is one that may have come out between a backup and its restore.
+    """
+    if work.log.introduced(id):
+        kind = Kind.RESTORED
+    elif (until := served_until(work)) is not None and work.articles.get([id])[id].published <= until:
+        kind = Kind.BACKFILL
+    work.log.append(id, kind, themes, now)
+
+
+def served_until(work: CollectWork) -> datetime | None:
+    """Up to when readers may have had what a restored database knows nothing of; None for any other."""
+    moment = work.register.fact(SERVED_UNTIL_FACT)
+    return datetime.fromisoformat(moment) if moment else None
 
 
 def place(
@@ -205,19 +218,26 @@ class _Absorber:
             for article, draft, _ in self._new
         ]
         ids = self._work.articles.add(placed)
-        first = self._memory.first_collected
+        first, served = self._memory.first_collected, served_until(self._work) if placed else None
         entries: list[tuple[int, Kind, Collection[str]]] = []
         for id, (article, places), (_, draft, names) in zip(ids, placed, self._new, strict=True):
             self.seen.append((id, names))
             if article.visibility == Visibility.WAITING:
                 self.outcome.waiting += 1
                 continue
-            kind = kind_of_first_sight(draft.published, first or self._now, first is None)
+            kind = kind_of_first_sight(
+                draft.published, first or self._now, first is None or self._first_since_restore, served
+            )
             entries.append((id, kind, places))
             self.outcome.backfill += kind is Kind.BACKFILL
         self._work.log.append_all(entries, self._now)
         self.outcome.new += len(ids)
         self._new = []
+
+    @property
+    def _first_since_restore(self) -> bool:
+        """Whether this is the first look at a source that was known, since the database was restored."""
+        return self._memory.first_collected is not None and not self._memory.validated
 
     def withdraw_all_but(self, seen: Collection[int], force: bool) -> None:
         """Take out what the source speaks for and no longer shows."""
@@ -282,7 +302,9 @@ class _Absorber:
             **seen,
         )
         kept = self._store(id, article)
-        self._work.log.append(id, Kind.UPDATED, kept, self._now)
+        # What changed since the backup that we come from may have been told already.
+        told = self._first_since_restore
+        self._work.log.append(id, Kind.RETHEMED if told else Kind.UPDATED, kept, self._now)
         self.outcome.updated += 1
 
     def _show(self, id: int, known: Article, draft: Draft, mark: str, sighting: Sighting) -> None:

@@ -104,7 +104,7 @@ class Accounts:
             if work.subscribers.by_email(address) is not None:
                 return None
             self._note(work, NoticeKind.MOVED, reader.id, reader.subscriber.email)
-            work.subscribers.rename(reader.id, address)
+            work.subscribers.rename(reader.id, address, now)
             work.subscribers.consent(
                 reader.id,
                 Consent(at=now, action="move", source="link in a mail", interests=";".join(reader.interests)),

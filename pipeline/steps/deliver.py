@@ -21,7 +21,7 @@ from pipeline.steps.bounce import BounceReport, count_bounce
 from pipeline.steps.hand import GROUP, SIZE, Hand
 from pipeline.steps.letters import LetterFailed, Letters, Stationery
 from pipeline.steps.traffic import Traffic
-from subscribers.delivery import EXPIRED, REJECTED, Claim, Outcome, Parcel, Unsent, Wanted, settle
+from subscribers.delivery import EXPIRED, REJECTED, Claim, DiskLow, Outcome, Parcel, Unsent, Wanted, settle
 from subscribers.edition import Cancel, Edition, EditionState, Situation
 from subscribers.pace import Limits
 from subscribers.reply import Reply
@@ -86,7 +86,7 @@ class Deliverer:
     """Sends what is planned. One object is one worker's.
 
     ``look`` is ``read`` for one short question, asked for each message; ``changed`` tells whether anything
-    may have been written since it was asked last.
+    may have been written since it was asked last. ``shortage`` says what the disk lacks to go on.
     """
 
     read: Start[EditionWork]
@@ -98,6 +98,7 @@ class Deliverer:
     transport: Transport
     stationery: Stationery
     rules: MailRules
+    shortage: Callable[[], str] = lambda: ""
 
     def recover(self) -> int:
         """Mark what dead workers had in hand as uncertain, and settle what has been uncertain for long.
@@ -133,7 +134,8 @@ class Deliverer:
         where it stands. Told to stop, it finishes what is under way and gives back the rest.
 
         Raises TransportUnavailable when nothing can be handed over; what was claimed is given back. Raises
-        ClaimsLost when others may take this worker for dead.
+        ClaimsLost when others may take this worker for dead, and DiskLow when what becomes of a mail might
+        not be written down any more.
         """
         self.recover()
         run = _Run(self, edition, limit, due_only)
@@ -143,6 +145,8 @@ class Deliverer:
         finally:
             run.end()
         progress(run.report)
+        if run.shortage:
+            raise DiskLow(run.shortage)
         self._finish(edition)
         return run.report
 
@@ -169,6 +173,7 @@ class _Run:
         self._situation = Situation(0, edition.state, {})
         self._exhausted = False
         self._may_claim_at = 0.0
+        self.shortage = ""
         self.report = DeliverReport(broken=self._letters.broken)
 
     @property
@@ -186,7 +191,8 @@ class _Run:
             self._write_down(claim=wants)
         if not self._sendable:
             self._give_back(self._hand.give_up())
-        if not self._hand.held and (self._exhausted or not self._sendable or not self._left()):
+        over = self._exhausted or self.shortage or not self._sendable or not self._left()
+        if not self._hand.held and over:
             return False
         self._exchange(self._take, self._hand.waiting, _LOOK_UP)
         if not self._hand.held:
@@ -275,7 +281,11 @@ class _Run:
     def _wants_more(self) -> bool:
         if self._exhausted or not self._sendable or time.monotonic() < self._may_claim_at:
             return False
-        return self._left() > 0 and (self._hand.open <= SIZE - GROUP or not self._hand.waiting)
+        if self._left() <= 0 or (self._hand.open > SIZE - GROUP and self._hand.waiting):
+            return False
+        # What is in hand is finished all the same: that much room there still is.
+        self.shortage = self._deliverer.shortage()
+        return not self.shortage
 
     def _write_down(self, *, claim: bool) -> None:
         """Settle what is finished and, in the same transaction, claim more."""

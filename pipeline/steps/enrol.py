@@ -163,7 +163,7 @@ class Enroller:
                 serial = -abs(serial)
             elif renew or serial <= 0:
                 serial = abs(serial) + 1
-            work.subscribers.set_feed_serial(id, serial)
+            work.subscribers.set_feed_serial(id, serial, self._clock())
             return id, serial
 
     def confirm(self, email: str, note: str) -> Reader:

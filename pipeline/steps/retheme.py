@@ -2,14 +2,37 @@
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import Protocol
 
 from feeds.article import Visibility
 from feeds.source import Source
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, CollectWork, Start
+from pipeline.settings import ConfigError
 from pipeline.steps.absorb import House, place, retheme
 
 _RULES = "theme rules"
+
+
+class _Followed(Protocol):
+    def followed(self) -> set[str]: ...
+
+
+class FollowWork(Protocol):
+    @property
+    def subscribers(self) -> _Followed: ...
+
+
+def refuse_lost_themes(read: Start[FollowWork], tree: ThemeTree) -> None:
+    """Raises ConfigError for a theme that somebody follows and that disappeared from the config."""
+    with read() as work:
+        lost = sorted(slug for slug in work.subscribers.followed() if slug not in tree)
+    if lost:
+        raise ConfigError(
+            f"the config has no theme {lost[0]!r} any more, but readers follow it; put it back, or say "
+            f"what becomes of them: 'kennisportal themes rename {lost[0]} NEW', 'themes merge', "
+            "'themes split' or 'themes retire'"
+        )
 
 
 class Rethemer:

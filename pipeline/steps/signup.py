@@ -42,7 +42,7 @@ class NoticeBook(Protocol):
 
 class People(EnrolStore, Protocol):
     def suppression(self, email: str) -> str | None: ...
-    def rename(self, id: int, email: str) -> None: ...
+    def rename(self, id: int, email: str, at: datetime) -> None: ...
 
 
 class SignUpWork(Protocol):
@@ -192,7 +192,7 @@ class SignUpDesk:
         else:
             id, after = reader.id, max(after, reader.subscriber.cursor)
             if reader.subscriber.state is State.ERASED:
-                work.subscribers.rename(id, signup.email)
+                work.subscribers.rename(id, signup.email, now)
             work.subscribers.edit(id, _with(reader.subscriber, signup), interests, now)
             work.subscribers.begin(id, max(head, reader.subscriber.cursor), now)
             work.subscribers.pause(id, None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -181,11 +181,20 @@ _CANCEL = Prepared(
 )
 
 
+class Leaving(NamedTuple):
+    """How far the claims on an edition go: the highest cutoff, and the highest id of a delivery."""
+
+    edition: int
+    cutoff: int
+    delivery: int
+
+
 class Outbox:
-    """The outbox in one transaction."""
+    """The outbox in one transaction. ``leaving`` tells of the claims made in it."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.leaving: list[Leaving] = []
 
     def claim(self, wanted: Wanted, worker: str, limit: int, now: datetime) -> tuple[list[Claim], int]:
         """Take up to ``limit`` deliveries in hand, and cancel those that must not be made any more.
@@ -227,6 +236,8 @@ class Outbox:
             shared = {"by": worker, "now": now}
             taken = [{"this": claim.id, "began": claim.first_attempt} for claim in claims]
             _CLAIM.run(self._session, shared, taken)
+            cutoff, highest = max(claim.cutoff for claim in claims), max(claim.id for claim in claims)
+            self.leaving.append(Leaving(wanted.edition, cutoff, highest))
         return claims, last
 
     def awaits(self, wanted: Wanted, domains: Collection[str], now: datetime) -> bool:

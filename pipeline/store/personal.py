@@ -33,9 +33,10 @@ _GONE = "(erased)"
 class Personal:
     """The personal data of one transaction. ``key`` makes the hashes that are left of an address."""
 
-    def __init__(self, session: Session, key: bytes) -> None:
+    def __init__(self, session: Session, key: bytes, subscribers: Subscribers) -> None:
         self._session = session
         self._key = key
+        self._subscribers = subscribers
 
     def everything(self, id: int) -> dict[str, Any]:
         """All that is kept about a reader, in values that JSON knows, moments as ISO 8601."""
@@ -63,7 +64,7 @@ class Personal:
         session = self._session
         row = session.get_one(SubscriberRow, id)
         email = row.email
-        subscribers = Subscribers(session, self._key)
+        subscribers = self._subscribers
         subscribers.suppress(email, ERASED, at)
         subscribers.leave(id, State.ERASED, ERASED, at)
         nothing = subscribers.interest_set(())

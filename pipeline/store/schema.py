@@ -1,5 +1,6 @@
 """The schema: brought up to date by migrations, and compared with what the code expects."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def upgrade(database: Database) -> str:
     return head()
 
 
+@cache
 def head() -> str:
     """The revision this code expects."""
     revision = ScriptDirectory.from_config(_config(None)).get_current_head()

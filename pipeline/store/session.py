@@ -17,12 +17,13 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, create_engine
 
 try:  # The SQLite of older Pythons can corrupt a WAL with two writers (fixed in 3.51.3); this brings its own.
-    import pysqlite3.dbapi2 as sqlite
+    import pysqlite3.dbapi2 as _driver
 except ImportError:
-    import sqlite3 as sqlite
+    import sqlite3 as _driver
 
+sqlite: Any = _driver
 _VERSION = sqlite.sqlite_version_info
-_WAL_IS_SAFE = _VERSION >= (3, 51, 3) or _VERSION in {(3, 50, 7), (3, 44, 6)}
+WAL_IS_SAFE = _VERSION >= (3, 51, 3) or _VERSION in {(3, 50, 7), (3, 44, 6)}
 
 _WRITE_LOCK = 0x6B656E6F
 """The advisory lock that every writing transaction holds; any number, as long as every process uses it."""
@@ -156,7 +157,7 @@ def _tune_sqlite(engine: Engine) -> None:
     def connect(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
         for pragma in (
-            f"journal_mode={'WAL' if _WAL_IS_SAFE else 'DELETE'}",
+            f"journal_mode={'WAL' if WAL_IS_SAFE else 'DELETE'}",
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=30000",

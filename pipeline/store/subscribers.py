@@ -1,7 +1,8 @@
 """Subscribers, their interests and consent, and the addresses that get no mail."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 import sqlalchemy as sa
@@ -20,7 +21,9 @@ from subscribers.delivery import REPLACEABLE, DeliveryState
 from subscribers.edition import Cancel
 from subscribers.frequency import Frequency
 from subscribers.interest import set_key
+from subscribers.journal import CHANGED, FEED, MOVED, Back, Event, Left
 from subscribers.subscriber import (
+    LEFT,
     PAUSABLE,
     Consent,
     Reader,
@@ -38,6 +41,9 @@ class Subscribers:
         self._session = session
         self._key = suppression_key
         self._sets: dict[tuple[str, ...], int] = {}
+        self.leaving: list[Left] = []
+        """Who left in this transaction, for the journal; ``returning`` makes its word on who is back."""
+        self.returning: list[Callable[[datetime], Event]] = []
 
     def add(self, subscriber: Subscriber, interests: Sequence[str]) -> int:
         """Store a new subscriber; gives the id. The address must not be taken."""
@@ -97,6 +103,8 @@ class Subscribers:
         row = self._session.get_one(SubscriberRow, id)
         if (row.interest_set_id, row.language) != (values["interest_set_id"], values["language"]):
             self._cancel(id, Cancel.CHANGED, at)
+        if row.frequency != values["frequency"]:
+            self.leaving.append(Left(row.address_key, CHANGED, at))
         self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(**values))
 
     def interest_set(self, interests: Sequence[str]) -> int:
@@ -166,7 +174,8 @@ class Subscribers:
         query = select(SubscriberRow.feed_serial).where(SubscriberRow.id == id)
         return self._session.exec(query).first() or 0
 
-    def set_feed_serial(self, id: int, serial: int) -> None:
+    def set_feed_serial(self, id: int, serial: int, at: datetime) -> None:
+        self.leaving.append(Left(self._key_of(id), FEED, at))
         self._session.execute(
             update(SubscriberRow).where(col(SubscriberRow.id) == id).values(feed_serial=serial)
         )
@@ -259,26 +268,35 @@ class Subscribers:
 
     def leave(self, id: int, state: State, reason: str, at: datetime) -> None:
         """Stop mailing somebody at once: mail already planned for them is cancelled."""
-        self.set_state(id, state)
+        if state in LEFT:
+            self.leaving.append(Left(self._key_of(id), state, at))
+        self._put_state(id, state)
         self._cancel(id, reason, at)
 
     def set_state(self, id: int, state: State) -> None:
-        self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(state=state))
+        """Let somebody be in another state, who was not mailed so far."""
+        self._return_if_gone(id, state)
+        self._put_state(id, state)
 
     def begin(self, id: int, cursor: int, at: datetime) -> None:
         """Make a subscriber active, served up to ``cursor``, with nothing held against their address."""
         self._session.execute(delete(BounceRow).where(col(BounceRow.subscriber_id) == id))
+        self._return_if_gone(id, State.ACTIVE)
         self._session.execute(
             update(SubscriberRow)
             .where(col(SubscriberRow.id) == id)
             .values(state=State.ACTIVE, cursor=cursor, confirmed_at=at)
         )
 
-    def rename(self, id: int, email: str) -> None:
+    def rename(self, id: int, email: str, at: datetime) -> None:
         """Give a subscriber another address, which must not be taken; mail under way to them goes there.
 
         What came back from the old one is not held against the new one.
         """
+        before, after = self._key_of(id), self._hash(email)
+        if before != after:
+            self.leaving.append(Left(before, MOVED, at))
+        self._return(after, State.ACTIVE)
         self._session.execute(delete(BounceRow).where(col(BounceRow.subscriber_id) == id))
         self._session.execute(
             update(SubscriberRow)
@@ -307,6 +325,7 @@ class Subscribers:
     def suppress(self, email: str, reason: str, at: datetime) -> None:
         """Keep an address from ever being mailed, subscriber or not."""
         key = self._hash(email)
+        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=reason))
         if self._session.get(Suppression, key) is None:
             self._session.add(Suppression(address_key=key, reason=reason, at=at))
         reader = self.by_email(email)
@@ -315,15 +334,18 @@ class Subscribers:
 
     def unsuppress(self, email: str) -> bool:
         """Lift a suppression; False where there was none."""
-        row = self._session.get(Suppression, self._hash(email))
+        key = self._hash(email)
+        row = self._session.get(Suppression, key)
         if row is not None:
             self._session.delete(row)
+            self._return(key, State.ACTIVE)
         return row is not None
 
     def suppress_key(self, key: str, reason: str, at: datetime) -> bool:
         """As ``suppress``, by an address's keyed hash; False where it was suppressed already."""
         if self._session.get(Suppression, key) is not None:
             return False
+        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=reason))
         self._session.add(Suppression(address_key=key, reason=reason, at=at))
         id = self._session.exec(select(SubscriberRow.id).where(SubscriberRow.address_key == key)).first()
         if id is not None:
@@ -371,6 +393,25 @@ class Subscribers:
             )
             .values(state=DeliveryState.CANCELLED, reason=str(reason), changed_at=at)
         )
+
+    def _put_state(self, id: int, state: State) -> None:
+        self._session.execute(update(SubscriberRow).where(col(SubscriberRow.id) == id).values(state=state))
+
+    def _return(self, key: str, state: State) -> None:
+        """Have the journal know, once this is kept, that somebody is out no more, or only in this way."""
+        self.returning.append(partial(Back, key))
+        if state in LEFT:
+            self.returning.append(partial(Left, key, state))
+
+    def _return_if_gone(self, id: int, state: State) -> None:
+        query = select(SubscriberRow.address_key, SubscriberRow.state).where(SubscriberRow.id == id)
+        found = self._session.exec(query).first()
+        if found is not None and found[1] in LEFT:
+            self._return(found[0], state)
+
+    def _key_of(self, id: int) -> str:
+        query = select(SubscriberRow.address_key).where(SubscriberRow.id == id)
+        return self._session.exec(query).first() or ""
 
     def _hash(self, email: str) -> str:
         return address_key(email, self._key)

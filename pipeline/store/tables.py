@@ -12,6 +12,7 @@ from sqlmodel import JSON, Field, SQLModel, String
 from feeds.article import Article
 from feeds.log import Kind
 from feeds.moment import Moment
+from subscribers.alarm import Told
 from subscribers.delivery import OPEN, DeliveryState
 from subscribers.edition import EditionState
 from subscribers.notice import Notice, NoticeState
@@ -424,6 +425,13 @@ class Fact(SQLModel, table=True):
 
     name: str = Field(primary_key=True, max_length=60)
     value: str = Field(sa_type=Text)
+
+
+class AlarmRow(Told, table=True):
+    __tablename__ = "alarm"
+
+    name: str = Field(primary_key=True, max_length=200)
+    channel: str = Field(primary_key=True, max_length=20)
 
 
 class AuditRow(SQLModel, table=True):

@@ -1,18 +1,20 @@
 """One transaction with every repository on it: what a step loads from and writes to."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cached_property
 
 from sqlmodel import Session
 
+from pipeline.store.alarms import Alarms
 from pipeline.store.articles import Articles
 from pipeline.store.bounces import BounceBook
 from pipeline.store.claims import LockClaims
 from pipeline.store.deliveries import Deliveries
 from pipeline.store.editions import Editions
 from pipeline.store.feedback import FeedbackLog
+from pipeline.store.journaling import Journaling
 from pipeline.store.log import Log
 from pipeline.store.notices import Notices
 from pipeline.store.outbox import Outbox
@@ -24,8 +26,10 @@ from pipeline.store.register import Register
 from pipeline.store.session import Database, Line
 from pipeline.store.signups import SignUps
 from pipeline.store.sources import Sources
+from pipeline.store.statistics import Statistics
 from pipeline.store.subscribers import Subscribers
 from pipeline.store.themes import Themes
+from pipeline.store.vitals import Vitals
 
 
 class Work:
@@ -34,6 +38,19 @@ class Work:
     def __init__(self, session: Session, suppression_key: bytes) -> None:
         self.session = session
         self._suppression_key = suppression_key
+
+    @contextmanager
+    def journaled(self, journaling: Journaling | None) -> Iterator["Work"]:
+        """This, for a block that ends in a commit, of which the journal knows what it must."""
+        yield self
+        if journaling is not None:
+            made = self.__dict__  # what of a repository was never asked for did nothing
+            journaling.before_commit(
+                self.session,
+                made.get("subscribers"),
+                made.get("outbox"),
+                enrols=not made.keys().isdisjoint(("subscribers", "signups", "notices")),
+            )
 
     @contextmanager
     def part(self) -> Iterator[None]:
@@ -75,7 +92,7 @@ class Work:
 
     @cached_property
     def personal(self) -> Personal:
-        return Personal(self.session, self._suppression_key)
+        return Personal(self.session, self._suppression_key, self.subscribers)
 
     @cached_property
     def notices(self) -> Notices:
@@ -104,6 +121,18 @@ class Work:
     @cached_property
     def feedback(self) -> FeedbackLog:
         return FeedbackLog(self.session)
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        return Alarms(self.session)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        return Statistics(self.session)
+
+    @cached_property
+    def vitals(self) -> Vitals:
+        return Vitals(self.session)
 
     @cached_property
     def register(self) -> Register:
@@ -136,9 +165,12 @@ class Work:
 class Store:
     """Where work begins: for reading, or for writing."""
 
-    def __init__(self, database: Database, suppression_key: bytes) -> None:
+    def __init__(
+        self, database: Database, suppression_key: bytes, journaling: Journaling | None = None
+    ) -> None:
         self._database = database
         self._suppression_key = suppression_key
+        self._journaling = journaling
 
     @contextmanager
     def read(self) -> Iterator[Work]:
@@ -146,11 +178,9 @@ class Store:
         with self._database.read() as session:
             yield Work(session, self._suppression_key)
 
-    @contextmanager
-    def write(self) -> Iterator[Work]:
+    def write(self) -> AbstractContextManager[Work]:
         """One transaction: all of it is kept when the block ends, nothing when it raises."""
-        with self._database.write() as session:
-            yield Work(session, self._suppression_key)
+        return _written(self._database.write(), self._suppression_key, self._journaling)
 
     @contextmanager
     def look(self, claims: LockClaims) -> Iterator[Work]:
@@ -162,19 +192,28 @@ class Store:
     def line(self, *, alone: bool) -> Iterator["StoreLine"]:
         """A connection of one's own, for a worker that writes all the time, as ``Database.line``."""
         with self._database.line(alone=alone) as line:
-            yield StoreLine(line, self._suppression_key)
+            yield StoreLine(line, self._suppression_key, self._journaling)
 
 
 class StoreLine:
     """Work on one connection, and whether anybody else has written meanwhile."""
 
-    def __init__(self, line: Line, suppression_key: bytes) -> None:
+    def __init__(self, line: Line, suppression_key: bytes, journaling: Journaling | None) -> None:
         self._line = line
         self._suppression_key = suppression_key
+        self._journaling = journaling
         self.changed = line.changed
 
-    @contextmanager
-    def write(self) -> Iterator[Work]:
+    def write(self) -> AbstractContextManager[Work]:
         """As ``Store.write``."""
-        with self._line.write() as session:
-            yield Work(session, self._suppression_key)
+        return _written(self._line.write(), self._suppression_key, self._journaling)
+
+
+@contextmanager
+def _written(
+    transaction: AbstractContextManager[Session], key: bytes, journaling: Journaling | None
+) -> Iterator[Work]:
+    with transaction as session, Work(session, key).journaled(journaling) as work:
+        yield work
+    if journaling is not None:
+        journaling.after_commit(work.__dict__.get("subscribers"))

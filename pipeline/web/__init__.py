@@ -3,6 +3,8 @@
 GET and HEAD change nothing, whoever follows a link.
 """
 
+from functools import partial
+
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,11 +15,15 @@ from starlette.types import ASGIApp
 
 from pipeline.app import App
 from pipeline.steps.select import Selector
+from pipeline.store import schema
+from pipeline.upkeep import examiner
 from pipeline.web.account import AccountPages
 from pipeline.web.editions import WebEditions
+from pipeline.web.figures import DatabaseFigures
 from pipeline.web.files import Files
 from pipeline.web.headers import SafeHeaders
 from pipeline.web.health import Health
+from pipeline.web.metrics import Metrics
 from pipeline.web.ownfeed import OwnFeeds
 from pipeline.web.pages import WebPages
 from pipeline.web.preferences import PreferencesPage
@@ -41,7 +47,9 @@ def build(app: App) -> ASGIApp:
         tree=app.tree,
         read=app.store.read,
     )
-    health = Health(app.store.read)
+    health = Health(app.store.read, partial(schema.require, app.database))
+    figures = DatabaseFigures(examiner(app), app.store.read)
+    metrics = Metrics(figures, app.settings.web.metrics_from)
     editions = WebEditions(app.tokens, app.store.read, app.tree, pages)
     frequencies = [schedule.frequency for schedule in app.settings.digest]
     leave = Unsubscribe(
@@ -117,6 +125,7 @@ def build(app: App) -> ASGIApp:
         routes=[
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
+            Route("/metrics", metrics.answer),
             Route("/feeds/me/{token}.atom", own.answer),
             Route("/editions/{token}", editions.answer),
             *signup,

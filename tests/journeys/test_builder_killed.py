@@ -80,7 +80,7 @@ def test_readers_see_whole_documents_of_one_build_whenever_it_dies(portal) -> No
     assert 1 < len(seen) < number, "some died before the switch, and some after it"
     with portal.open() as app:
         assert not app.publisher().publish().failed
-        assert not any(app.publisher().check(app.published).values())
+        assert not any(app.publisher().check(app.live.published).values())
     assert builds(portal, "cloud")["atom"][0] == f"Wolk {number}"
 
 
@@ -94,4 +94,4 @@ def test_two_builders_at_once_leave_the_newest(portal) -> None:
         assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
         assert builds(portal, "cloud")["rss"] == [f"Wolk {number}"]
     with portal.open() as app:
-        assert not any(app.publisher().check(app.published).values())
+        assert not any(app.publisher().check(app.live.published).values())

@@ -153,10 +153,10 @@ def test_a_lost_archive_is_missed_by_check_and_comes_back_by_force(portal) -> No
     lost: Path = portal.root / "public" / "feeds" / "cloud" / "1.rss"
     lost.resolve().unlink()
     with portal.open() as app:
-        assert app.publisher().check(app.published)["cloud"] == ["archive 1, rss: it is missing"]
+        assert app.publisher().check(app.live.published)["cloud"] == ["archive 1, rss: it is missing"]
     publish(portal, force=True)
     with portal.open() as app:
-        assert not app.publisher().check(app.published)["cloud"]
+        assert not app.publisher().check(app.live.published)["cloud"]
 
 
 def test_a_retired_theme_takes_its_archives_along(portal) -> None:

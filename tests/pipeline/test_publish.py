@@ -204,8 +204,10 @@ def test_check_finds_what_somebody_damaged(portal) -> None:
     collect(portal)
     build(portal)
     with portal.open() as app:
-        assert not any(app.publisher().check(app.published).values())
+        assert not any(app.publisher().check(app.live.published).values())
     path = (portal.root / "public" / "feeds" / "cloud.json").resolve()
     path.write_text(path.read_text().replace("De cloud", ""))
     with portal.open() as app:
-        assert [slug for slug, faults in app.publisher().check(app.published).items() if faults] == ["cloud"]
+        assert [slug for slug, faults in app.publisher().check(app.live.published).items() if faults] == [
+            "cloud"
+        ]

@@ -16,6 +16,7 @@ base_url = "https://portaal.example"
 
 [database]
 url = "sqlite:///var/kennisportal.db"
+reserve = "200MB"
 
 [collect]
 contact = ""
@@ -25,6 +26,15 @@ hub = ""
 
 [web]
 form_origins = []
+metrics_from = []
+
+[alerts]
+to = []
+webhook = ""
+
+[log]
+format = "json"
+level = "info"
 
 [mail]
 from = "Proefportaal <overzicht@portaal.example>"
@@ -72,6 +82,24 @@ WRONG = [
     ("database", "url", '"sqlite://"', A_FILE),
     ("database", "url", '"sqlite:///:memory:"', A_FILE),
     ("database", "url", '"sqlite:///a.db?mode=ro"', A_FILE),
+    ("database", "reserve", '"200"', r"is no size; write a number and a unit, like '200MB' or '1GB'"),
+    ("database", "reserve", "200", r"is no size; write a number and a unit"),
+    ("database", "reserve", '"-1MB"', r"is no size; write a number and a unit"),
+    (
+        "web",
+        "metrics_from",
+        '["overal"]',
+        r"'overal' is no address or network; write it like '10\.0\.0\.0/8'",
+    ),
+    ("web", "metrics_from", '["10.0.0.1/8"]', r"'10\.0\.0\.1/8' is no address or network"),
+    (
+        "alerts",
+        "webhook",
+        '"chat.example/geheim"',
+        r"no web address; leave it empty, or write it like 'https",
+    ),
+    ("log", "format", '"xml"', r"'console' or 'json'"),
+    ("log", "level", '"loud"', r"'debug', 'info', 'warning' or 'error'"),
     ("publish", "hub", '"hub.example"', r"leave it empty, or write it like 'https://hub\.example/'"),
     ("publish", "hub", '"ftp://hub.example/"', r"'ftp://hub\.example/' is no web address"),
     ("publish", "hub", '"https://hub.example/ x"', r"is no web address"),

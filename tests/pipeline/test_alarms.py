@@ -1,0 +1,130 @@
+"""Alarms reach the administrators: once when something begins, and once when it is over."""
+
+import json
+from email import message_from_bytes, policy
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from pipeline import jobs
+from subscribers.edition import EditionName
+
+pytestmark = pytest.mark.each_database
+
+TO = "beheer@portaal.example"
+
+
+def alert(portal, webhook: str = "") -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(f'[alerts]\nto = "{TO}"\nwebhook = "{webhook}"\n\n{text}')
+
+
+def go_round(portal) -> dict:
+    with portal.open() as app:
+        report = jobs.watch(app)
+        return {"said": report.said, "failed": report.failed}
+
+
+def pause(portal) -> None:
+    with portal.open() as app:
+        app.providers().pause("a.example", "5.7.1 we do not want you")
+
+
+def mails(portal) -> list[tuple[str, str]]:
+    found = [message_from_bytes(raw, policy=policy.default) for raw in portal.mails()]
+    return [(mail["To"], mail["Subject"] + "\n" + mail.get_content()) for mail in found]
+
+
+def test_an_alarm_is_mailed_when_it_begins_after_a_day_and_when_it_is_over(portal) -> None:
+    alert(portal)
+    assert go_round(portal) == {"said": {}, "failed": {}}
+    pause(portal)
+    for _ in range(3):
+        go_round(portal)
+        portal.wait(hours=1)
+    [(to, text)] = mails(portal)
+    assert to == TO
+    assert "domain_paused a.example: began" in text
+    assert "5.7.1 we do not want you" in text
+    assert "kennisportal domains resume a.example" in text
+    portal.wait(days=1)
+    go_round(portal)
+    assert "still stands" in mails(portal)[-1][1] + mails(portal)[-2][1]
+    with portal.open() as app:
+        app.providers().resume("a.example")
+    for _ in range(2):
+        go_round(portal)
+        portal.wait(days=2)
+    assert len(mails(portal)) == 3
+    assert sum("is over" in text for _, text in mails(portal)) == 1
+    with portal.open() as app, app.store.read() as work:
+        assert work.alarms.all() == []
+
+
+def test_a_webhook_that_fails_is_tried_again_later_and_keeps_no_mail_waiting(
+    portal, httpserver: HTTPServer
+) -> None:
+    answers = [500, 503, 204]
+    asked: list[dict] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(json.loads(request.data))
+        return Response(status=answers.pop(0))
+
+    httpserver.expect_request("/hook/secret", method="POST").respond_with_handler(answer)
+    alert(portal, httpserver.url_for("/hook/secret"))
+    pause(portal)
+    first = go_round(portal)
+    assert first["said"] == {"mail": 1}
+    assert "answered 500" in first["failed"]["webhook"]
+    assert "secret" not in first["failed"]["webhook"]
+    assert go_round(portal) == {"said": {}, "failed": {}}  # not yet
+    portal.wait(minutes=1)
+    assert "answered 503" in go_round(portal)["failed"]["webhook"]
+    portal.wait(minutes=1)
+    assert len(asked) == 2
+    portal.wait(minutes=1)
+    assert go_round(portal)["said"] == {"webhook": 1}
+    assert asked[-1]["alarms"][0]["name"] == "domain_paused a.example"
+    assert asked[-1]["alarms"][0]["word"] == "began"
+    assert len(mails(portal)) == 1
+
+
+def test_an_alarm_that_passes_before_anybody_could_be_told_is_not_told(portal) -> None:
+    alert(portal)
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace("maildir://mail", "smtp://127.0.0.1:1"))
+    pause(portal)
+    assert "mail" in go_round(portal)["failed"]
+    with portal.open() as app:
+        app.providers().resume("a.example")
+    portal.wait(hours=1)
+    assert go_round(portal) == {"said": {}, "failed": {}}
+    with portal.open() as app, app.store.read() as work:
+        assert work.alarms.all() == []
+
+
+def test_what_waits_for_approval_or_is_stuck_is_seen_in_the_database(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace('"weekly"', '"weekly"\napproval = true'))
+    alert(portal)
+    portal.write("wolk", "De gemeente gaat naar de cloud")
+    with portal.open() as app:
+        app.enroller().add({"email": "lezer1@voorbeeld.example", "interests": "cloud"}, "zei het")
+        app.enroller().add(
+            {"email": "lezer2@voorbeeld.example", "interests": "cloud", "frequency": "daily"}, "zei het"
+        )
+        app.collector().collect(app.settings.source)
+    for frequency in ("weekly", "daily"):
+        assert portal.run("digest", "plan", frequency).exit_code == 0
+    go_round(portal)
+    portal.wait(hours=2)
+    go_round(portal)
+    text = "".join(text for _, text in mails(portal))
+    assert "edition_unapproved weekly/" in text
+    assert "edition_stalled daily/" in text
+    assert "feed_late cloud" in text
+    with portal.open() as app:
+        names = [account.edition for account in app.desk().recent(5)]
+        assert EditionName.parse(str(names[0])) == names[0]

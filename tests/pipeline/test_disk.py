@@ -1,0 +1,72 @@
+"""A disk that runs full stops sending while there is still room to write down what was sent."""
+
+import re
+
+import pytest
+from crowd import enrol
+from mailer import Mailer
+
+from pipeline import jobs
+from pipeline.app import App
+from pipeline.edges.disk import Disk
+from subscribers.delivery import Accepted, DiskLow, Outcome
+from subscribers.edition import EditionName
+
+
+def planned(portal, readers: int) -> str:
+    portal.write("wolk", "De gemeente gaat naar de cloud")
+    enrol(portal, readers)
+    with portal.open() as app:
+        app.collector().collect(app.settings.source)
+    assert portal.run("digest", "plan", "weekly").exit_code == 0
+    with portal.open() as app:
+        return str(app.desk().recent(1)[0].edition)
+
+
+def reserve(portal, size: str) -> None:
+    text = re.sub(
+        r"\[database\]\n(reserve.*\n)?", f'[database]\nreserve = "{size}"\n', portal.config.read_text()
+    )
+    portal.config.write_text(text)
+
+
+def test_with_less_room_than_the_reserve_nothing_is_sent_and_one_line_says_so(portal) -> None:
+    edition = planned(portal, 3)
+    reserve(portal, "900000TB")
+    refused = portal.run("digest", "send", edition, "--yes")
+    assert refused.exit_code == 1
+    (line,) = [line for line in refused.stderr.splitlines() if line.startswith("Error:")]
+    assert "kennisportal.db" in line
+    assert "900000" in line or "9e+05 TB" in line
+    assert portal.mails() == []
+    reserve(portal, "1MB")
+    assert portal.run("digest", "send", edition, "--yes").exit_code == 0
+    assert len(portal.mails()) == 3
+
+
+def test_a_disk_that_fills_up_in_the_middle_leaves_nothing_uncertain_and_the_rest_goes_later(
+    portal, monkeypatch
+) -> None:
+    edition = EditionName.parse(planned(portal, 100))
+    free = 10**12
+
+    def answer(recipient: str) -> Outcome:
+        nonlocal free
+        if len(mailer.sent) == 40:
+            free = 0
+        return Accepted()
+
+    mailer = Mailer(answer)
+    monkeypatch.setattr(App, "transport", lambda app, connections=1: mailer)
+    monkeypatch.setattr(Disk, "free", lambda disk: free)
+    with portal.open() as app:
+        jobs.plan(app)
+        with pytest.raises(DiskLow, match="make room"):
+            jobs.deliver(app)
+        counts = app.desk().account(edition).deliveries
+        assert counts["accepted"] == len(mailer.sent) < 100
+        assert counts["planned"] == 100 - len(mailer.sent)
+        free = 10**12
+        jobs.deliver(app)
+        assert app.desk().account(edition).deliveries["accepted"] == 100
+    assert len(set(mailer.sent)) == len(mailer.sent) == 100
