@@ -185,7 +185,9 @@ def _copy(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) 
         cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy,
     ):
         for row in chain([first], remaining):
-            copy.write_row([Json(value) if isinstance(value, list) else value for value in row.values()])
+            copy.write_row(
+                [Json(value) if isinstance(value, list | dict) else value for value in row.values()]
+            )
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

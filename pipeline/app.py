@@ -5,7 +5,7 @@ what they need.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from jinja2 import Environment
+from sqlmodel import Session
 
 from feeds.classify import Classifier
 from feeds.page import Pages
@@ -25,8 +26,10 @@ from pipeline.edges.compress import compressed
 from pipeline.edges.fetch import fetching
 from pipeline.edges.hub import Hub
 from pipeline.edges.live import LiveDirectory
+from pipeline.edges.mutex import FileMutex
 from pipeline.edges.templates import environments
-from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
+from pipeline.keep import Keeper
+from pipeline.ports import Claims, Clock, EditionWork, Mutex, QueueStore, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
 from pipeline.steps.absorb import House
 from pipeline.steps.account import Accounts
@@ -37,6 +40,7 @@ from pipeline.steps.editing import Editor
 from pipeline.steps.enrol import Enroller
 from pipeline.steps.explain import Explainer
 from pipeline.steps.feedback import Ingester
+from pipeline.steps.handout import HandOut
 from pipeline.steps.letters import Stationery
 from pipeline.steps.notify import Desk as NoticeDesk
 from pipeline.steps.notify import Notifier
@@ -54,9 +58,11 @@ from pipeline.steps.tidy import Retention, Tidier
 from pipeline.steps.visit import Fetch
 from pipeline.store import schema
 from pipeline.store.claims import LockClaims
+from pipeline.store.mutex import LockMutex
 from pipeline.store.session import Database
 from pipeline.store.subscribers import Subscribers
 from pipeline.store.work import Store, StoreLine
+from pipeline.threads import ThreadQueue
 from pipeline.transports import hand_over, open_transport
 from subscribers.delivery import Outcome, Parcel
 from subscribers.dkim import DkimKeyError, Signer
@@ -86,6 +92,8 @@ class App:
         self.clock = clock
         self.config: Path | None = None
         """The file that the settings came from, where they came from one."""
+        self.senders: Keeper[Deliverer] = Keeper(self._deliverer)
+        """What sends, by its number of connections; kept from one batch to the next by who works for long."""
 
     @classmethod
     def open(cls, config: Path, clock: Clock = now) -> "App":
@@ -113,6 +121,7 @@ class App:
 
     def close(self) -> None:
         """Let go of the database, where it was used."""
+        self.senders.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -127,7 +136,47 @@ class App:
 
     @cached_property
     def store(self) -> Store:
-        return Store(self.database, self.secrets.suppression)
+        return Store(self.database, self.secrets.suppression, self._queue)
+
+    def _queue(self, session: Session) -> QueueStore:
+        """The queue of jobs, as one transaction sees it."""
+        if not self.scales:
+            return self.threads
+        from pipeline.store.queue import JobQueue  # which needs the extra for PostgreSQL
+
+        return JobQueue(session)
+
+    @cached_property
+    def threads(self) -> ThreadQueue:
+        """The queue of a portal that is one process."""
+        return ThreadQueue()
+
+    @property
+    def scales(self) -> bool:
+        """Whether the database is one that several processes can work on, on several machines."""
+        return self.database.url.get_backend_name() != "sqlite"
+
+    def mutex(self, name: str) -> Mutex:
+        """A lock by its name, which one process of this portal at a time holds."""
+        if self.scales:
+            return LockMutex(self.database, name)
+        return FileMutex(self._beside_the_database / f"{name}.mutex")
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Whether nobody else is at something of that name, nor will be while the block lasts."""
+        mutex = self.mutex(name)
+        held = mutex.hold()
+        try:
+            yield held
+        finally:
+            mutex.release()
+
+    @property
+    def _beside_the_database(self) -> Path:
+        """Where the locks of a SQLite database are files."""
+        file = Path(self.database.url.database or "")
+        return file.with_name(f"{file.name}.workers")
 
     @cached_property
     def tree(self) -> ThemeTree:
@@ -270,6 +319,9 @@ class App:
     def ticker(self) -> Ticker:
         return Ticker(self.store.write, self.planner(), self.settings.digest, self.clock)
 
+    def handing_out(self) -> HandOut:
+        return HandOut(self.store.write, self.clock)
+
     def previewer(self) -> Previewer:
         return Previewer(
             read=self.store.read,
@@ -348,12 +400,15 @@ class App:
                 f"[mail.dkim] key_file {path} can't be used: {getattr(error, 'strerror', None) or error}"
             ) from None
 
-    @contextmanager
-    def deliverer(self, connections: int | None = None) -> Iterator[Deliverer]:
+    def deliverer(self, connections: int | None = None) -> AbstractContextManager[Deliverer]:
         """A worker with a transport of its own, for as long as the block lasts.
 
         It has at most so many connections at a time; as many as the config allows where nothing is given.
         """
+        return self.senders.lend(connections or self.settings.mail.connections)
+
+    @contextmanager
+    def _deliverer(self, connections: int) -> Iterator[Deliverer]:
         mail = self.settings.mail
         limits = Limits(
             mail.rate,
@@ -361,7 +416,7 @@ class App:
             {one.name: Limit(one.connections, one.rate) for one in mail.domain},
         )
         with (
-            closing(self.transport(connections or mail.connections)) as transport,
+            closing(self.transport(connections)) as transport,
             # A bucket that two senders fill at a time would let too much through.
             self.store.line(alone=limits.paced) as line,
             self._worker(line) as (claims, look, changed),
@@ -425,14 +480,12 @@ class App:
     @contextmanager
     def _worker(self, line: StoreLine) -> Iterator[tuple[Claims, Start[EditionWork], Callable[[], bool]]]:
         """This process as a worker, how it looks at what others wrote, and how it knows whether they did."""
-        url = self.database.url
-        if url.get_backend_name() == "sqlite":
-            file = Path(url.database or "")
-            with FileClaims(file.with_name(f"{file.name}.workers")) as claims:
-                yield claims, self.store.read, line.changed
-        else:
+        if self.scales:
             with LockClaims(self.database) as claims:
                 yield claims, partial(self.store.look, claims), claims.changed
+        else:
+            with FileClaims(self._beside_the_database) as claims:
+                yield claims, self.store.read, line.changed
 
     def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
         collect = self.settings.collect

@@ -16,6 +16,7 @@ from pipeline.edges.assistants import Assistants
 from pipeline.edges.imap import imap_box
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.deliver import DeliverReport
+from pipeline.steps.desk import DeskError
 from pipeline.steps.feedback import IngestReport
 from pipeline.steps.notify import NotifyReport
 from pipeline.steps.ping import PingReport
@@ -23,7 +24,7 @@ from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.steps.publish import PublishReport
 from pipeline.transports import hand_over
 from subscribers.delivery import Outcome, Parcel
-from subscribers.edition import Edition, EditionState
+from subscribers.edition import Edition, EditionName
 from subscribers.feedback import FeedbackKind
 from subscribers.frequency import Frequency
 
@@ -92,20 +93,26 @@ def plan_by_hand(app: App, frequency: Frequency, at: datetime | None = None) -> 
     return app.planner().by_hand(schedule, *slot_now(schedule, at or app.clock(), app.settings.site.timezone))
 
 
-def deliver(app: App, stopping: Callable[[], bool] = lambda: False) -> dict[str, DeliverReport]:
-    """Send what is due of every edition that may go out, the oldest first; gives what was done."""
-    with app.store.read() as work:
-        editions = [
-            edition
-            for edition in work.editions.open()
-            if edition.state in (EditionState.PLANNED, EditionState.SENDING)
-        ]
-    reports = {}
-    for edition in editions:
-        report = send(app, edition, due_only=True, stopping=stopping)
-        if report.handed_over or report.cancelled or report.broken:
-            reports[str(edition.name)] = report
-    return reports
+def hand_out(app: App) -> None:
+    """Have whatever may leave now be sent by whoever sends."""
+    app.handing_out().all()
+
+
+def deliver(
+    app: App,
+    name: EditionName,
+    limit: int | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> DeliverReport:
+    """Send what is due of an edition, or a part of it; nothing where it may not be sent any more.
+
+    Raises TransportUnavailable and ClaimsLost, after which it may be done again.
+    """
+    try:
+        edition = app.desk().ready(name)
+    except DeskError:
+        return DeliverReport()
+    return send(app, edition, limit, due_only=True, stopping=stopping)
 
 
 def send(

@@ -1,50 +1,42 @@
-"""The clock of ``run``: it only ticks. The database knows what is due, so a tick more is harmless."""
+"""The clock: it only ticks. The database knows what is due, so a tick more is harmless.
+
+Of several schedulers one leads, and the others wait for it to end. At each tick the leader takes the slots
+that have begun: a slot is taken once, in one transaction with the job that it puts into the queue. Slots
+that passed while nobody ticked are not made up for; the latest takes in the others.
+"""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from pipeline import jobs
 from pipeline.app import App
+from pipeline.ports import Mutex
+from pipeline.tasks import CLOCKED, Task
 
-COLLECT_EVERY = 30
-"""Seconds between looks at which sources are due."""
-SEND_EVERY = 15
-"""Seconds between looks at which editions are due, and which deliveries are to be tried again."""
-PING_EVERY = 10
-"""Seconds between looks at what the WebSub hub is still to hear of; a slow one holds up nothing else."""
-
-NOTIFY_EVERY = 10
-"""Seconds between looks at which notices are to be tried again; the web sends them when they arise."""
-BOUNCES_EVERY = 300
-TIDY_EVERY = 3600
+TICK = 1
+"""Seconds between two looks at the clock."""
+CHECK = 2
+"""Seconds between two looks at who leads."""
 
 log = structlog.get_logger()
 
 
 @contextmanager
 def ticking(app: App) -> Iterator[None]:
-    """Work at what is due, for as long as the block lasts; at its end, what is under way is finished."""
-    stop = threading.Event()
+    """Put in what is due, for as long as the block lasts and no other scheduler leads."""
+    lead = app.mutex("scheduler")
+    clock = Clock(app, lead, CLOCKED)
+    clock.look()
     scheduler = BackgroundScheduler(timezone=UTC)
-    for work, seconds in (
-        (collect_and_publish, COLLECT_EVERY),
-        (plan_and_send, SEND_EVERY),
-        (tell_the_hub, PING_EVERY),
-        (send_notices, NOTIFY_EVERY),
-        (read_bounces, BOUNCES_EVERY),
-        (tidy_up, TIDY_EVERY),
-    ):
+    for work, seconds in ((clock.look, CHECK), (clock.tick, TICK)):
         scheduler.add_job(
-            _guarded(work),
+            work,
             "interval",
-            args=[app, stop.is_set],
             seconds=seconds,
-            name=work.__name__,
             next_run_time=datetime.now(UTC),
             coalesce=True,
             max_instances=1,
@@ -54,101 +46,48 @@ def ticking(app: App) -> Iterator[None]:
     try:
         yield
     finally:
-        stop.set()
         scheduler.shutdown(wait=True)
+        lead.release()
 
 
-def collect_and_publish(app: App, stopping: Callable[[], bool]) -> None:
-    """One tick of the first half of the path: sources to feeds."""
-    report = jobs.collect(app)
-    for part in report.sources:
-        if part.error:
-            log.warning("source failed", source=part.name, error=part.error)
-        for problem in part.outcome.problems:
-            log.info("source problem", source=part.name, what=problem.what, why=problem.why)
-    if report.total("new") or report.total("updated") or report.total("withdrawn") or report.released:
-        log.info(
-            "collected",
-            new=report.total("new"),
-            updated=report.total("updated"),
-            withdrawn=report.total("withdrawn"),
-            released=report.released,
-        )
-    if stopping():
-        return
-    published = jobs.publish(app)
-    for slug, faults in published.failed.items():
-        log.error("feed not published", theme=slug, faults=faults)
-    if published.built:
-        log.info("published", themes=published.built)
+class Clock:
+    """Ticks for some tasks while it leads."""
+
+    def __init__(self, app: App, lead: Mutex, tasks: Mapping[str, Task]) -> None:
+        self._app = app
+        self._lead = lead
+        self._tasks = tasks
+        self._leads = threading.Event()
+        self._taken: dict[str, str] = {}
+
+    def look(self) -> None:
+        """See whether we lead. Apart from ticking, so that a slow tick costs nobody the lead."""
+        before, leads = self._leads.is_set(), self._lead.hold()
+        if leads and not before:
+            log.info("leading")
+            self._leads.set()
+        elif before and not leads:
+            log.warning("no longer leading")
+            self._leads.clear()
+
+    def tick(self) -> None:
+        """Take every slot that has begun since the last tick."""
+        now = self._app.clock()
+        for name, task in self._tasks.items():
+            slot = slot_of(task, now)
+            if not self._leads.is_set() or self._taken.get(name) == slot:
+                continue
+            try:
+                with self._app.store.write() as work:
+                    if work.register.advance(f"task.{name}", slot, now):
+                        work.queue.put(name)
+            except Exception as error:
+                log.error("tick failed", task=name, error=str(error))
+                return
+            self._taken[name] = slot
 
 
-def plan_and_send(app: App, stopping: Callable[[], bool]) -> None:
-    """One tick of the second half: log to mailboxes."""
-    for planned in jobs.plan(app):
-        log.info("planned", edition=str(planned.edition), readers=planned.planned, skipped=planned.skipped)
-    for edition, report in jobs.deliver(app, stopping).items():
-        log.info("sent", edition=edition, **report.settled)
-        for domain, reason in report.paused.items():
-            log.error("provider paused", domain=domain, reason=reason)
-        for domain, bounced in report.spikes.items():
-            log.error(
-                "many addresses of one domain bounce; nobody is suppressed", domain=domain, today=bounced
-            )
-        for segment, fault in report.broken.items():
-            log.error("letter not made", edition=edition, segment=segment, error=str(fault))
-
-
-def tell_the_hub(app: App, stopping: Callable[[], bool]) -> None:
-    """One tick beside the path: what the feeds' followers are to hear of at once."""
-    report = jobs.ping(app)
-    if report.told:
-        log.info("hub told", documents=len(report.told))
-    for topic, why in report.given_up.items():
-        log.error("hub not told", document=topic, error=why)
-
-
-def send_notices(app: App, stopping: Callable[[], bool]) -> None:
-    """One tick beside the path: mails to single people."""
-    report = jobs.notify(app)
-    if report.settled:
-        log.info("notices", **report.settled)
-    for id, why in report.failed.items():
-        log.error("notice not written", notice=id, error=why)
-
-
-def read_bounces(app: App, stopping: Callable[[], bool]) -> None:
-    """What came back meanwhile, where there is a mailbox for it."""
-    if not app.settings.bounces.imap:
-        return
-    report = jobs.poll_bounces(app)
-    if report.kinds:
-        log.info("came back", **report.kinds)
-    for domain, reason in report.paused.items():
-        log.error("provider paused", domain=domain, reason=reason)
-    for domain, bounced in report.bounces.spikes.items():
-        log.error("many addresses of one domain bounce; nobody is suppressed", domain=domain, today=bounced)
-
-
-def tidy_up(app: App, stopping: Callable[[], bool]) -> None:
-    """Once in a while: what has been kept for long enough."""
-    removed = jobs.tidy(app)
-    if removed:
-        log.info("tidied up", **removed)
-
-
-def _guarded(work: Callable[[App, Callable[[], bool]], None]) -> Callable[[App, Callable[[], bool]], None]:
-    """The job, which outlives whatever goes wrong in one tick: the next one finds the same things due."""
-
-    def run(app: App, stopping: Callable[[], bool]) -> None:
-        try:
-            work(app, stopping)
-        except Exception as error:
-            log.error("tick failed", job=work.__name__, error=str(error), exc_info=_unexpected(error))
-
-    return run
-
-
-def _unexpected(error: Exception) -> bool:
-    """Errors of our own say all there is to say; of others, where they happened matters."""
-    return not type(error).__module__.startswith(("pipeline", "feeds", "subscribers"))
+def slot_of(task: Task, now: datetime) -> str:
+    """The slot of a task that a moment is in, named by its beginning, so that names sort as they come."""
+    seconds = int(now.timestamp())
+    return datetime.fromtimestamp(seconds - seconds % task.every, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

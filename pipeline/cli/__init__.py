@@ -24,7 +24,7 @@ from pipeline.cli.domains import domains
 from pipeline.cli.explain import explain
 from pipeline.cli.feeds import feeds
 from pipeline.cli.init import init
-from pipeline.cli.run import run, web
+from pipeline.cli.run import run, scheduler, web, worker
 from pipeline.cli.sources import sources
 from pipeline.cli.status import status
 from pipeline.cli.subscribers import subscribers
@@ -127,6 +127,8 @@ for _command in (
     audit,
     run,
     web,
+    worker,
+    scheduler,
     db,
     status,
 ):

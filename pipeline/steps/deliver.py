@@ -22,11 +22,10 @@ from pipeline.steps.hand import GROUP, SIZE, Hand
 from pipeline.steps.letters import LetterFailed, Letters, Stationery
 from pipeline.steps.traffic import Traffic
 from subscribers.delivery import EXPIRED, REJECTED, Claim, Outcome, Parcel, Unsent, Wanted, settle
-from subscribers.edition import Cancel, Edition, EditionState, Situation
+from subscribers.edition import SENDABLE, Cancel, Edition, EditionState, Situation
 from subscribers.pace import Limits
 from subscribers.reply import Reply
 
-_SENDABLE = (EditionState.PLANNED, EditionState.SENDING)
 _LOOK_UP = 0.2
 """Seconds after which we look up from the network, to see whether to stop or to claim."""
 _LAST_WAIT = 7.0
@@ -151,7 +150,7 @@ class Deliverer:
             if self.transport.smtputf8 is not None:
                 work.register.set_fact(SMTPUTF8_FACT, "yes" if self.transport.smtputf8 else "no")
             current = work.editions.get(edition.name)
-            if current is not None and current.state in _SENDABLE and not work.deliveries.open(edition.id):
+            if current is not None and current.state in SENDABLE and not work.deliveries.any_open(edition.id):
                 work.editions.set_state(edition.id, EditionState.DONE)
 
 
@@ -173,7 +172,7 @@ class _Run:
 
     @property
     def _sendable(self) -> bool:
-        return self._situation.state in _SENDABLE
+        return self._situation.state in SENDABLE
 
     def go_on(self, stopping: bool) -> bool:
         """One turn of the loop; False when there is nothing more to do."""
@@ -287,7 +286,7 @@ class _Run:
             claims: list[Claim] = []
             if situation.state is EditionState.CANCELLED:
                 work.deliveries.cancel_edition(edition, now)
-            elif claim and situation.state in _SENDABLE:
+            elif claim and situation.state in SENDABLE:
                 claims = self._claim(work, now)
                 if claims and situation.state is EditionState.PLANNED:
                     work.editions.set_state(edition, EditionState.SENDING)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from feeds.theme import ThemeTree
 from pipeline.ports import SMTPUTF8_FACT, Clock, EditionWork, Planning, Start
+from pipeline.steps.handout import hand_out
 from pipeline.steps.window import bands, load_window
 from subscribers.delivery import DeliveryState
 from subscribers.digest import Composer
@@ -174,6 +175,8 @@ class Planner:
         )
         if state is not edition.state:
             work.editions.set_state(edition.id, state)
+        if planned:
+            hand_out(work, edition.id, edition.name, state, now)
         return PlanReport(
             edition.name,
             candidates,

@@ -25,6 +25,17 @@ class Register:
             return False
         return True
 
+    def advance(self, schedule: str, slot: str, at: datetime) -> bool:
+        """Claim a slot that comes after all before it; False for any other, or when somebody already has.
+
+        The slots before it are forgotten. Names of slots must sort as they come.
+        """
+        later = select(Tick.slot).where(Tick.schedule == schedule, Tick.slot >= slot)
+        if self._session.exec(later).first() is not None or not self.tick(schedule, slot, at):
+            return False
+        self._session.execute(delete(Tick).where(col(Tick.schedule) == schedule, col(Tick.slot) < slot))
+        return True
+
     def first_tick(self, schedule: str) -> datetime | None:
         """When a schedule first ran here."""
         query = select(Tick.at).where(Tick.schedule == schedule).order_by(col(Tick.at)).limit(1)

@@ -1,12 +1,13 @@
 """One transaction with every repository on it: what a step loads from and writes to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 
 from sqlmodel import Session
 
+from pipeline.ports import QueueStore
 from pipeline.store.articles import Articles
 from pipeline.store.bounces import BounceBook
 from pipeline.store.claims import LockClaims
@@ -27,12 +28,29 @@ from pipeline.store.sources import Sources
 from pipeline.store.subscribers import Subscribers
 
 
+class NoQueue:
+    """Where nobody takes jobs from a queue: who works finds what is due by the clock."""
+
+    def put(self, task: str) -> None: ...
+
+    def deliver(self, edition: str, ready: int) -> None: ...
+
+
+OpenQueue = Callable[[Session], QueueStore]
+"""The queue of jobs, in one transaction."""
+
+
+def no_queue(session: Session) -> QueueStore:
+    return NoQueue()
+
+
 class Work:
     """The repositories of one transaction, each made when it is first asked for."""
 
-    def __init__(self, session: Session, suppression_key: bytes) -> None:
+    def __init__(self, session: Session, suppression_key: bytes, queue: OpenQueue = no_queue) -> None:
         self.session = session
         self._suppression_key = suppression_key
+        self._queue = queue
 
     @contextmanager
     def part(self) -> Iterator[None]:
@@ -104,6 +122,10 @@ class Work:
     def register(self) -> Register:
         return Register(self.session)
 
+    @cached_property
+    def queue(self) -> QueueStore:
+        return self._queue(self.session)
+
     def plan(
         self,
         *,
@@ -131,9 +153,10 @@ class Work:
 class Store:
     """Where work begins: for reading, or for writing."""
 
-    def __init__(self, database: Database, suppression_key: bytes) -> None:
+    def __init__(self, database: Database, suppression_key: bytes, queue: OpenQueue = no_queue) -> None:
         self._database = database
         self._suppression_key = suppression_key
+        self._queue = queue
 
     @contextmanager
     def read(self) -> Iterator[Work]:
@@ -145,7 +168,7 @@ class Store:
     def write(self) -> Iterator[Work]:
         """One transaction: all of it is kept when the block ends, nothing when it raises."""
         with self._database.write() as session:
-            yield Work(session, self._suppression_key)
+            yield Work(session, self._suppression_key, self._queue)
 
     @contextmanager
     def look(self, claims: LockClaims) -> Iterator[Work]:

@@ -1,0 +1,93 @@
+"""Working: doing what is in the queue, in this process, until it is told to stop."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+import structlog
+
+from pipeline.app import App
+from pipeline.stop import Stop
+from pipeline.store import schema
+from pipeline.tasks import bound
+
+KEPT = 20.0
+"""Seconds for which the connections of a batch wait for the next one."""
+_SWEEP = 5.0
+_AGAIN = 5.0
+"""Seconds between two attempts to reach a database that is gone."""
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def working(app: App, stop: Stop, senders: int = 1) -> Iterator[None]:
+    """Do what is in the queue while the block lasts; at its end, what is under way is finished.
+
+    ``senders`` is how many batches of mail are sent at a time, where the queue has batches.
+    """
+    app.senders.seconds = KEPT
+    ended = threading.Event()
+    sweeper = threading.Thread(target=_sweep, args=[app, ended], daemon=True)
+    sweeper.start()
+    try:
+        with _taking(app, stop, senders):
+            yield
+    finally:
+        ended.set()
+        sweeper.join()
+
+
+def _taking(app: App, stop: Stop, senders: int) -> AbstractContextManager[None]:
+    tasks = bound(app, stop.asked)
+    if not app.scales:
+        return app.threads.working(tasks)
+    known = {name: partial(_if_known, app, stop, work) for name, work in tasks.items()}
+    return _engine(app, stop, known, senders)
+
+
+@contextmanager
+def _engine(app: App, stop: Stop, tasks: Mapping[str, Callable[..., None]], senders: int) -> Iterator[None]:
+    from pipeline.store.queue import Engine  # which needs the extra for PostgreSQL
+
+    ended = threading.Event()
+    engines: list[Engine] = []
+
+    def run() -> None:
+        while not ended.is_set():
+            engine = Engine(app.database.url, tasks, senders)
+            engines.append(engine)
+            try:
+                asyncio.run(engine.run())
+            except Exception as error:
+                log.error("the queue is out of reach", error=" ".join(str(error).split()))
+            engines.remove(engine)
+            ended.wait(_AGAIN)
+
+    thread = threading.Thread(target=run, name="engine", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for engine in engines:
+            engine.stop()
+        thread.join()
+
+
+def _if_known(app: App, stop: Stop, work: Callable[..., None], **arguments: Any) -> None:
+    """The task, unless the database was brought to another version meanwhile: then this process must end."""
+    try:
+        schema.require(app.database)
+    except schema.UnknownSchema as error:
+        stop.because(error)
+        raise
+    work(**arguments)
+
+
+def _sweep(app: App, ended: threading.Event) -> None:
+    while not ended.wait(_SWEEP):
+        app.senders.sweep()
