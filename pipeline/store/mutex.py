@@ -39,8 +39,8 @@ class LockMutex:
         except DBAPIError:
             return False
         try:
-            connection.detach()  # closed when we let go of it, and the lock with it
             connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()  # closed when we let go of it, and the lock with it
             connection.execute(_LIMIT, {"silence": SILENCE})
             held = bool(connection.execute(_TRY, {"key": self._key}).scalar())
         except DBAPIError:
