@@ -6,7 +6,7 @@ that passed while nobody ticked are not made up for; the latest takes in the oth
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -15,6 +15,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from pipeline.app import App
 from pipeline.ports import Mutex
+from pipeline.stop import Stop
+from pipeline.store import schema
 from pipeline.tasks import CLOCKED, Task
 
 TICK = 1
@@ -26,10 +28,13 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def ticking(app: App) -> Iterator[None]:
-    """Put in what is due, for as long as the block lasts and no other scheduler leads."""
+def ticking(app: App, stop: Stop, beat: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Put in what is due, for as long as the block lasts and no other scheduler leads.
+
+    ``beat`` is called every now and then as long as the database is there, and is the one we know.
+    """
     lead = app.mutex("scheduler")
-    clock = Clock(app, lead, CLOCKED)
+    clock = Clock(app, lead, CLOCKED, stop, beat)
     clock.look()
     scheduler = BackgroundScheduler(timezone=UTC)
     for work, seconds in ((clock.look, CHECK), (clock.tick, TICK)):
@@ -53,16 +58,28 @@ def ticking(app: App) -> Iterator[None]:
 class Clock:
     """Ticks for some tasks while it leads."""
 
-    def __init__(self, app: App, lead: Mutex, tasks: Mapping[str, Task]) -> None:
+    def __init__(
+        self, app: App, lead: Mutex, tasks: Mapping[str, Task], stop: Stop, beat: Callable[[], None]
+    ) -> None:
         self._app = app
         self._lead = lead
         self._tasks = tasks
+        self._stop = stop
+        self._beat = beat
         self._leads = threading.Event()
         self._taken: dict[str, str] = {}
 
     def look(self) -> None:
-        """See whether we lead. Apart from ticking, so that a slow tick costs nobody the lead."""
+        """See whether we lead, and may go on. Apart from ticking: a slow tick must not lose the lead."""
         before, leads = self._leads.is_set(), self._lead.hold()
+        try:
+            schema.require(self._app.database)
+        except schema.UnknownSchema as error:
+            self._stop.because(error)
+        except Exception as error:
+            log.error("the database is out of reach", error=str(error))
+        else:
+            self._beat()
         if leads and not before:
             log.info("leading")
             self._leads.set()

@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -13,6 +13,9 @@ from pipeline.app import App
 from pipeline.stop import Stop
 from pipeline.store import schema
 from pipeline.tasks import bound
+
+if TYPE_CHECKING:
+    from pipeline.store.queue import Engine
 
 KEPT = 20.0
 """Seconds for which the connections of a batch wait for the next one."""
@@ -24,41 +27,45 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def working(app: App, stop: Stop, senders: int = 1) -> Iterator[None]:
+def working(
+    app: App, stop: Stop, senders: int = 1, beat: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Do what is in the queue while the block lasts; at its end, what is under way is finished.
 
-    ``senders`` is how many batches of mail are sent at a time, where the queue has batches.
+    ``senders`` is how many batches of mail are sent at a time, and ``beat`` is called every now and then as
+    long as all is well, where the queue is one that several processes share.
     """
     app.senders.seconds = KEPT
     ended = threading.Event()
     sweeper = threading.Thread(target=_sweep, args=[app, ended], daemon=True)
     sweeper.start()
     try:
-        with _taking(app, stop, senders):
+        with _taking(app, stop, senders, beat):
             yield
     finally:
         ended.set()
         sweeper.join()
 
 
-def _taking(app: App, stop: Stop, senders: int) -> AbstractContextManager[None]:
+def _taking(app: App, stop: Stop, senders: int, beat: Callable[[], None]) -> AbstractContextManager[None]:
     tasks = bound(app, stop.asked)
     if not app.scales:
         return app.threads.working(tasks)
     known = {name: partial(_if_known, app, stop, work) for name, work in tasks.items()}
-    return _engine(app, stop, known, senders)
+    from pipeline.store.queue import Engine  # which needs the extra for PostgreSQL
+
+    return _running(lambda: Engine(app.database.url, known, senders, beat))
 
 
 @contextmanager
-def _engine(app: App, stop: Stop, tasks: Mapping[str, Callable[..., None]], senders: int) -> Iterator[None]:
-    from pipeline.store.queue import Engine  # which needs the extra for PostgreSQL
-
+def _running(make: "Callable[[], Engine]") -> Iterator[None]:
+    """Run an engine in a thread of its own, and another one whenever the database was gone."""
     ended = threading.Event()
     engines: list[Engine] = []
 
     def run() -> None:
         while not ended.is_set():
-            engine = Engine(app.database.url, tasks, senders)
+            engine = make()
             engines.append(engine)
             try:
                 asyncio.run(engine.run())

@@ -4,7 +4,9 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
@@ -21,6 +23,11 @@ from pipeline.web import build
 from pipeline.worker import working
 
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+_alive = click.option(
+    "--alive",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Touch this file every now and then as long as all is well.",
+)
 _port = click.option(
     "--port", type=click.IntRange(0, 65535), help="The port; otherwise that of [site] base_url, or 8000."
 )
@@ -52,27 +59,30 @@ def web(app: App, host: str, port: int | None) -> None:
     show_default=True,
     help="How many batches of mail to send at a time, each over [mail] connections of its own.",
 )
+@_alive
 @with_app
-def worker(app: App, concurrency: int) -> None:
+def worker(app: App, concurrency: int, alive: Path | None) -> None:
     """Collect, publish, plan and send what a scheduler asks for, beside other workers."""
     _refuse_sqlite(app, "worker")
     stop = _staying()
     _look_ahead(app)
-    with working(app, stop, concurrency):
+    with working(app, stop, concurrency, _touching(alive)):
         say(f"Working as process {os.getpid()} – stop with Ctrl-C.")
         stop.wait()
     _tell(stop)
 
 
 @click.command()
+@_alive
 @with_app
-def scheduler(app: App) -> None:
+def scheduler(app: App, alive: Path | None) -> None:
     """Say what is due and when, for workers to do; of several, one leads."""
     _refuse_sqlite(app, "scheduler")
     stop = _staying()
-    with ticking(app):
+    with ticking(app, stop, _touching(alive)):
         say(f"Scheduling as process {os.getpid()} – stop with Ctrl-C.")
         stop.wait()
+    _tell(stop)
 
 
 def _serve(app: App, host: str, port: int | None, *, alone: bool) -> None:
@@ -88,7 +98,7 @@ def _serve(app: App, host: str, port: int | None, *, alone: bool) -> None:
         say(f"Serving on http://{host}:{listener.getsockname()[1]}/ – stop with Ctrl-C.")
         if alone:
             parts.enter_context(working(app, stop))
-            parts.enter_context(ticking(app))
+            parts.enter_context(ticking(app, stop))
         _Server(build(app), stop).run(sockets=[listener])
     _tell(stop)
 
@@ -108,6 +118,10 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         return self._stop.asked() or await super().on_tick(counter)
+
+
+def _touching(alive: Path | None) -> Callable[[], None]:
+    return alive.touch if alive else lambda: None
 
 
 def _staying() -> Stop:

@@ -83,9 +83,12 @@ class Engine:
     """Takes jobs from the queue and does them, each by the function of its task, in threads of this process.
 
     ``senders`` is how many batches of mail are sent at a time. Of other tasks each is done once at a time.
+    ``beat`` is called every now and then, as long as all is well.
     """
 
-    def __init__(self, url: URL, tasks: Mapping[str, Callable[..., None]], senders: int) -> None:
+    def __init__(
+        self, url: URL, tasks: Mapping[str, Callable[..., None]], senders: int, beat: Callable[[], None]
+    ) -> None:
         # Direct, like all our connections: a pooler between here and there must keep sessions apart.
         conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._app = procrastinate.App(
@@ -96,6 +99,7 @@ class Engine:
             retry: BaseRetryStrategy | bool = _Later() if name == _DELIVER else False
             self._app.task(name=name, queue=_MAIL if name == _DELIVER else _PORTAL, retry=retry)(work)
         self._lanes = {_MAIL: senders, _PORTAL: len(tasks)}
+        self._beat = beat
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -136,6 +140,7 @@ class Engine:
                         await manager.retry_job(job)
                     else:  # the clock puts it in again, and may have done so
                         await manager.finish_job(job, status=Status.FAILED, delete_job=True)
+            self._beat()
             await asyncio.sleep(DEAD / 2)
 
     async def _lane(self, queue: str, number: int) -> None:
