@@ -28,11 +28,13 @@ from pipeline.edges.hub import Hub
 from pipeline.edges.live import LiveDirectory
 from pipeline.edges.mutex import FileMutex
 from pipeline.edges.templates import environments
+from pipeline.holidays import holidays_of
 from pipeline.keep import Keeper
 from pipeline.ports import Claims, Clock, EditionWork, Mutex, QueueStore, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
 from pipeline.steps.absorb import House
 from pipeline.steps.account import Accounts
+from pipeline.steps.calendar import Calendar
 from pipeline.steps.collect import Collector
 from pipeline.steps.deliver import Deliverer, MailRules
 from pipeline.steps.desk import Desk
@@ -67,10 +69,12 @@ from pipeline.transports import hand_over, open_transport
 from subscribers.delivery import Outcome, Parcel
 from subscribers.dkim import DkimKeyError, Signer
 from subscribers.feedback import read_feedback
+from subscribers.frequency import Frequency
 from subscribers.message import Newsletter
 from subscribers.notice import NoticeRenderer
 from subscribers.pace import Limit, Limits
 from subscribers.render import Renderer, Sender
+from subscribers.timetable import Holiday, Timetable
 from subscribers.token import Tokens
 
 
@@ -317,7 +321,19 @@ class App:
         return Planner(start or self.store.write, self.tree, self.clock)
 
     def ticker(self) -> Ticker:
-        return Ticker(self.store.write, self.planner(), self.settings.digest, self.clock)
+        return Ticker(self.store.write, self.planner(), self.settings.digest, self.holiday, self.clock)
+
+    @cached_property
+    def holiday(self) -> Holiday:
+        return holidays_of(self.settings.schedule.holidays)
+
+    def calendar(self) -> Calendar:
+        schedules, zone = self.settings.digest, self.settings.site.timezone
+        return Calendar(self.store.read, self.store.write, schedules, self.holiday, zone, self.clock)
+
+    def timetable(self, frequency: Frequency) -> Timetable:
+        """When the editions of a frequency go out."""
+        return self.calendar().timetable(self.settings.digest_of(frequency))
 
     def handing_out(self) -> HandOut:
         return HandOut(self.store.write, self.clock)
@@ -337,7 +353,9 @@ class App:
 
     def explainer(self) -> Explainer:
         site = self.settings.site
-        return Explainer(self.store.read, self.tree, self.settings.digest, site.zone, self.clock)
+        return Explainer(
+            self.store.read, self.tree, self.settings.digest, self.holiday, site.zone, self.clock
+        )
 
     def renderer(self) -> Renderer:
         return Renderer(self.templates, self._sender, self.tree)

@@ -89,8 +89,9 @@ def plan(app: App) -> list[PlanReport]:
 def plan_by_hand(app: App, frequency: Frequency, at: datetime | None = None) -> PlanReport:
     """Plan the current slot of a frequency, or that of a moment, for everybody at once."""
     recover(app)
-    schedule = app.settings.schedule(frequency)
-    return app.planner().by_hand(schedule, *slot_now(schedule, at or app.clock(), app.settings.site.timezone))
+    timetable = app.timetable(frequency)
+    slot, day = slot_now(timetable, at or app.clock(), app.settings.site.timezone)
+    return app.planner().by_hand(timetable.schedule, slot, day)
 
 
 def hand_out(app: App) -> None:

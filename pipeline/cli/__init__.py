@@ -25,6 +25,7 @@ from pipeline.cli.explain import explain
 from pipeline.cli.feeds import feeds
 from pipeline.cli.init import init
 from pipeline.cli.run import run, scheduler, web, worker
+from pipeline.cli.schedule import schedule
 from pipeline.cli.sources import sources
 from pipeline.cli.status import status
 from pipeline.cli.subscribers import subscribers
@@ -44,6 +45,7 @@ from subscribers.delivery import TransportUnavailable
 from subscribers.interest import UnknownTheme
 from subscribers.roster import BadRow, RosterError
 from subscribers.subscriber import AddressError
+from subscribers.timetable import SlotError
 
 _EXPECTED = (
     AddressError,
@@ -60,6 +62,7 @@ _EXPECTED = (
     PublishError,
     RosterError,
     SecretError,
+    SlotError,
     SourceError,
     StoreError,
     TransportUnavailable,
@@ -131,6 +134,7 @@ for _command in (
     scheduler,
     db,
     status,
+    schedule,
 ):
     cli.add_command(_command)
 

@@ -416,6 +416,17 @@ class Tick(SQLModel, table=True):
     at: datetime = Field(sa_type=Moment)
 
 
+class SlotChange(SQLModel, table=True):
+    """A slot that goes out on another day than the config says, or on none."""
+
+    __tablename__ = "slot_change"
+
+    frequency: str = Field(primary_key=True, max_length=20)
+    slot: date = Field(primary_key=True)
+    day: date | None = None
+    at: datetime = Field(sa_type=Moment)
+
+
 class Fact(SQLModel, table=True):
     """Single values about the installation itself."""
 

@@ -24,6 +24,7 @@ from pipeline.store.publication import Publication
 from pipeline.store.register import Register
 from pipeline.store.session import Database, Line
 from pipeline.store.signups import SignUps
+from pipeline.store.slots import Slots
 from pipeline.store.sources import Sources
 from pipeline.store.subscribers import Subscribers
 
@@ -121,6 +122,10 @@ class Work:
     @cached_property
     def register(self) -> Register:
         return Register(self.session)
+
+    @cached_property
+    def slots(self) -> Slots:
+        return Slots(self.session)
 
     @cached_property
     def queue(self) -> QueueStore:

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from feeds.log import Kind
 from pipeline import jobs
-from pipeline.steps.plan import PlanReport, slot_now
+from pipeline.steps.plan import PlanReport
 from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import (
     Accepted,
@@ -45,8 +45,7 @@ def sign_up(portal, *rows: str) -> None:
 
 def plan(portal, frequency: Frequency = Frequency.WEEKLY) -> PlanReport:
     with portal.open() as app:
-        schedule = app.settings.schedule(frequency)
-        return app.planner().by_hand(schedule, *slot_now(schedule, app.clock(), "Europe/Amsterdam"))
+        return jobs.plan_by_hand(app, frequency)
 
 
 def send(portal, name: EditionName, mailer: Mailer) -> dict[str, int]:
