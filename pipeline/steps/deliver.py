@@ -97,6 +97,7 @@ class Deliverer:
     transport: Transport
     stationery: Stationery
     rules: MailRules
+    _letters: dict[int, Letters] = field(default_factory=dict, init=False)
 
     def recover(self) -> int:
         """Mark what dead workers had in hand as uncertain, and settle what has been uncertain for long.
@@ -145,6 +146,15 @@ class Deliverer:
         self._finish(edition)
         return run.report
 
+    def letters(self, edition: Edition) -> Letters:
+        """The letters of an edition; those made by the run before, where that was of the same one."""
+        if edition.id not in self._letters:
+            self._letters.clear()
+            self._letters[edition.id] = Letters(self.read, edition, self.stationery)
+        letters = self._letters[edition.id]
+        letters.broken = {}  # what failed may have been mended
+        return letters
+
     def _finish(self, edition: Edition) -> None:
         with self.write() as work:
             if self.transport.smtputf8 is not None:
@@ -161,7 +171,7 @@ class _Run:
         self._deliverer = deliverer
         self._edition = edition
         self._limit = limit
-        self._letters = Letters(deliverer.read, edition, deliverer.stationery)
+        self._letters = deliverer.letters(edition)
         self._traffic = Traffic(deliverer.rules.limits)
         self._hand = Hand(deliverer.rules.limits)
         self._wanted = Wanted(edition.id, due_only=due_only)

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from feeds.log import Kind
 from pipeline import jobs
-from pipeline.steps.plan import PlanReport
+from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import (
     Accepted,
@@ -45,7 +45,9 @@ def sign_up(portal, *rows: str) -> None:
 
 def plan(portal, frequency: Frequency = Frequency.WEEKLY) -> PlanReport:
     with portal.open() as app:
-        return jobs.plan_by_hand(app, frequency)
+        timetable = app.timetable(frequency)
+        slot = slot_now(timetable, app.clock(), "Europe/Amsterdam")
+        return app.planner().by_hand(timetable.schedule, *slot)
 
 
 def send(portal, name: EditionName, mailer: Mailer) -> dict[str, int]:
