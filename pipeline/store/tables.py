@@ -58,6 +58,7 @@ class SourceState(SQLModel, table=True):
     move_origin: str = ""
     history: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     held: str = Field(default="", sa_type=Text)
+    last_news: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class ArticleRow(Article, table=True):

@@ -1,4 +1,4 @@
-"""Slots that were moved or skipped by hand"""
+"""Slots that were moved or skipped by hand, and when a source last had news"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,3 +20,7 @@ def upgrade() -> None:
         sa.Column("at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("frequency", "slot", name=op.f("pk_slot_change")),
     )
+    with op.batch_alter_table("source") as batch:
+        batch.add_column(sa.Column("last_news", Moment(), nullable=True))
+    # From here on a source is asked by its rhythm; one of which that is unknown counts as new.
+    op.execute("UPDATE source SET last_news = last_looked")
