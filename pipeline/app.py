@@ -435,8 +435,8 @@ class App:
         )
         with (
             closing(self.transport(connections)) as transport,
-            # A bucket that two senders fill at a time would let too much through.
-            self.store.line(alone=limits.paced) as line,
+            # Two senders that look at a limit at the same time would let too much through.
+            self.store.line(alone=limits.shared) as line,
             self._worker(line) as (claims, look, changed),
         ):
             yield Deliverer(

@@ -157,8 +157,7 @@ def _processes(app: App, edition: Edition, limit: int | None) -> int:
     """In how many processes to send: one on each core where one alone is slower than the wire, else one.
 
     That is where every message is to be signed, or asks a server whether anything changed: on SQLite that
-    answer is at hand. What a provider takes at once is counted by each sender, so with such limits there
-    is only one.
+    answer is at hand. With limits to what providers take, one is enough.
     """
     mail = app.settings.mail
     slow = mail.dkim is not None or app.database.url.get_backend_name() != "sqlite"

@@ -342,16 +342,18 @@ class _Run:
 
     def _claim(self, work: EditionWork, now: datetime) -> list[Claim]:
         wanted, traffic, providers = self._wanted, self._traffic, work.providers
+        worker = self._deliverer.claims.worker
         most = traffic.allowed(providers, self._left(), now)
         if most <= 0:
             self._may_claim_at = time.monotonic() + min(1.0, 1 / traffic.limits.rate)
             return []
-        wanted.room = traffic.room(providers, self._hand.domains(), most, now)
+        others = work.outbox.held_by_others(worker) if traffic.limits.capped else Counter()
+        wanted.room = traffic.room(providers, self._hand.domains(), others, most, now)
         wanted.each = traffic.room_for_any
         wanted.full = frozenset(domain for domain, free in wanted.room.items() if free <= 0)
         wanted.broken = frozenset(self._letters.broken)
         began = wanted.after
-        claims, wanted.after = work.outbox.claim(wanted, self._deliverer.claims.worker, most, now)
+        claims, wanted.after = work.outbox.claim(wanted, worker, most, now)
         traffic.pay(providers, claims, now)
         if not claims:
             # There is no more once everything was looked at, and nobody left out who will have room again.

@@ -1,5 +1,6 @@
 """The outbox: deliveries as a sender sees them, claimed before the hand-off and settled after it."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -338,6 +339,15 @@ class Outbox:
     def workers_in_flight(self) -> set[str]:
         """The workers that have deliveries in hand, alive or dead."""
         return set(self._session.execute(sa.select(_delivery.c.worker).where(IN_HAND).distinct()).scalars())
+
+    def held_by_others(self, worker: str) -> Counter[str]:
+        """How many deliveries to each domain other workers have in hand, alive or dead."""
+        rows = self._session.execute(
+            sa.select(_delivery.c.domain, sa.func.count())
+            .where(IN_HAND, _delivery.c.worker != worker)
+            .group_by(_delivery.c.domain)
+        )
+        return Counter({row.domain: row[1] for row in rows})
 
     def abandon(self, worker: str, now: datetime) -> int:
         """Mark what a dead worker had in hand as uncertain: it may or may not have been handed over."""
