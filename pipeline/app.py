@@ -13,24 +13,22 @@ from pathlib import Path
 from types import TracebackType
 
 from jinja2 import Environment
-from sqlmodel import Session
 
 from feeds.classify import Classifier
 from feeds.page import Pages
 from feeds.sources import KINDS
 from feeds.theme import ThemeTree
-from pipeline import fingerprint
+from pipeline.backend import Backend
 from pipeline.edges import secrets
-from pipeline.edges.claims import FileClaims
 from pipeline.edges.compress import compressed
 from pipeline.edges.fetch import fetching
 from pipeline.edges.hub import Hub
 from pipeline.edges.live import LiveDirectory
-from pipeline.edges.mutex import FileMutex
 from pipeline.edges.templates import environments
 from pipeline.holidays import holidays_of
+from pipeline.imprint import imprint_of
 from pipeline.keep import Keeper
-from pipeline.ports import Claims, Clock, EditionWork, Mutex, QueueStore, Start, Transport
+from pipeline.ports import Clock, EditionWork, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
 from pipeline.steps.absorb import House
 from pipeline.steps.account import Accounts
@@ -59,12 +57,9 @@ from pipeline.steps.tick import Ticker
 from pipeline.steps.tidy import Retention, Tidier
 from pipeline.steps.visit import Fetch
 from pipeline.store import schema
-from pipeline.store.claims import LockClaims
-from pipeline.store.mutex import LockMutex
 from pipeline.store.session import Database
 from pipeline.store.subscribers import Subscribers
-from pipeline.store.work import Store, StoreLine
-from pipeline.threads import ThreadQueue
+from pipeline.store.work import Store
 from pipeline.transports import hand_over, open_transport
 from subscribers.delivery import Outcome, Parcel
 from subscribers.dkim import DkimKeyError, Signer
@@ -72,7 +67,6 @@ from subscribers.feedback import read_feedback
 from subscribers.frequency import Frequency
 from subscribers.message import Newsletter
 from subscribers.notice import NoticeRenderer
-from subscribers.pace import Limit, Limits
 from subscribers.render import Renderer, Sender
 from subscribers.timetable import Holiday, Timetable
 from subscribers.token import Tokens
@@ -140,47 +134,11 @@ class App:
 
     @cached_property
     def store(self) -> Store:
-        return Store(self.database, self.secrets.suppression, self._queue)
-
-    def _queue(self, session: Session) -> QueueStore:
-        """The queue of jobs, as one transaction sees it."""
-        if not self.scales:
-            return self.threads
-        from pipeline.store.queue import JobQueue  # which needs the extra for PostgreSQL
-
-        return JobQueue(session)
+        return Store(self.database, self.secrets.suppression, self.backend.queue)
 
     @cached_property
-    def threads(self) -> ThreadQueue:
-        """The queue of a portal that is one process."""
-        return ThreadQueue()
-
-    @property
-    def scales(self) -> bool:
-        """Whether the database is one that several processes can work on, on several machines."""
-        return self.database.url.get_backend_name() != "sqlite"
-
-    def mutex(self, name: str) -> Mutex:
-        """A lock by its name, which one process of this portal at a time holds."""
-        if self.scales:
-            return LockMutex(self.database, name)
-        return FileMutex(self._beside_the_database / f"{name}.mutex")
-
-    @contextmanager
-    def alone(self, name: str) -> Iterator[bool]:
-        """Whether nobody else is at something of that name, nor will be while the block lasts."""
-        mutex = self.mutex(name)
-        held = mutex.hold()
-        try:
-            yield held
-        finally:
-            mutex.release()
-
-    @property
-    def _beside_the_database(self) -> Path:
-        """Where the locks of a SQLite database are files."""
-        file = Path(self.database.url.database or "")
-        return file.with_name(f"{file.name}.workers")
+    def backend(self) -> Backend:
+        return Backend(self.database)
 
     @cached_property
     def tree(self) -> ThemeTree:
@@ -262,20 +220,7 @@ class App:
 
     @cached_property
     def imprint(self) -> Imprint:
-        site, publish = self.settings.site, self.settings.publish
-        return Imprint(
-            name=site.name,
-            base_url=site.base_url,
-            host=site.host,
-            language=site.language,
-            entries=publish.entries,
-            hub=publish.hub,
-            changed=self.templates[site.language]
-            .from_string("{% trans %}What changed:{% endtrans %}")
-            .render(),
-            made_from=fingerprint.of_documents(self.settings),
-            archives_from=fingerprint.of_archives(self.settings),
-        )
+        return imprint_of(self.settings, self.templates[self.settings.site.language])
 
     def enroller(self) -> Enroller:
         return Enroller(
@@ -352,10 +297,8 @@ class App:
         )
 
     def explainer(self) -> Explainer:
-        site = self.settings.site
-        return Explainer(
-            self.store.read, self.tree, self.settings.digest, self.holiday, site.zone, self.clock
-        )
+        zone, schedules = self.settings.site.zone, self.settings.digest
+        return Explainer(self.store.read, self.tree, schedules, self.holiday, zone, self.clock)
 
     def renderer(self) -> Renderer:
         return Renderer(self.templates, self._sender, self.tree)
@@ -428,16 +371,11 @@ class App:
     @contextmanager
     def _deliverer(self, connections: int) -> Iterator[Deliverer]:
         mail = self.settings.mail
-        limits = Limits(
-            mail.rate,
-            mail.domain_connections,
-            {one.name: Limit(one.connections, one.rate) for one in mail.domain},
-        )
         with (
             closing(self.transport(connections)) as transport,
             # Two senders that look at a limit at the same time would let too much through.
-            self.store.line(alone=limits.shared) as line,
-            self._worker(line) as (claims, look, changed),
+            self.store.line(alone=mail.limits.shared) as line,
+            self.backend.worker(self.store, line) as (claims, look, changed),
         ):
             yield Deliverer(
                 read=self.store.read,
@@ -451,7 +389,7 @@ class App:
                 rules=MailRules(
                     mail.retry_for,
                     mail.uncertain_after if mail.uncertain == "accepted" else None,
-                    limits,
+                    mail.limits,
                 ),
             )
 
@@ -494,16 +432,6 @@ class App:
         """Write down who did what."""
         with self.store.write() as work:
             work.register.audit(self.clock(), who, action, what)
-
-    @contextmanager
-    def _worker(self, line: StoreLine) -> Iterator[tuple[Claims, Start[EditionWork], Callable[[], bool]]]:
-        """This process as a worker, how it looks at what others wrote, and how it knows whether they did."""
-        if self.scales:
-            with LockClaims(self.database) as claims:
-                yield claims, partial(self.store.look, claims), claims.changed
-        else:
-            with FileClaims(self._beside_the_database) as claims:
-                yield claims, self.store.read, line.changed
 
     def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
         collect = self.settings.collect

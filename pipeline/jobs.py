@@ -160,7 +160,7 @@ def _processes(app: App, edition: Edition, limit: int | None) -> int:
     answer is at hand. With limits to what providers take, one is enough.
     """
     mail = app.settings.mail
-    slow = mail.dkim is not None or app.database.url.get_backend_name() != "sqlite"
+    slow = mail.dkim is not None or app.backend.scales
     if not slow or app.config is None or limit is not None or mail.domain_connections or mail.domain:
         return 1
     with app.store.read() as work:

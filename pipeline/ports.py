@@ -17,6 +17,7 @@ from feeds.history import Archive, Slot
 from feeds.hub import Ping
 from feeds.log import Entry, Kind
 from feeds.source import Memory, Move, Reading
+from pipeline.ports_running import QueueStore, SlotStore
 from subscribers.bounces import Bounces
 from subscribers.delivery import Claim, DeliveryState, Outcome, Parcel, Settlement, Wanted
 from subscribers.digest import Digest, Facts
@@ -111,17 +112,6 @@ class PublicationStore(Protocol):
 class OwnFeedStore(Protocol):
     def by_id(self, id: int) -> Reader | None: ...
     def feed_serial(self, id: int) -> int: ...
-
-
-class QueueStore(Protocol):
-    def put(self, task: str) -> None: ...
-    def deliver(self, edition: str, ready: int) -> None: ...
-
-
-class SlotStore(Protocol):
-    def changes(self, frequency: Frequency) -> Mapping[date, date | None]: ...
-    def change(self, frequency: Frequency, slot: date, day: date | None, at: datetime) -> None: ...
-    def restore(self, frequency: Frequency, slot: date) -> bool: ...
 
 
 class RegisterStore(Protocol):
@@ -443,16 +433,6 @@ class PublishError(Exception):
 
 class ClaimsLost(Exception):
     """This worker can't hold its claims any more, and must neither claim nor send; the text says why."""
-
-
-class Mutex(Protocol):
-    """A lock that one process at a time holds, and that is let go of when that process dies."""
-
-    def hold(self) -> bool:
-        """Take it, or see that we have it still; False where another process has it, or nobody can."""
-
-    def release(self) -> None:
-        """Let another have it."""
 
 
 class Claims(Protocol):

@@ -14,7 +14,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from pipeline.app import App
-from pipeline.ports import Mutex
+from pipeline.ports_running import Mutex
 from pipeline.stop import Stop
 from pipeline.store import schema
 from pipeline.tasks import CLOCKED, Task
@@ -33,7 +33,7 @@ def ticking(app: App, stop: Stop, beat: Callable[[], None] = lambda: None) -> It
 
     ``beat`` is called every now and then as long as the database is there, and is the one we know.
     """
-    lead = app.mutex("scheduler")
+    lead = app.backend.mutex("scheduler")
     clock = Clock(app, lead, CLOCKED, stop, beat)
     clock.look()
     scheduler = BackgroundScheduler(timezone=UTC)

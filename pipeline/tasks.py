@@ -143,7 +143,7 @@ def bound(app: App, stopping: Stopping) -> dict[str, Callable[..., None]]:
 def _once(app: App, stopping: Stopping, name: str, task: Task) -> None:
     """The task, unless another process is at it; it outlives whatever goes wrong, as the clock asks again."""
     try:
-        with app.alone(f"task.{name}") as ours:
+        with app.backend.alone(f"task.{name}") as ours:
             if ours and not stopping():
                 task.work(app, stopping)
     except Exception as error:

@@ -49,8 +49,8 @@ def working(
 
 def _taking(app: App, stop: Stop, senders: int, beat: Callable[[], None]) -> AbstractContextManager[None]:
     tasks = bound(app, stop.asked)
-    if not app.scales:
-        return app.threads.working(tasks)
+    if not app.backend.scales:
+        return app.backend.threads.working(tasks)
     known = {name: partial(_if_known, app, stop, work) for name, work in tasks.items()}
     from pipeline.store.queue import Engine  # which needs the extra for PostgreSQL
 

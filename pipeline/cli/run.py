@@ -138,7 +138,7 @@ def _tell(stop: Stop) -> None:
 
 
 def _refuse_sqlite(app: App, command: str) -> None:
-    if not app.scales:
+    if not app.backend.scales:
         fail(
             f"'{command}' needs a PostgreSQL in [database] url; on SQLite, 'kennisportal run' does all of it "
             "in one process"

@@ -7,7 +7,8 @@ from itertools import takewhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from pipeline.ports import Clock, SlotStore, Start
+from pipeline.ports import Clock, Start
+from pipeline.ports_running import SlotStore
 from subscribers.edition import Edition
 from subscribers.frequency import Frequency, Schedule
 from subscribers.timetable import Holiday, SlotError, Timetable, Turn

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from sqlmodel import Session
 
-from pipeline.ports import QueueStore
+from pipeline.ports_running import QueueStore
 from pipeline.store.articles import Articles
 from pipeline.store.bounces import BounceBook
 from pipeline.store.claims import LockClaims

@@ -111,10 +111,10 @@ def test_every_task_of_the_clock_can_be_done(portal) -> None:
 
 @pytest.mark.each_database
 def test_what_one_is_at_another_leaves_alone(portal) -> None:
-    with portal.open() as app, portal.open() as other, app.alone("task.collect") as ours:
+    with portal.open() as app, portal.open() as other, app.backend.alone("task.collect") as ours:
         assert ours
-        with other.alone("task.collect") as theirs, other.alone("task.notify") as another:
+        with other.backend.alone("task.collect") as theirs, other.backend.alone("task.notify") as another:
             assert not theirs
             assert another
-    with portal.open() as app, app.alone("task.collect") as ours:
+    with portal.open() as app, app.backend.alone("task.collect") as ours:
         assert ours
