@@ -39,10 +39,13 @@ class Backend:
 
         return JobQueue(session)
 
-    def mutex(self, name: str) -> Mutex:
-        """A lock by its name, which one process of this portal at a time holds."""
+    def mutex(self, name: str, *, must_show: bool = False) -> Mutex:
+        """A lock by its name, which one process of this portal at a time holds.
+
+        Whoever has one that they ``must_show`` loses it when nothing is heard of them for some seconds.
+        """
         if self.scales:
-            return LockMutex(self._database, name)
+            return LockMutex(self._database, name, must_show=must_show)
         return FileMutex(self._locks / f"{name}.mutex")
 
     @contextmanager

@@ -5,6 +5,7 @@ that have begun: a slot is taken once, in one transaction with the job that it p
 that passed while nobody ticked are not made up for; the latest takes in the others.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ TICK = 1
 CHECK = 2
 """Seconds between two looks at who leads."""
 
+# A tick waits while an edition is planned, and need not be told of each second.
+logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
 log = structlog.get_logger()
 
 
@@ -33,7 +37,7 @@ def ticking(app: App, stop: Stop, beat: Callable[[], None] = lambda: None) -> It
 
     ``beat`` is called every now and then as long as the database is there, and is the one we know.
     """
-    lead = app.backend.mutex("scheduler")
+    lead = app.backend.mutex("scheduler", must_show=True)
     clock = Clock(app, lead, CLOCKED, stop, beat)
     clock.look()
     scheduler = BackgroundScheduler(timezone=UTC)

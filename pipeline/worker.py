@@ -71,6 +71,9 @@ def _running(make: "Callable[[], Engine]") -> Iterator[None]:
                 asyncio.run(engine.run())
             except Exception as error:
                 log.error("the queue is out of reach", error=" ".join(str(error).split()))
+            else:
+                if not ended.is_set():
+                    log.error("the queue is out of reach", error="a connection to it ended")
             engines.remove(engine)
             ended.wait(_AGAIN)
 

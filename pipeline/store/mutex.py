@@ -17,10 +17,14 @@ _LIMIT = text("SELECT set_config(name, :silence, false) FROM pg_settings WHERE n
 
 
 class LockMutex:
-    """Held on a connection of its own, with which it ends; so call ``hold`` again within ``SILENCE``."""
+    """Held on a connection of its own, with which it ends.
 
-    def __init__(self, database: Database, name: str) -> None:
+    One that ``must_show`` ends also after a ``SILENCE``, so ``hold`` has to be called again well within it.
+    """
+
+    def __init__(self, database: Database, name: str, *, must_show: bool = False) -> None:
         self._database = database
+        self._must_show = must_show
         self._key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1
         self._connection: Connection | None = None
 
@@ -41,7 +45,8 @@ class LockMutex:
         try:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()  # closed when we let go of it, and the lock with it
-            connection.execute(_LIMIT, {"silence": SILENCE})
+            if self._must_show:
+                connection.execute(_LIMIT, {"silence": SILENCE})
             held = bool(connection.execute(_TRY, {"key": self._key}).scalar())
         except DBAPIError:
             connection.invalidate()

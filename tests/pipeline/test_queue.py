@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from processes import wait_until
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
@@ -107,6 +108,21 @@ def test_every_task_of_the_clock_can_be_done(portal) -> None:
             for name in CLOCKED:
                 tasks[name]()
         assert [entry for entry in logged if entry["log_level"] in ("warning", "error")] == []
+
+
+@on_postgresql
+def test_who_leads_must_show_that_they_live_and_who_works_for_long_need_not(portal, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.store.mutex.SILENCE", "1s")
+    with portal.open() as app, portal.open() as other, app.backend.alone("task.collect") as ours:
+        lead, next = (one.backend.mutex("scheduler", must_show=True) for one in (app, other))
+        assert ours
+        assert lead.hold()
+        assert not next.hold()
+        wait_until(next.hold)
+        assert not lead.hold(), "it must notice that it lost the lead"
+        with other.backend.alone("task.collect") as theirs:
+            assert not theirs
+        next.release()
 
 
 @pytest.mark.each_database
