@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,8 @@ def _running(make: "Callable[[], Engine]") -> Iterator[None]:
         while not ended.is_set():
             engine = make()
             engines.append(engine)
+            if ended.is_set():  # which may have come to pass since it was asked
+                engine.stop()
             try:
                 asyncio.run(engine.run())
             except Exception as error:
@@ -83,8 +85,9 @@ def _running(make: "Callable[[], Engine]") -> Iterator[None]:
         yield
     finally:
         ended.set()
-        for engine in engines:
-            engine.stop()
+        for engine in list(engines):
+            with suppress(RuntimeError):  # it has ended this very moment
+                engine.stop()
         thread.join()
 
 

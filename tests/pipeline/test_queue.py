@@ -1,15 +1,19 @@
 """Where jobs wait: in PostgreSQL, with the transaction they are about, or in threads of this process."""
 
+import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from processes import wait_until
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from pipeline.store.queue import BATCH
+from pipeline.store.queue import BATCH, Engine
 from pipeline.tasks import CLOCKED, bound
 from pipeline.threads import ThreadQueue
+from subscribers.delivery import TransportUnavailable
 
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 EDITION = "weekly/2026-12-07"
@@ -78,6 +82,63 @@ def test_planning_a_wave_puts_its_batches_in_and_a_preview_puts_none(portal) -> 
         assert waiting(app) == []
         assert portal.run("digest", "plan", "weekly").exit_code == 0
         assert waiting(app) == ["deliver"]
+
+
+@contextmanager
+def at_work(app, tasks, beat=lambda: None) -> Iterator[None]:
+    engine = Engine(app.database.url, tasks, 1, beat)
+    thread = threading.Thread(target=lambda: asyncio.run(engine.run()))
+    thread.start()
+    try:
+        yield
+    finally:
+        engine.stop()
+        thread.join()
+
+
+@on_postgresql
+def test_a_dead_workers_batch_is_done_by_another_and_the_rest_is_left_to_the_clock(portal) -> None:
+    done: list[str] = []
+    stalled = (
+        "WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour') "
+        "RETURNING id) INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, worker_id) "
+        "SELECT queue, task, args::jsonb, 'doing', id FROM dead, "
+        f"(VALUES ('mail', 'deliver', '{{\"edition\": \"{EDITION}\", \"limit\": 5}}'), "
+        "('portal', 'collect', '{}')) AS jobs (queue, task, args)"
+    )
+    with portal.open() as app:
+        with app.database.write() as session:
+            session.connection().exec_driver_sql(stalled)
+        tasks = {"deliver": lambda edition, limit: done.append(edition), "collect": lambda: done.append("x")}
+        lives = threading.Event()
+        with at_work(app, tasks, lives.set):
+            wait_until(lambda: done)
+            wait_until(lives.is_set)
+        with app.database.read() as session:
+            left = session.execute(text("SELECT count(*) FROM procrastinate_jobs")).scalar_one()
+    assert (done, left) == ([EDITION], 0)
+
+
+@on_postgresql
+def test_a_batch_that_fails_is_tried_again_later_and_waits_as_one_until_then(portal) -> None:
+    failed = threading.Event()
+
+    def fail(edition: str, limit: int) -> None:
+        failed.set()
+        raise TransportUnavailable("no server")
+
+    with portal.open() as app:
+        with app.store.write() as work:
+            work.queue.deliver(EDITION, 1)
+        with at_work(app, {"deliver": fail}):
+            assert failed.wait(20)
+            wait_until(lambda: waiting(app) == ["deliver"])
+        with app.store.write() as work:
+            work.queue.deliver(EDITION, 1)
+        assert waiting(app) == ["deliver"]
+        query = "SELECT scheduled_at > now() FROM procrastinate_jobs"
+        with app.database.read() as session:
+            assert session.execute(text(query)).scalar_one()
 
 
 def test_threads_do_what_is_put_in_once_at_a_time_and_finish_it() -> None:
