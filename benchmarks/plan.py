@@ -16,6 +16,7 @@ from pipeline.store.session import Database
 from pipeline.store.tables import DeliveryRow
 from pipeline.store.work import Store
 from subscribers.frequency import Frequency, Schedule
+from subscribers.timetable import Timetable
 
 READERS = 1_000_000
 AGAINST = "one INSERT … SELECT of the same rows"
@@ -46,7 +47,7 @@ def planning(url: str) -> float:
     with closing(Database(url)) as database:
         planner = Planner(Store(database, b"").write, TREE, lambda: NOW)
         schedule = Schedule(frequency=Frequency.WEEKLY)
-        slot, day = slot_now(schedule, NOW, "Europe/Amsterdam")
+        slot, day = slot_now(Timetable(schedule), NOW, "Europe/Amsterdam")
         began = time.perf_counter()
         planner.by_hand(schedule, slot, day)
         return time.perf_counter() - began

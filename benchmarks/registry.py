@@ -6,7 +6,7 @@ process of its own (``benchmarks.apart``), so that memory is that of the work an
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import collect, enrol, memory, plan, publish, render, send
+from benchmarks import collect, enrol, memory, plan, publish, render, send, workers
 from benchmarks.row import Row
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -17,4 +17,5 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "publish": publish.rows,
     "import": enrol.rows,
     "memory": memory.rows,
+    "workers": workers.rows,
 }

@@ -158,6 +158,7 @@ def _reader(number: int, interest_set: int, random: Random) -> dict[str, Any]:
         "paused_until": None,
         "address_key": f"{random.getrandbits(256):064x}",
         "interest_set_id": interest_set,
+        "feed_serial": 0,
     }
 
 

@@ -8,24 +8,32 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 SMTP_SINK = shutil.which("smtp-sink", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 SMTP_SOURCE = shutil.which("smtp-source", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 @contextmanager
-def sink() -> Iterator[int]:
-    """A server that takes everything and keeps nothing, in a process of its own; gives its port."""
+def sink(counter: Path | None = None) -> Iterator[int]:
+    """A server that takes everything and keeps nothing, in a process of its own; gives its port.
+
+    Postfix's writes into ``counter`` how many it has taken, as it goes on.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     if SMTP_SINK:
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
-        command = [SMTP_SINK, *user, f"127.0.0.1:{port}", "1000"]
+        count = ["-c"] if counter else []
+        command = [SMTP_SINK, *count, *user, f"127.0.0.1:{port}", "1000"]
     else:
         command = [sys.executable, "-m", "benchmarks.sink", str(port)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    with (
+        counter.open("wb") if counter else nullcontext() as told,
+        subprocess.Popen(command, stdout=told, stderr=subprocess.DEVNULL) as process,
+    ):
         try:
             _wait_for(port)
             yield port

@@ -20,6 +20,10 @@ from feeds.health import Look
 
 MOVES = 3
 """So many looks in a row make a move."""
+SLOWEST = 8
+"""A quiet source is asked at least once in so many times its ``every``, or once a day."""
+_QUIET = 24
+"""It is asked so many times in as long a time as it has been quiet."""
 _JITTER = 0.2
 
 
@@ -107,6 +111,8 @@ class Memory:
     """What the last looks showed, the oldest first."""
     held: str = ""
     """Why what it shows now is held back; "" where it is not."""
+    last_news: datetime | None = None
+    """When a look last showed an article that we had not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +241,7 @@ def moving(url: str, move: Move, moved: str, *, proven: bool) -> Move:
 
 
 def is_due(source: Source, memory: Memory, now: datetime) -> bool:
-    """Whether to look again: after ``every``, doubled for each failure in a row, up to a day.
+    """Whether to look again: after its ``rhythm``, or after ``every``, doubled for each failure in a row.
 
     After failures it is a bit earlier or later, so that those that failed together do not all come back
     together. Not before its server wants it, and never at an address that is gone.
@@ -244,10 +250,27 @@ def is_due(source: Source, memory: Memory, now: datetime) -> bool:
         return False
     if memory.last_looked is None:
         return True
-    doubled = source.every * 2 ** min(memory.failures, 10)
-    wait: timedelta = max(source.every, min(doubled, timedelta(days=1)))
+    wait = rhythm(source, memory)
     if memory.failures:
+        wait = _no_more_than_a_day(source.every * 2 ** min(memory.failures, 10), source)
         drawn = blake2b(f"{source.name} {memory.failures}".encode(), digest_size=4).digest()
         wait *= 1 + _JITTER * (int.from_bytes(drawn) / 2**31 - 1)
     due = memory.last_looked + wait
     return now >= max(due, memory.not_before or due)
+
+
+def rhythm(source: Source, memory: Memory) -> timedelta:
+    """How long to leave a source alone after a look: ``every`` while it is lively, longer while it is quiet.
+
+    One that publishes once a month need not be asked every quarter of an hour. A folder is looked at as the
+    config says: that costs nobody anything, and whoever puts a file there waits for it.
+    """
+    if source.path or memory.last_looked is None or memory.last_news is None:
+        return source.every
+    quiet = (memory.last_looked - memory.last_news) / _QUIET
+    return _no_more_than_a_day(min(quiet, source.every * SLOWEST), source)
+
+
+def _no_more_than_a_day(wait: timedelta, source: Source) -> timedelta:
+    """A wait that keeps to a look a day, unless the config wants fewer."""
+    return max(source.every, min(wait, timedelta(days=1)))

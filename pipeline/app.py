@@ -5,7 +5,7 @@ what they need.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -17,9 +17,8 @@ from feeds.classify import Classifier
 from feeds.page import Pages
 from feeds.sources import KINDS
 from feeds.theme import ThemeTree
-from pipeline import fingerprint
+from pipeline.backend import Backend
 from pipeline.edges import secrets
-from pipeline.edges.claims import FileClaims
 from pipeline.edges.compress import compressed
 from pipeline.edges.disk import Disk
 from pipeline.edges.fetch import fetching
@@ -27,11 +26,15 @@ from pipeline.edges.hub import Hub
 from pipeline.edges.journal import JournalFile
 from pipeline.edges.live import LiveDirectory
 from pipeline.edges.templates import environments
-from pipeline.ports import Claims, Clock, EditionWork, Start, Transport
+from pipeline.holidays import holidays_of
+from pipeline.imprint import imprint_of
+from pipeline.keep import Keeper
+from pipeline.ports import Clock, EditionWork, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
 from pipeline.settings_mail import bare
 from pipeline.steps.absorb import House
 from pipeline.steps.account import Accounts
+from pipeline.steps.calendar import Calendar
 from pipeline.steps.collect import Collector
 from pipeline.steps.deliver import Deliverer, MailRules
 from pipeline.steps.desk import Desk
@@ -39,6 +42,7 @@ from pipeline.steps.editing import Editor
 from pipeline.steps.enrol import Enroller
 from pipeline.steps.explain import Explainer
 from pipeline.steps.feedback import Ingester
+from pipeline.steps.handout import HandOut
 from pipeline.steps.letters import Stationery
 from pipeline.steps.notify import Desk as NoticeDesk
 from pipeline.steps.notify import Notifier
@@ -56,19 +60,19 @@ from pipeline.steps.tick import Ticker
 from pipeline.steps.tidy import Retention, Tidier
 from pipeline.steps.visit import Fetch
 from pipeline.store import schema
-from pipeline.store.claims import LockClaims
 from pipeline.store.journaling import Journaling
 from pipeline.store.session import Database
 from pipeline.store.subscribers import Subscribers
-from pipeline.store.work import Store, StoreLine
+from pipeline.store.work import Store
 from pipeline.transports import hand_over, open_transport
 from subscribers.delivery import Outcome, Parcel
 from subscribers.dkim import DkimKeyError, Signer
 from subscribers.feedback import read_feedback
+from subscribers.frequency import Frequency
 from subscribers.message import Newsletter
 from subscribers.notice import NoticeRenderer
-from subscribers.pace import Limit, Limits
 from subscribers.render import Renderer, Sender
+from subscribers.timetable import Holiday, Timetable
 from subscribers.token import Tokens
 
 
@@ -85,6 +89,8 @@ class App:
         self.clock = clock
         self.config: Path | None = None
         """The file that the settings came from, where they came from one."""
+        self.senders: Keeper[Deliverer] = Keeper(self._deliverer)
+        """What sends, by its number of connections; kept from one batch to the next by who works for long."""
 
     @classmethod
     def open(cls, config: Path, clock: Clock = now, *, lost_themes: bool = False) -> "App":
@@ -111,6 +117,7 @@ class App:
 
     def close(self) -> None:
         """Let go of the database, where it was used."""
+        self.senders.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -125,7 +132,11 @@ class App:
 
     @cached_property
     def store(self) -> Store:
-        return Store(self.database, self.secrets.suppression, Journaling(self.journal))
+        return Store(self.database, self.secrets.suppression, self.backend.queue, Journaling(self.journal))
+
+    @cached_property
+    def backend(self) -> Backend:
+        return Backend(self.database)
 
     @cached_property
     def disk(self) -> Disk | None:
@@ -223,20 +234,7 @@ class App:
 
     @cached_property
     def imprint(self) -> Imprint:
-        site, publish = self.settings.site, self.settings.publish
-        return Imprint(
-            name=site.name,
-            base_url=site.base_url,
-            host=site.host,
-            language=site.language,
-            entries=publish.entries,
-            hub=publish.hub,
-            changed=self.templates[site.language]
-            .from_string("{% trans %}What changed:{% endtrans %}")
-            .render(),
-            made_from=fingerprint.of_documents(self.settings),
-            archives_from=fingerprint.of_archives(self.settings),
-        )
+        return imprint_of(self.settings, self.templates[self.settings.site.language])
 
     def enroller(self) -> Enroller:
         site, start = self.settings.site, self.store.write
@@ -272,7 +270,22 @@ class App:
         return Planner(start or self.store.write, self.tree, self.clock)
 
     def ticker(self) -> Ticker:
-        return Ticker(self.store.write, self.planner(), self.settings.digest, self.clock)
+        return Ticker(self.store.write, self.planner(), self.settings.digest, self.holiday, self.clock)
+
+    @cached_property
+    def holiday(self) -> Holiday:
+        return holidays_of(self.settings.schedule.holidays)
+
+    def calendar(self) -> Calendar:
+        schedules, zone = self.settings.digest, self.settings.site.timezone
+        return Calendar(self.store.read, self.store.write, schedules, self.holiday, zone, self.clock)
+
+    def timetable(self, frequency: Frequency) -> Timetable:
+        """When the editions of a frequency go out."""
+        return self.calendar().timetable(self.settings.digest_of(frequency))
+
+    def handing_out(self) -> HandOut:
+        return HandOut(self.store.write, self.clock)
 
     def previewer(self) -> Previewer:
         return Previewer(
@@ -288,8 +301,8 @@ class App:
         )
 
     def explainer(self) -> Explainer:
-        site = self.settings.site
-        return Explainer(self.store.read, self.tree, self.settings.digest, site.zone, self.clock)
+        zone, schedules = self.settings.site.zone, self.settings.digest
+        return Explainer(self.store.read, self.tree, schedules, self.holiday, zone, self.clock)
 
     def renderer(self) -> Renderer:
         return Renderer(self.templates, self._sender, self.tree)
@@ -353,23 +366,21 @@ class App:
                 f"[mail.dkim] key_file {path} can't be used: {getattr(error, 'strerror', None) or error}"
             ) from None
 
-    @contextmanager
-    def deliverer(self, connections: int | None = None) -> Iterator[Deliverer]:
+    def deliverer(self, connections: int | None = None) -> AbstractContextManager[Deliverer]:
         """A worker with a transport of its own, for as long as the block lasts.
 
         It has at most so many connections at a time; as many as the config allows where nothing is given.
         """
+        return self.senders.lend(connections or self.settings.mail.connections)
+
+    @contextmanager
+    def _deliverer(self, connections: int) -> Iterator[Deliverer]:
         mail = self.settings.mail
-        limits = Limits(
-            mail.rate,
-            mail.domain_connections,
-            {one.name: Limit(one.connections, one.rate) for one in mail.domain},
-        )
         with (
-            closing(self.transport(connections or mail.connections)) as transport,
-            # A bucket that two senders fill at a time would let too much through.
-            self.store.line(alone=limits.paced) as line,
-            self._worker(line) as (claims, look, changed),
+            closing(self.transport(connections)) as transport,
+            # Two senders that look at a limit at the same time would let too much through.
+            self.store.line(alone=mail.limits.shared) as line,
+            self.backend.worker(self.store, line) as (claims, look, changed),
         ):
             yield Deliverer(
                 read=self.store.read,
@@ -384,7 +395,7 @@ class App:
                 rules=MailRules(
                     mail.retry_for,
                     mail.uncertain_after if mail.uncertain == "accepted" else None,
-                    limits,
+                    mail.limits,
                 ),
             )
 
@@ -419,18 +430,6 @@ class App:
         """Write down who did what."""
         with self.store.write() as work:
             work.register.audit(self.clock(), who, action, what)
-
-    @contextmanager
-    def _worker(self, line: StoreLine) -> Iterator[tuple[Claims, Start[EditionWork], Callable[[], bool]]]:
-        """This process as a worker, how it looks at what others wrote, and how it knows whether they did."""
-        url = self.database.url
-        if url.get_backend_name() == "sqlite":
-            file = Path(url.database or "")
-            with FileClaims(file.with_name(f"{file.name}.workers")) as claims:
-                yield claims, self.store.read, line.changed
-        else:
-            with LockClaims(self.database) as claims:
-                yield claims, partial(self.store.look, claims), claims.changed
 
     def _fetching(self) -> AbstractAsyncContextManager[Fetch]:
         collect = self.settings.collect

@@ -31,7 +31,6 @@ from pipeline.edges import secrets
 from pipeline.edges.roster import roster_lines
 from pipeline.settings import CONFIG_NAME, load
 from pipeline.steps.collect import CollectReport
-from pipeline.steps.plan import slot_now
 from pipeline.steps.publish import PublishReport
 from pipeline.store import schema
 from pipeline.web import build
@@ -166,9 +165,7 @@ def _collect_and_publish(app: App) -> Week:
 
 def _send(app: App, week: Week) -> None:
     for frequency in SENT:
-        schedule = app.settings.schedule(frequency)
-        slot, day = slot_now(schedule, app.clock(), app.settings.site.timezone)
-        name = app.planner().by_hand(schedule, slot, day).edition
+        name = jobs.plan_by_hand(app, frequency).edition
         report = jobs.send(app, app.desk().ready(name))
         week.editions[name] = report.handed_over
 

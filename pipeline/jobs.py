@@ -20,6 +20,7 @@ from pipeline.edges.imap import imap_box
 from pipeline.steps.alarms import AlarmReport
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.deliver import DeliverReport
+from pipeline.steps.desk import DeskError
 from pipeline.steps.feedback import IngestReport
 from pipeline.steps.notify import NotifyReport
 from pipeline.steps.ping import PingReport
@@ -28,7 +29,7 @@ from pipeline.steps.publish import PublishReport
 from pipeline.transports import hand_over
 from pipeline.upkeep import watchman
 from subscribers.delivery import Outcome, Parcel
-from subscribers.edition import Edition, EditionState
+from subscribers.edition import Edition, EditionName
 from subscribers.feedback import FeedbackKind
 from subscribers.frequency import Frequency
 
@@ -109,25 +110,32 @@ def plan(app: App) -> list[PlanReport]:
 def plan_by_hand(app: App, frequency: Frequency, at: datetime | None = None) -> PlanReport:
     """Plan the current slot of a frequency, or that of a moment, for everybody at once."""
     recover(app)
-    schedule = app.settings.schedule(frequency)
-    return app.planner().by_hand(schedule, *slot_now(schedule, at or app.clock(), app.settings.site.timezone))
+    timetable = app.timetable(frequency)
+    slot, day = slot_now(timetable, at or app.clock(), app.settings.site.timezone)
+    return app.planner().by_hand(timetable.schedule, slot, day)
+
+
+def hand_out(app: App) -> None:
+    """Have whatever may leave now be sent by whoever sends."""
+    app.handing_out().all()
 
 
 @meters.timed("deliver")
-def deliver(app: App, stopping: Callable[[], bool] = lambda: False) -> dict[str, DeliverReport]:
-    """Send what is due of every edition that may go out, the oldest first; gives what was done."""
-    with app.store.read() as work:
-        editions = [
-            edition
-            for edition in work.editions.open()
-            if edition.state in (EditionState.PLANNED, EditionState.SENDING)
-        ]
-    reports = {}
-    for edition in editions:
-        report = send(app, edition, due_only=True, stopping=stopping)
-        if report.handed_over or report.cancelled or report.broken:
-            reports[str(edition.name)] = report
-    return reports
+def deliver(
+    app: App,
+    name: EditionName,
+    limit: int | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> DeliverReport:
+    """Send what is due of an edition, or a part of it; nothing where it may not be sent any more.
+
+    Raises TransportUnavailable and ClaimsLost, after which it may be done again.
+    """
+    try:
+        edition = app.desk().ready(name)
+    except DeskError:
+        return DeliverReport()
+    return send(app, edition, limit, due_only=True, stopping=stopping)
 
 
 def send(
@@ -176,11 +184,10 @@ def _processes(app: App, edition: Edition, limit: int | None) -> int:
     """In how many processes to send: one on each core where one alone is slower than the wire, else one.
 
     That is where every message is to be signed, or asks a server whether anything changed: on SQLite that
-    answer is at hand. What a provider takes at once is counted by each sender, so with such limits there
-    is only one.
+    answer is at hand. With limits to what providers take, one is enough.
     """
     mail = app.settings.mail
-    slow = mail.dkim is not None or app.database.url.get_backend_name() != "sqlite"
+    slow = mail.dkim is not None or app.backend.scales
     if not slow or app.config is None or limit is not None or mail.domain_connections or mail.domain:
         return 1
     with app.store.read() as work:

@@ -33,6 +33,7 @@ from feeds.size import Size
 from feeds.source import Source
 from feeds.sources import KINDS
 from feeds.theme import Theme, ThemeError, ThemeTree
+from pipeline.holidays import holidays_of
 from pipeline.settings_mail import Mailbox, MailSettings, Section
 from pipeline.toml_lines import line_of
 from subscribers.frequency import Frequency, Schedule
@@ -235,6 +236,18 @@ class RetentionSettings(Section):
     audit: Duration = timedelta(days=2 * 365)
 
 
+class ScheduleSettings(Section):
+    """``holidays`` is the code of a country; "" for no holidays."""
+
+    holidays: str = ""
+
+    @field_validator("holidays")
+    @classmethod
+    def _are_known(cls, value: str) -> str:
+        holidays_of(value)
+        return value
+
+
 class Settings(BaseSettings):
     """Everything the config says, validated."""
 
@@ -256,6 +269,7 @@ class Settings(BaseSettings):
     alerts: AlertsSettings = AlertsSettings()
     log: LogSettings = LogSettings()
     retention: RetentionSettings = RetentionSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     theme: list[Theme] = []
     source: list[Source] = []
     digest: list[Schedule] = []
@@ -286,7 +300,7 @@ class Settings(BaseSettings):
         """A path of the config, from ``root``."""
         return self.root / value
 
-    def schedule(self, frequency: Frequency) -> Schedule:
+    def digest_of(self, frequency: Frequency) -> Schedule:
         """The ``[[digest]]`` of a frequency; its defaults where the config has none."""
         for schedule in self.digest:
             if schedule.frequency is frequency:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from feeds.duration import Duration
+from subscribers.pace import Limit, Limits
 from subscribers.subscriber import AddressError, normal_address
 
 TRANSPORTS = ("smtp", "smtps", "smtp+starttls", "maildir", "console")
@@ -120,6 +121,12 @@ class MailSettings(Section):
     def plain_sender(self) -> str:
         """Who sends mails that are no newsletter: ``transactional_from``, or else ``from``."""
         return self.transactional_from or self.sender
+
+    @property
+    def limits(self) -> Limits:
+        """How fast and how many at a time, in all and for single providers."""
+        single = {one.name: Limit(one.connections, one.rate) for one in self.domain}
+        return Limits(self.rate, self.domain_connections, single)
 
     @property
     def transports(self) -> list[str]:

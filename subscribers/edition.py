@@ -28,6 +28,7 @@ _SLOT = re.compile(r"\d{4}-\d\d-\d\d(T\d{6}Z)?", re.ASCII)
 _NUMBER = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 
 CLOSED = (EditionState.DONE, EditionState.CANCELLED)
+SENDABLE = (EditionState.PLANNED, EditionState.SENDING)
 
 
 @dataclass(frozen=True, slots=True)

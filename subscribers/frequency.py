@@ -23,6 +23,14 @@ class Frequency(StrEnum):
     MONTHLY = "monthly"
 
 
+class OnHoliday(StrEnum):
+    """What becomes of a slot that is a holiday."""
+
+    SEND = "send"
+    SKIP = "skip"
+    NEXT_WORKDAY = "next-workday"
+
+
 PERIODS = {
     Frequency.IMMEDIATE: timedelta(0),
     Frequency.DAILY: timedelta(days=1),
@@ -31,14 +39,14 @@ PERIODS = {
 }
 """How far before confirmation a reader's cursor starts, so that the first digest is not empty."""
 
-_EARLIEST = "Etc/GMT-14"
-"""Where a local time comes first of all (the sign is POSIX's: this is UTC+14)."""
-
 _ROUND_THE_WORLD = timedelta(hours=25)
 """From a local time at UTC+14 to the same at UTC-11, the last place where anybody lives."""
 
 _SHORTEST = {Frequency.WEEKLY: timedelta(weeks=1), Frequency.MONTHLY: timedelta(days=28)}
 """The least time between two slots, where there is enough to prepare one."""
+
+_LONGEST_HOLIDAY = timedelta(days=4)
+"""From a holiday to the next workday, where a weekend and another holiday lie between."""
 
 _WEEKDAYS = (
     "monday",
@@ -54,6 +62,7 @@ _WEEKDAYS = (
 class Schedule(SQLModel):
     """One ``[[digest]]`` of the config: when a frequency's editions go out, in local time.
 
+    ``on_holiday`` is what becomes of a slot that is one of the holidays in the config's ``[schedule]``.
     ``prepare`` is how long before it is first due to anybody an edition is frozen, for approval.
     """
 
@@ -66,6 +75,7 @@ class Schedule(SQLModel):
     approval: bool = False
     prepare: Duration = timedelta(0)
     quiet: Duration = timedelta(minutes=10)
+    on_holiday: OnHoliday = OnHoliday.SEND
 
     @field_validator("at", mode="before")
     @classmethod
@@ -105,6 +115,12 @@ class Schedule(SQLModel):
         return self
 
     @model_validator(mode="after")
+    def _a_holiday_can_be_a_slot(self) -> "Schedule":
+        if self.frequency is Frequency.IMMEDIATE and self.on_holiday is not OnHoliday.SEND:
+            raise ValueError("on_holiday has no meaning where the frequency is immediate; remove it")
+        return self
+
+    @model_validator(mode="after")
     def _there_is_time_to_prepare(self) -> "Schedule":
         if not self.prepare:
             return self
@@ -114,6 +130,8 @@ class Schedule(SQLModel):
             )
         # A frozen edition takes the place of an older one, which must have left everywhere by then.
         room = _SHORTEST.get(self.frequency, _ROUND_THE_WORLD) - _ROUND_THE_WORLD
+        if room and self.on_holiday is OnHoliday.NEXT_WORKDAY:
+            room -= _LONGEST_HOLIDAY
         if not room:
             raise ValueError(
                 f"prepare can't be had with {self.frequency} digests, since the next one begins before one "
@@ -126,44 +144,27 @@ class Schedule(SQLModel):
             )
         return self
 
-    def slot(self, now: datetime, zone: str) -> date:
-        """The latest slot that is due by ``now`` for readers in ``zone``.
-
-        Raises ValueError for ``immediate``, which has no slots of its own.
-        """
-        day = now.astimezone(ZoneInfo(zone)).date()
-        slot = self._on_or_before(day)
-        while self.due(slot, zone) > now:
-            slot = self._on_or_before(slot - timedelta(days=1))
-        return slot
-
-    def next_due(self, now: datetime, zone: str) -> datetime:
-        """The first instant after ``now`` at which a slot is due for readers in ``zone``.
-
-        Raises ValueError for ``immediate``.
-        """
-        day = now.astimezone(ZoneInfo(zone)).date()
-        while self._on_or_before(day) != day or self.due(day, zone) <= now:
-            day += timedelta(days=1)
-        return self.due(day, zone)
-
-    def due(self, slot: date, zone: str) -> datetime:
-        """When ``slot`` is due in ``zone``, as a UTC instant.
+    def due(self, day: date, zone: str) -> datetime:
+        """When what goes out on a local day is due in ``zone``, as a UTC instant.
 
         A local time that a clock change skips comes as much later; one that it repeats, the first
         time (PEP 495, ``fold=0``).
         """
-        return datetime.combine(slot, self.at, ZoneInfo(zone)).astimezone(UTC)
+        return datetime.combine(day, self.at, ZoneInfo(zone)).astimezone(UTC)
 
-    def frozen_slot(self, now: datetime) -> date:
-        """The latest slot that is to be frozen by ``now``."""
-        return self.slot(now + self.prepare, _EARLIEST)
+    def next_slot(self, day: date) -> date:
+        """The first slot after a day. Raises ValueError for ``immediate``."""
+        last = self.slot_on_or_before(day)
+        while (slot := self.slot_on_or_before(day)) == last:
+            day += timedelta(days=1)
+        return slot
 
-    def first_due(self, slot: date) -> datetime:
-        """The earliest instant at which ``slot`` can be due to anybody."""
-        return self.due(slot, _EARLIEST)
+    def room_between(self, day: date, next: date) -> timedelta:
+        """The time from when an edition is over everywhere to when the next one can first be due."""
+        return next - day - _ROUND_THE_WORLD
 
-    def _on_or_before(self, day: date) -> date:
+    def slot_on_or_before(self, day: date) -> date:
+        """The latest slot up to a day, by the calendar alone. Raises ValueError for ``immediate``."""
         if self.frequency is Frequency.DAILY:
             return day
         if self.frequency is Frequency.WEEKLY:

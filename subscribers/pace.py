@@ -54,6 +54,16 @@ class Limits:
         """Whether any bucket is needed."""
         return bool(self.rate or any(limit.rate for limit in self.domains.values()))
 
+    @property
+    def shared(self) -> bool:
+        """Whether senders must take turns, since what one has in hand counts for all."""
+        return self.paced or self.capped
+
+    @property
+    def capped(self) -> bool:
+        """Whether any provider takes only so many messages at once."""
+        return bool(self.each or any(limit.connections for limit in self.domains.values()))
+
     def of(self, domain: str) -> Limit:
         """The limit of one provider."""
         return self.domains.get(domain) or Limit(self.each)

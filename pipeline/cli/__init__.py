@@ -27,7 +27,8 @@ from pipeline.cli.explain import explain
 from pipeline.cli.feeds import feeds
 from pipeline.cli.init import init
 from pipeline.cli.keys import keys
-from pipeline.cli.run import run, web
+from pipeline.cli.run import run, scheduler, web, worker
+from pipeline.cli.schedule import schedule
 from pipeline.cli.sources import sources
 from pipeline.cli.stats import stats
 from pipeline.cli.status import status
@@ -50,6 +51,7 @@ from subscribers.delivery import DiskLow, TransportUnavailable
 from subscribers.interest import UnknownTheme
 from subscribers.roster import BadRow, RosterError
 from subscribers.subscriber import AddressError
+from subscribers.timetable import SlotError
 
 _EXPECTED = (
     AddressError,
@@ -69,6 +71,7 @@ _EXPECTED = (
     PublishError,
     RosterError,
     SecretError,
+    SlotError,
     SourceError,
     StoreError,
     TransportUnavailable,
@@ -137,12 +140,15 @@ for _command in (
     keys,
     run,
     web,
+    worker,
+    scheduler,
     db,
     backup,
     restore,
     doctor,
     stats,
     status,
+    schedule,
 ):
     cli.add_command(_command)
 

@@ -265,7 +265,7 @@ def _specimens(
 ) -> tuple[PlanReport | None, list[Specimen]]:
     if isinstance(target, EditionName):
         return None, app.previewer().of_edition(target, choice)
-    return app.previewer().of_frequency(app.settings.schedule(target), app.settings.site.timezone, choice)
+    return app.previewer().of_frequency(app.timetable(target), app.settings.site.timezone, choice)
 
 
 def _choice(app: App, subscriber: str, themes: str, language: str, every: bool) -> Choice:

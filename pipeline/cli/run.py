@@ -1,20 +1,31 @@
-"""``kennisportal run`` and ``web``: the processes that stay."""
+"""``kennisportal run``, ``web``, ``worker`` and ``scheduler``: the processes that stay."""
 
-import signal
+import os
 import socket
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
 from urllib.parse import urlsplit
 
 import click
 import uvicorn
+from starlette.types import ASGIApp
 
 from pipeline.app import App
-from pipeline.cli.console import Failure, say, with_app
+from pipeline.cli.console import Failure, fail, say, with_app
 from pipeline.edges.logs import configure
 from pipeline.schedule import ticking
+from pipeline.stop import Stop
 from pipeline.web import build
+from pipeline.worker import working
 
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+_alive = click.option(
+    "--alive",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Touch this file every now and then as long as all is well.",
+)
 _port = click.option(
     "--port", type=click.IntRange(0, 65535), help="The port; otherwise that of [site] base_url, or 8000."
 )
@@ -26,7 +37,7 @@ _port = click.option(
 @with_app
 def run(app: App, host: str, port: int | None) -> None:
     """Collect, publish, send and serve, in one process, until it is stopped."""
-    _serve(app, host, port, working=True)
+    _serve(app, host, port, alone=True)
 
 
 @click.command()
@@ -35,35 +46,107 @@ def run(app: App, host: str, port: int | None) -> None:
 @with_app
 def web(app: App, host: str, port: int | None) -> None:
     """Serve what is published, and the links in mails; nothing else."""
-    _serve(app, host, port, working=False)
+    _serve(app, host, port, alone=False)
 
 
-def _serve(app: App, host: str, port: int | None, *, working: bool) -> None:
-    configure(app.settings.log)
-    if working:
+@click.command()
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="How many batches of mail to send at a time, each over [mail] connections of its own.",
+)
+@_alive
+@with_app
+def worker(app: App, concurrency: int, alive: Path | None) -> None:
+    """Collect, publish, plan and send what a scheduler asks for, beside other workers."""
+    _refuse_sqlite(app, "worker")
+    stop = _staying(app)
+    _look_ahead(app)
+    with working(app, stop, concurrency, _touching(alive)):
+        say(f"Working as process {os.getpid()} – stop with Ctrl-C.")
+        stop.wait()
+    _tell(stop)
+
+
+@click.command()
+@_alive
+@with_app
+def scheduler(app: App, alive: Path | None) -> None:
+    """Say what is due and when, for workers to do; of several, one leads."""
+    _refuse_sqlite(app, "scheduler")
+    stop = _staying(app)
+    with ticking(app, stop, _touching(alive)):
+        say(f"Scheduling as process {os.getpid()} – stop with Ctrl-C.")
+        stop.wait()
+    _tell(stop)
+
+
+def _serve(app: App, host: str, port: int | None, *, alone: bool) -> None:
+    stop = _staying(app)
+    if alone:
         _look_ahead(app)
     if port is None:
         port = urlsplit(app.settings.site.base_url).port or 8000
-    if not working and not (app.public / "index.html").exists():
+    if not alone and not (app.public / "index.html").exists():
         say("Nothing is published yet: kennisportal feeds build")
-    with _listening(host, port) as listener:
+    with _listening(host, port) as listener, ExitStack() as parts:
         # Bound before anything runs: a port that is taken is said at once.
         say(f"Serving on http://{host}:{listener.getsockname()[1]}/ – stop with Ctrl-C.")
-        server = uvicorn.Server(
+        if alone:
+            parts.enter_context(working(app, stop))
+            parts.enter_context(ticking(app, stop))
+        _Server(build(app), stop).run(sockets=[listener])
+    _tell(stop)
+
+
+class _Server(uvicorn.Server):
+    """The web server, which takes the signals while it runs, and raises them anew at its end."""
+
+    def __init__(self, web: ASGIApp, stop: Stop) -> None:
+        super().__init__(
             uvicorn.Config(
-                build(app),
+                web,
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=10,
+                timeout_graceful_shutdown=5,
             )
         )
-        # The server takes these signals, ends, and raises them anew: by then they have done their work,
-        # and what is under way must still be finished.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)
-        with ticking(app) if working else nullcontext():
-            server.run(sockets=[listener])
+        self._stop = stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stop.ask()
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        return self._stop.asked() or await super().on_tick(counter)
+
+
+def _touching(alive: Path | None) -> Callable[[], None]:
+    return alive.touch if alive else lambda: None
+
+
+def _staying(app: App) -> Stop:
+    """What a process that stays begins with: a log, and an ear for signals."""
+    configure(app.settings.log)
+    stop = Stop()
+    stop.on_signals()
+    return stop
+
+
+def _tell(stop: Stop) -> None:
+    if stop.fault is not None:
+        raise stop.fault
+
+
+def _refuse_sqlite(app: App, command: str) -> None:
+    if not app.backend.scales:
+        fail(
+            f"'{command}' needs a PostgreSQL in [database] url; on SQLite, 'kennisportal run' does all of it "
+            "in one process"
+        )
 
 
 def _look_ahead(app: App) -> None:

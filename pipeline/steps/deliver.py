@@ -22,11 +22,10 @@ from pipeline.steps.hand import GROUP, SIZE, Hand
 from pipeline.steps.letters import LetterFailed, Letters, Stationery
 from pipeline.steps.traffic import Traffic
 from subscribers.delivery import EXPIRED, REJECTED, Claim, DiskLow, Outcome, Parcel, Unsent, Wanted, settle
-from subscribers.edition import Cancel, Edition, EditionState, Situation
+from subscribers.edition import SENDABLE, Cancel, Edition, EditionState, Situation
 from subscribers.pace import Limits
 from subscribers.reply import Reply
 
-_SENDABLE = (EditionState.PLANNED, EditionState.SENDING)
 _LOOK_UP = 0.2
 """Seconds after which we look up from the network, to see whether to stop or to claim."""
 _LAST_WAIT = 7.0
@@ -99,6 +98,7 @@ class Deliverer:
     stationery: Stationery
     rules: MailRules
     shortage: Callable[[], str] = lambda: ""
+    _letters: dict[int, Letters] = field(default_factory=dict, init=False)
 
     def recover(self) -> int:
         """Mark what dead workers had in hand as uncertain, and settle what has been uncertain for long.
@@ -150,12 +150,21 @@ class Deliverer:
         self._finish(edition)
         return run.report
 
+    def letters(self, edition: Edition) -> Letters:
+        """The letters of an edition; those made by the run before, where that was of the same one."""
+        if edition.id not in self._letters:
+            self._letters.clear()
+            self._letters[edition.id] = Letters(self.read, edition, self.stationery)
+        letters = self._letters[edition.id]
+        letters.broken = {}  # what failed may have been mended
+        return letters
+
     def _finish(self, edition: Edition) -> None:
         with self.write() as work:
             if self.transport.smtputf8 is not None:
                 work.register.set_fact(SMTPUTF8_FACT, "yes" if self.transport.smtputf8 else "no")
             current = work.editions.get(edition.name)
-            if current is not None and current.state in _SENDABLE and not work.deliveries.open(edition.id):
+            if current is not None and current.state in SENDABLE and not work.deliveries.any_open(edition.id):
                 work.editions.set_state(edition.id, EditionState.DONE)
 
 
@@ -166,7 +175,7 @@ class _Run:
         self._deliverer = deliverer
         self._edition = edition
         self._limit = limit
-        self._letters = Letters(deliverer.read, edition, deliverer.stationery)
+        self._letters = deliverer.letters(edition)
         self._traffic = Traffic(deliverer.rules.limits)
         self._hand = Hand(deliverer.rules.limits)
         self._wanted = Wanted(edition.id, due_only=due_only)
@@ -178,7 +187,7 @@ class _Run:
 
     @property
     def _sendable(self) -> bool:
-        return self._situation.state in _SENDABLE
+        return self._situation.state in SENDABLE
 
     def go_on(self, stopping: bool) -> bool:
         """One turn of the loop; False when there is nothing more to do."""
@@ -297,7 +306,7 @@ class _Run:
             claims: list[Claim] = []
             if situation.state is EditionState.CANCELLED:
                 work.deliveries.cancel_edition(edition, now)
-            elif claim and situation.state in _SENDABLE:
+            elif claim and situation.state in SENDABLE:
                 claims = self._claim(work, now)
                 if claims and situation.state is EditionState.PLANNED:
                     work.editions.set_state(edition, EditionState.SENDING)
@@ -343,16 +352,18 @@ class _Run:
 
     def _claim(self, work: EditionWork, now: datetime) -> list[Claim]:
         wanted, traffic, providers = self._wanted, self._traffic, work.providers
+        worker = self._deliverer.claims.worker
         most = traffic.allowed(providers, self._left(), now)
         if most <= 0:
             self._may_claim_at = time.monotonic() + min(1.0, 1 / traffic.limits.rate)
             return []
-        wanted.room = traffic.room(providers, self._hand.domains(), most, now)
+        others = work.outbox.held_by_others(worker) if traffic.limits.capped else Counter()
+        wanted.room = traffic.room(providers, self._hand.domains(), others, most, now)
         wanted.each = traffic.room_for_any
         wanted.full = frozenset(domain for domain, free in wanted.room.items() if free <= 0)
         wanted.broken = frozenset(self._letters.broken)
         began = wanted.after
-        claims, wanted.after = work.outbox.claim(wanted, self._deliverer.claims.worker, most, now)
+        claims, wanted.after = work.outbox.claim(wanted, worker, most, now)
         traffic.pay(providers, claims, now)
         if not claims:
             # There is no more once everything was looked at, and nobody left out who will have room again.

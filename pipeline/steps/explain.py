@@ -3,9 +3,9 @@
 One sentence that can be read out on the telephone, then the facts it rests on.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from subscribers.digest import Facts
 from subscribers.frequency import Frequency, Schedule
 from subscribers.signup import SignUp
 from subscribers.subscriber import Reader, State, normal_address
+from subscribers.timetable import Holiday, Timetable
 
 _ALL = 100_000
 _LAST = 5
@@ -52,6 +53,10 @@ class ExplainSignUps(Protocol):
     def waiting(self, email: str) -> SignUp | None: ...
 
 
+class ExplainSlots(Protocol):
+    def changes(self, frequency: Frequency) -> Mapping[date, date | None]: ...
+
+
 class ExplainWork(Protocol):
     """What explaining needs of a transaction."""
 
@@ -65,6 +70,8 @@ class ExplainWork(Protocol):
     def deliveries(self) -> ExplainDeliveries: ...
     @property
     def signups(self) -> ExplainSignUps: ...
+    @property
+    def slots(self) -> ExplainSlots: ...
 
 
 class ExplainError(Exception):
@@ -114,12 +121,14 @@ class Explainer:
         read: Start[ExplainWork],
         tree: ThemeTree,
         schedules: Sequence[Schedule],
+        holiday: Holiday,
         zone: ZoneInfo,
         clock: Clock,
     ) -> None:
         self._read = read
         self._tree = tree
         self._schedules = {schedule.frequency: schedule for schedule in schedules}
+        self._holiday = holiday
         self._zone = zone
         self._clock = clock
 
@@ -144,8 +153,6 @@ class Explainer:
             if reader is None:
                 return Outlook("unknown", signup.language if signup else "", reason, asked)
             who = reader.subscriber
-            schedule = self._schedules.get(Frequency(who.frequency))
-            planned = schedule is not None and who.frequency is not Frequency.IMMEDIATE
             return Outlook(
                 str(who.state),
                 who.language,
@@ -154,7 +161,7 @@ class Explainer:
                 tuple(work.deliveries.of_reader(reader.id, _LAST)),
                 who.paused_until,
                 len(self._due(work, reader)) if who.state is State.ACTIVE else 0,
-                schedule.next_due(self._clock(), who.timezone) if schedule and planned else None,
+                self._next_due(work, reader),
             )
 
     def _how(self, work: ExplainWork, reader: Reader) -> Explanation:
@@ -175,7 +182,7 @@ class Explainer:
             reply = f" ({waiting.reply})" if waiting.reply else ""
             comes = f"has one in {waiting.edition} with {_count(len(waiting.digest))}, {waiting.state}{reply}"
         else:
-            comes = f"is due {_count(len(due))}, in the {who.frequency} edition{self._next(reader)}"
+            comes = f"is due {_count(len(due))}, in the {who.frequency} edition{self._next(work, reader)}"
         return Explanation(
             f"{who.email} {got}, and {comes}.",
             self._facts(reader)
@@ -204,7 +211,7 @@ class Explainer:
         reason = (
             self._got(past, id, story)
             or self._is_out_of_reach(reader, article)
-            or self._comes(reader, past, due)
+            or self._comes(work, reader, past, due)
             or self._does_not_follow(reader, places)
             or self._went_wrong(past)
             or self._passed_by(reader, story)
@@ -257,14 +264,16 @@ class Explainer:
             return f"did not get this, because they get no mail, being {reader.subscriber.state}"
         return ""
 
-    def _comes(self, reader: Reader, past: Sequence[Past], due: Due | None) -> str:
+    def _comes(self, work: ExplainWork, reader: Reader, past: Sequence[Past], due: Due | None) -> str:
         for one in past:
             if one.state in OPEN:
                 reply = f" ({one.reply})" if one.reply else ""
                 return f"has this in {one.edition}, which is {one.state}{reply} for them"
         if due is not None:
             how = "as an update" if due.kind is Kind.UPDATED else "as new"
-            return f"is to get this {how} in the {reader.subscriber.frequency} edition{self._next(reader)}"
+            return (
+                f"is to get this {how} in the {reader.subscriber.frequency} edition{self._next(work, reader)}"
+            )
         return ""
 
     def _does_not_follow(self, reader: Reader, places: Sequence[str]) -> str:
@@ -307,14 +316,23 @@ class Explainer:
         window, _ = load_window(work.log, work.articles, cursor, head, reader.interests)
         return window.due(frozenset(reader.interests), cursor)
 
-    def _next(self, reader: Reader) -> str:
+    def _next(self, work: ExplainWork, reader: Reader) -> str:
         who = reader.subscriber
         if who.frequency not in self._schedules:
             return f", which has no [[digest]]: 'kennisportal digest send {who.frequency}' sends it"
         if who.frequency is Frequency.IMMEDIATE:
             return ", as soon as the log has been quiet for a while"
-        due = self._schedules[who.frequency].next_due(self._clock(), who.timezone)
-        return f" of {self._moment(due)}"
+        due = self._next_due(work, reader)
+        return f" of {self._moment(due)}" if due else ""
+
+    def _next_due(self, work: ExplainWork, reader: Reader) -> datetime | None:
+        """When the reader's next edition is due by the clock, if it ever is."""
+        who = reader.subscriber
+        schedule = self._schedules.get(Frequency(who.frequency))
+        if schedule is None or schedule.frequency is Frequency.IMMEDIATE:
+            return None
+        timetable = Timetable(schedule, self._holiday, work.slots.changes(schedule.frequency))
+        return timetable.next_due(self._clock(), who.timezone)
 
     def _facts(self, reader: Reader) -> dict[str, object]:
         who = reader.subscriber

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from feeds.theme import ThemeTree
 from pipeline.ports import SMTPUTF8_FACT, Clock, EditionWork, Planning, Start
+from pipeline.steps.handout import hand_out
 from pipeline.steps.window import bands, load_window
 from subscribers.delivery import DeliveryState
 from subscribers.digest import Composer
@@ -27,6 +28,7 @@ from subscribers.edition import (
     decide,
 )
 from subscribers.frequency import Frequency, Schedule
+from subscribers.timetable import Timetable
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +69,36 @@ class Planner:
                 return None
             return self._next(work, schedule, slot, day)
 
-    def wave(self, schedule: Schedule, day: date, due: datetime, zones: Sequence[str]) -> PlanReport | None:
+    def wave(
+        self, timetable: Timetable, slot: date, due: datetime, zones: Sequence[str]
+    ) -> PlanReport | None:
         """Plan the part of a slot that is due at one instant, once, for readers confirmed by then.
 
         None if it was planned before or its edition was cancelled. Readers who have a delivery in
         the edition already are left alone.
         """
         now = self._clock()
-        name = EditionName(schedule.frequency, day.isoformat())
+        schedule = timetable.schedule
+        name = EditionName(schedule.frequency, slot.isoformat())
         with self._start() as work:
             # The instant alone would not do: at UTC-11 and UTC+13 it is the same hour of different days.
-            slot = f"{day.isoformat()} {due.isoformat()}"
-            if not work.register.tick(f"digest.{schedule.frequency}", slot, now):
+            instant = f"{slot.isoformat()} {due.isoformat()}"
+            if not work.register.tick(f"digest.{schedule.frequency}", instant, now):
                 return None
             latest = work.editions.latest(schedule.frequency, name.slot)
             if latest is not None and latest.state is EditionState.CANCELLED:
                 return None
-            edition = latest or self._open(work, schedule, name, day, now)
+            edition = latest or self._open(work, schedule, name, timetable.turn(slot).day or slot, now)
             return self._wave(work, edition, schedule, zones, due, now, work.log.head())
 
-    def freeze(self, schedule: Schedule, day: date) -> PlanReport | None:
+    def freeze(self, timetable: Timetable, slot: date) -> PlanReport | None:
         """Plan all of a slot ahead, once: a wave for each instant at which it is due, with one cutoff.
 
         None if it was planned before, its edition was cancelled, or the frequency has no readers.
         """
         now = self._clock()
-        name = EditionName(schedule.frequency, day.isoformat())
+        schedule = timetable.schedule
+        name = EditionName(schedule.frequency, slot.isoformat())
         with self._start() as work:
             if not work.register.tick(f"digest.{schedule.frequency}", f"{name.slot} frozen", now):
                 return None
@@ -100,10 +106,10 @@ class Planner:
             edition = work.editions.latest(schedule.frequency, name.slot)
             if not zones or (edition is not None and edition.state is EditionState.CANCELLED):
                 return None
-            edition = edition or self._open(work, schedule, name, day, now)
+            edition = edition or self._open(work, schedule, name, timetable.turn(slot).day or slot, now)
             waves: dict[datetime, list[str]] = {}
             for zone in zones:
-                waves.setdefault(schedule.due(day, zone), []).append(zone)
+                waves.setdefault(timetable.due(slot, zone), []).append(zone)
             cutoff, superseded = work.log.head(), 0
             for due, alike in sorted(waves.items()):
                 # Every wave may move the edition to another state, from which the next one goes on.
@@ -174,6 +180,8 @@ class Planner:
         )
         if state is not edition.state:
             work.editions.set_state(edition.id, state)
+        if planned:
+            hand_out(work, edition.id, edition.name, state, now)
         return PlanReport(
             edition.name,
             candidates,
@@ -199,12 +207,12 @@ class Planner:
                 plan.decide([(group, *decide(group, window, composer, min_articles)) for group in groups])
 
 
-def slot_now(schedule: Schedule, now: datetime, zone: str) -> tuple[str, date]:
+def slot_now(timetable: Timetable, now: datetime, zone: str) -> tuple[str, date]:
     """The slot that planning by hand means now, and the local date, which its mails bear."""
     day = now.astimezone(ZoneInfo(zone)).date()
-    if schedule.frequency is Frequency.IMMEDIATE:
+    if timetable.frequency is Frequency.IMMEDIATE:
         return now.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ"), day
-    return schedule.slot(now, zone).isoformat(), day
+    return timetable.slot(now, zone).isoformat(), day
 
 
 def report_of(work: EditionWork, edition: Edition) -> PlanReport:

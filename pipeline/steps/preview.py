@@ -25,6 +25,7 @@ from subscribers.message import Newsletter, Recipient, Template
 from subscribers.render import Letter, Renderer
 from subscribers.slot import Slot, fill
 from subscribers.subscriber import PAUSABLE, Reader
+from subscribers.timetable import Timetable
 from subscribers.token import EDITION, PREFERENCES, UNSUBSCRIBE, Tokens
 
 
@@ -107,14 +108,15 @@ class Previewer:
             return self._chosen(work, self._edition(work, name), choice, kept=True)
 
     def of_frequency(
-        self, schedule: Schedule, zone: str, choice: Choice
+        self, timetable: Timetable, zone: str, choice: Choice
     ) -> tuple[PlanReport, list[Specimen]]:
         """What planning a frequency by hand would report now, and its mails. Raises PreviewError.
 
         No mails where nobody is due anything.
         """
         with self._undone() as work:
-            slot, day = slot_now(schedule, self._clock(), zone)
+            schedule = timetable.schedule
+            slot, day = slot_now(timetable, self._clock(), zone)
             if choice.themes:
                 name = EditionName(schedule.frequency, slot)
                 return PlanReport(name), [self._made_up(work, schedule, name, day, choice)]

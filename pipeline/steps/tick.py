@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pipeline.ports import Clock, EditionWork, Start
 from pipeline.steps.plan import Planner, PlanReport, slot_now
 from subscribers.frequency import Frequency, Schedule
+from subscribers.timetable import Holiday, Timetable
 
 _START = "start"
 
@@ -19,11 +20,17 @@ class Ticker:
     """Plans whatever is due of the config's ``[[digest]]`` schedules."""
 
     def __init__(
-        self, start: Start[EditionWork], planner: Planner, schedules: Sequence[Schedule], clock: Clock
+        self,
+        start: Start[EditionWork],
+        planner: Planner,
+        schedules: Sequence[Schedule],
+        holiday: Holiday,
+        clock: Clock,
     ) -> None:
         self._start = start
         self._planner = planner
         self._schedules = schedules
+        self._holiday = holiday
         self._clock = clock
 
     def tick(self) -> list[PlanReport]:
@@ -35,33 +42,37 @@ class Ticker:
             elif schedule.prepare:
                 reports.append(self._frozen(schedule))
             else:
-                reports.extend(
-                    self._planner.wave(schedule, day, due, zones)
-                    for (day, due), zones in sorted(self._due(schedule).items())
-                )
+                reports.extend(self._waves(schedule))
         return [report for report in reports if report is not None]
 
-    def _due(self, schedule: Schedule) -> dict[tuple[date, datetime], list[str]]:
-        """The zones for which a slot is due, by slot and instant; none from before we first looked."""
+    def _waves(self, schedule: Schedule) -> list[PlanReport | None]:
+        """What is due now, a wave for each slot and instant; nothing from before we first looked."""
         now = self._clock()
         with self._start() as work:
             since = self._since(work, schedule, now)
             zones = work.subscribers.zones(schedule.frequency)
+            timetable = self._timetable(work, schedule)
         waves: dict[tuple[date, datetime], list[str]] = {}
         for zone in zones:
-            day = schedule.slot(now, zone)
-            due = schedule.due(day, zone)
+            slot = timetable.slot(now, zone)
+            due = timetable.due(slot, zone)
             if due > since:
-                waves.setdefault((day, due), []).append(zone)
-        return waves
+                waves.setdefault((slot, due), []).append(zone)
+        return [
+            self._planner.wave(timetable, slot, due, zones) for (slot, due), zones in sorted(waves.items())
+        ]
 
     def _frozen(self, schedule: Schedule) -> PlanReport | None:
         """A whole edition, ahead of its slot; none that was due to anybody before we first looked."""
         now = self._clock()
         with self._start() as work:
             since = self._since(work, schedule, now)
-        day = schedule.frozen_slot(now)
-        return self._planner.freeze(schedule, day) if schedule.first_due(day) > since else None
+            timetable = self._timetable(work, schedule)
+        slot = timetable.frozen_slot(now)
+        return self._planner.freeze(timetable, slot) if timetable.first_due(slot) > since else None
+
+    def _timetable(self, work: EditionWork, schedule: Schedule) -> Timetable:
+        return Timetable(schedule, self._holiday, work.slots.changes(schedule.frequency))
 
     def _since(self, work: EditionWork, schedule: Schedule, now: datetime) -> datetime:
         """When a schedule was first looked at: now, if that never was."""
@@ -78,4 +89,4 @@ class Ticker:
             head, at = work.log.last_change(None)
         if at is None or now < at + schedule.quiet:
             return None
-        return self._planner.immediate(schedule, head, *slot_now(schedule, now, "UTC"))
+        return self._planner.immediate(schedule, head, *slot_now(Timetable(schedule), now, "UTC"))

@@ -31,14 +31,22 @@ class Traffic:
         return self._passed(providers, EVERYTHING, self.limits.rate, most, now)
 
     def room(
-        self, providers: ProviderStore, in_hand: Counter[str], most: int, now: datetime
+        self,
+        providers: ProviderStore,
+        in_hand: Counter[str],
+        others: Counter[str],
+        most: int,
+        now: datetime,
     ) -> dict[str, int]:
-        """How many more of each limited provider may be taken in hand, where ``in_hand`` are already."""
+        """How many more of each limited provider may be taken in hand, where ``in_hand`` are already.
+
+        ``others`` are in the hands of other senders.
+        """
         room = {}
         # In one order for all senders, since each holds a bucket until the end of its transaction.
-        for domain in sorted({*self.limits.domains, *(in_hand if self.limits.each else ())}):
+        for domain in sorted({*self.limits.domains, *(in_hand | others if self.limits.each else ())}):
             limit = self.limits.of(domain)
-            free = _AHEAD * limit.connections - in_hand[domain] if limit.connections else most
+            free = _free(limit.connections, in_hand[domain], others[domain]) if limit.connections else most
             room[domain] = self._passed(providers, domain, limit.rate, free, now)
         return room
 
@@ -87,6 +95,15 @@ class Traffic:
     def _bucket(providers: ProviderStore, name: str, rate: float, now: datetime) -> Bucket:
         found = providers.bucket(name)
         return found.filled(rate, now) if found else Bucket.full(rate, now)
+
+
+def _free(connections: int, in_hand: int, others: int) -> int:
+    """How many more may be taken in hand, so that never more than so many are under way, whoever sends them.
+
+    A sender that has a provider to itself sees to that, and may hold more than are under way. As soon as two
+    have to do with it, what is in hand counts: any of it may be under way.
+    """
+    return connections - in_hand - others if others else _AHEAD * connections - in_hand
 
 
 def _after(provider: Provider, outcomes: Sequence[Outcome], now: datetime) -> Provider:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlmodel import Session, select
 
-from pipeline.store.tables import AlarmRow
+from pipeline.store.tables_running import AlarmRow
 from subscribers.alarm import Told
 
 

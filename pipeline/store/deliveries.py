@@ -172,6 +172,13 @@ class Deliveries:
         )
         return self._session.exec(query).one()
 
+    def any_open(self, edition: int) -> bool:
+        """Whether any delivery of an edition is not settled yet."""
+        query = select(DeliveryRow.id).where(
+            DeliveryRow.edition_id == edition, col(DeliveryRow.state).in_(OPEN)
+        )
+        return self._session.exec(query.limit(1)).first() is not None
+
     def segment(self, id: int) -> tuple[str, Digest]:
         """A segment's language, and what it holds."""
         language, items = self._session.exec(

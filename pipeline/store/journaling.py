@@ -11,15 +11,7 @@ from sqlmodel import Session, SQLModel, col, func, select
 
 from pipeline.store.outbox import Leaving, Outbox
 from pipeline.store.subscribers import Subscribers
-from pipeline.store.tables import (
-    DeliveryRow,
-    EditionRow,
-    NoticeRow,
-    Segment,
-    SignUpRow,
-    SubscriberRow,
-    Wave,
-)
+from pipeline.store.tables import DeliveryRow, EditionRow, NoticeRow, Segment, SignUpRow, SubscriberRow, Wave
 from subscribers.edition import EditionName
 from subscribers.frequency import Frequency
 from subscribers.journal import Event, Marks, Sent

@@ -1,5 +1,6 @@
 """The outbox: deliveries as a sender sees them, claimed before the hand-off and settled after it."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ _provider = DomainRow.__table__  # type: ignore[attr-defined]
 _log = LogRow.__table__  # type: ignore[attr-defined]
 
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
+_MANY = 200_000
+"""Nobody sends so many before they are counted again."""
 
 
 def _moment(name: str) -> Any:
@@ -47,6 +50,20 @@ _closed = sa.select(_provider.c.name).where(
         sa.and_(_provider.c.hold_until > _moment("now"), _provider.c.hold_until <= _moment("held")),
     )
 )
+
+
+def _may_leave(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Of an edition, in a wave that is due, and to a provider that takes mail."""
+    return sa.and_(
+        _delivery.c.edition_id == sa.bindparam("edition"),
+        condition,
+        _delivery.c.domain.not_in(_closed),
+        _delivery.c.wave_id.in_(
+            sa.select(_wave.c.id).where(
+                _wave.c.edition_id == sa.bindparam("edition"), _wave.c.due <= _moment("due")
+            )
+        ),
+    )
 
 
 def _claimable(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -68,16 +85,7 @@ def _claimable(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
         )
         .join(_subscriber, _subscriber.c.id == _delivery.c.subscriber_id)
         .outerjoin(_suppression, _suppression.c.address_key == _subscriber.c.address_key)
-        .where(
-            _delivery.c.edition_id == sa.bindparam("edition"),
-            condition,
-            _delivery.c.domain.not_in(_closed),
-            _delivery.c.wave_id.in_(
-                sa.select(_wave.c.id).where(
-                    _wave.c.edition_id == sa.bindparam("edition"), _wave.c.due <= _moment("due")
-                )
-            ),
-        )
+        .where(_may_leave(condition))
         .order_by(_delivery.c.id)
         .limit(sa.bindparam("most"))
         # Where rows can be locked, another worker takes other ones; SQLite has one writer anyway.
@@ -85,19 +93,23 @@ def _claimable(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
 
 
-_PLANNED = _claimable(
-    sa.and_(
-        _delivery.c.state == str(DeliveryState.PLANNED),
-        _delivery.c.id > sa.bindparam("after"),
-    )
+_planned = sa.and_(
+    _delivery.c.state == str(DeliveryState.PLANNED),
+    _delivery.c.id > sa.bindparam("after"),
 )
-_WAITED = _claimable(
-    sa.and_(
-        _delivery.c.state == str(DeliveryState.DEFERRED),
-        # A retry further off than any of ours was set by a clock that has jumped.
-        sa.or_(_delivery.c.retry_at <= _moment("now"), _delivery.c.retry_at > _moment("far")),
-    )
+_waited = sa.and_(
+    _delivery.c.state == str(DeliveryState.DEFERRED),
+    # A retry further off than any of ours was set by a clock that has jumped.
+    sa.or_(_delivery.c.retry_at <= _moment("now"), _delivery.c.retry_at > _moment("far")),
 )
+_PLANNED = _claimable(_planned)
+_WAITED = _claimable(_waited)
+_READY = [
+    sa.select(sa.func.count()).select_from(
+        sa.select(_delivery.c.id).where(_may_leave(which)).limit(sa.bindparam("most")).subquery()
+    )
+    for which in (_planned, _waited)
+]
 _QUICK = {_PLANNED: Prepared(_PLANNED), _WAITED: Prepared(_WAITED)}
 _CLAIM = Prepared(
     sa.update(_delivery)
@@ -240,6 +252,11 @@ class Outbox:
             self.leaving.append(Leaving(wanted.edition, cutoff, highest))
         return claims, last
 
+    def ready(self, edition: int, now: datetime) -> int:
+        """How many deliveries of an edition could be claimed now; of very many, only that they are many."""
+        values = self._values(Wanted(edition, due_only=True), _MANY, now)
+        return sum(int(self._session.execute(which, values).scalar_one()) for which in _READY)
+
     def awaits(self, wanted: Wanted, domains: Collection[str], now: datetime) -> bool:
         """Whether there is anything to claim for these domains, once they have room."""
         values = self._values(wanted, 1, now) | {"after": 0}
@@ -333,6 +350,15 @@ class Outbox:
     def workers_in_flight(self) -> set[str]:
         """The workers that have deliveries in hand, alive or dead."""
         return set(self._session.execute(sa.select(_delivery.c.worker).where(IN_HAND).distinct()).scalars())
+
+    def held_by_others(self, worker: str) -> Counter[str]:
+        """How many deliveries to each domain other workers have in hand, alive or dead."""
+        rows = self._session.execute(
+            sa.select(_delivery.c.domain, sa.func.count())
+            .where(IN_HAND, _delivery.c.worker != worker)
+            .group_by(_delivery.c.domain)
+        )
+        return Counter({row.domain: row[1] for row in rows})
 
     def abandon(self, worker: str, now: datetime) -> int:
         """Mark what a dead worker had in hand as uncertain: it may or may not have been handed over."""

@@ -10,7 +10,6 @@ from sqlmodel import Session, SQLModel, col, delete, func, or_, select, update
 from pipeline.store.subscribers import Subscribers
 from pipeline.store.tables import (
     ArticleRow,
-    AuditRow,
     BounceRow,
     ConsentRow,
     DeliveryRow,
@@ -24,6 +23,7 @@ from pipeline.store.tables import (
     SubscriberRow,
     Suppression,
 )
+from pipeline.store.tables_running import AuditRow
 from subscribers.notice import NoticeKind
 from subscribers.subscriber import ERASED, State, address_key
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
-from pipeline.store.tables import AuditRow, Fact, Tick
+from pipeline.store.tables_running import AuditRow, Fact, Tick
 from pipeline.store.upsert import upsert
 
 
@@ -23,6 +23,17 @@ class Register:
                 self._session.add(Tick(schedule=schedule, slot=slot, at=at))
         except IntegrityError:
             return False
+        return True
+
+    def advance(self, schedule: str, slot: str, at: datetime) -> bool:
+        """Claim a slot that comes after all before it; False for any other, or when somebody already has.
+
+        The slots before it are forgotten. Names of slots must sort as they come.
+        """
+        later = select(Tick.slot).where(Tick.schedule == schedule, Tick.slot >= slot)
+        if self._session.exec(later).first() is not None or not self.tick(schedule, slot, at):
+            return False
+        self._session.execute(delete(Tick).where(col(Tick.schedule) == schedule, col(Tick.slot) < slot))
         return True
 
     def first_tick(self, schedule: str) -> datetime | None:

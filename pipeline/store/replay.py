@@ -29,9 +29,9 @@ from pipeline.store.tables import (
     SourceState,
     SubscriberRow,
     Suppression,
-    Tick,
     Wave,
 )
+from pipeline.store.tables_running import Tick
 from pipeline.store.work import Work
 from subscribers.delivery import DeliveryState
 from subscribers.edition import Cancel, EditionName, EditionState

@@ -14,6 +14,7 @@ from sqlmodel import AutoString, SQLModel
 
 from feeds.moment import Moment
 from pipeline.store import tables as _tables  # noqa: F401  (declares them)
+from pipeline.store import tables_running as _more  # noqa: F401
 from pipeline.store.session import Database, StoreError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -50,9 +51,19 @@ def upgrade(database: Database) -> str:
 @cache
 def head() -> str:
     """The revision this code expects."""
-    revision = ScriptDirectory.from_config(_config(None)).get_current_head()
+    revision = _scripts().get_current_head()
     assert revision is not None
     return revision
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Every revision there has been up to this version's."""
+    return frozenset(script.revision for script in _scripts().walk_revisions())
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(None))
 
 
 def is_empty(database: Database) -> bool:
@@ -61,16 +72,26 @@ def is_empty(database: Database) -> bool:
         return MigrationContext.configure(connection).get_current_revision() is None
 
 
+class UnknownSchema(StoreError):
+    """The database has another schema than this version's."""
+
+
 def require(database: Database) -> None:
-    """Refuse to work on any schema but this version's. Raises StoreError that says what to do."""
+    """Refuse to work on any schema but this version's. Raises UnknownSchema that says what to do."""
     with database.refusals(), database.engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     if found is None:
-        raise StoreError("the database is empty; run 'kennisportal db upgrade' once")
-    if found != head():
-        raise StoreError(
-            f"the database is at revision {found}, this version needs {head()}; run 'kennisportal db upgrade'"
+        raise UnknownSchema("the database is empty; run 'kennisportal db upgrade' once")
+    if found == head():
+        return
+    if found not in _known():
+        raise UnknownSchema(
+            f"the database is at revision {found}, which this version does not know, so a newer one has "
+            "upgraded it; run that version here too"
         )
+    raise UnknownSchema(
+        f"the database is at revision {found}, this version needs {head()}; run 'kennisportal db upgrade'"
+    )
 
 
 def differences(database: Database) -> list[str]:

@@ -56,6 +56,8 @@ class Sources:
         state.bookmark = reading.bookmark
         state.validated = validated
         state.shown = look.shown
+        if look.new:
+            state.last_news = at
         state.history = remember(_history(state), look)
         state.held = ""
         state.title = state.title or reading.title
@@ -114,6 +116,7 @@ def _memory(row: SourceState) -> Memory:
         Move(row.move_to, row.move_times, row.move_origin),
         _history(row),
         row.held,
+        row.last_news,
     )
 
 

@@ -9,14 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import delete, exists, update
 from sqlmodel import Session, SQLModel, col, func, select
 
-from pipeline.store.tables import (
-    BounceRow,
-    ConsentRow,
-    DeliveryRow,
-    InterestSet,
-    SubscriberRow,
-    Suppression,
-)
+from pipeline.store.tables import BounceRow, ConsentRow, DeliveryRow, InterestSet, SubscriberRow, Suppression
 from subscribers.delivery import REPLACEABLE, DeliveryState
 from subscribers.edition import Cancel
 from subscribers.frequency import Frequency

@@ -12,7 +12,6 @@ from sqlmodel import JSON, Field, SQLModel, String
 from feeds.article import Article
 from feeds.log import Kind
 from feeds.moment import Moment
-from subscribers.alarm import Told
 from subscribers.delivery import OPEN, DeliveryState
 from subscribers.edition import EditionState
 from subscribers.notice import Notice, NoticeState
@@ -59,6 +58,7 @@ class SourceState(SQLModel, table=True):
     move_origin: str = ""
     history: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     held: str = Field(default="", sa_type=Text)
+    last_news: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class ArticleRow(Article, table=True):
@@ -406,41 +406,3 @@ class BounceRow(SQLModel, table=True):
     soft: float = 0.0
     soft_at: datetime | None = Field(default=None, sa_type=Moment)
     last: int | None = None
-
-
-class Tick(SQLModel, table=True):
-    """A slot of a schedule that was acted on: its uniqueness makes a double tick harmless."""
-
-    __tablename__ = "tick"
-
-    schedule: str = Field(primary_key=True, max_length=60)
-    slot: str = Field(primary_key=True, max_length=60)
-    at: datetime = Field(sa_type=Moment)
-
-
-class Fact(SQLModel, table=True):
-    """Single values about the installation itself."""
-
-    __tablename__ = "fact"
-
-    name: str = Field(primary_key=True, max_length=60)
-    value: str = Field(sa_type=Text)
-
-
-class AlarmRow(Told, table=True):
-    __tablename__ = "alarm"
-
-    name: str = Field(primary_key=True, max_length=200)
-    channel: str = Field(primary_key=True, max_length=20)
-
-
-class AuditRow(SQLModel, table=True):
-    """Who did what, by command."""
-
-    __tablename__ = "audit"
-
-    id: int | None = Field(default=None, primary_key=True)
-    at: datetime = Field(sa_type=Moment)
-    who: str = Field(max_length=100)
-    action: str = Field(max_length=60)
-    what: str = Field(default="", sa_type=Text)

@@ -11,12 +11,12 @@ from pipeline.store.tables import (
     BounceRow,
     DeliveryRow,
     EditionRow,
-    Fact,
     FeedbackRow,
     FeedCursor,
     SubscriberRow,
     Wave,
 )
+from pipeline.store.tables_running import Fact
 from subscribers.bounces import SPIKE_FROM, SPIKE_WITHIN, is_spike
 from subscribers.condition import COMPLAINTS_WITHIN, EditionCondition, JobCondition
 from subscribers.delivery import DeliveryState

@@ -1,12 +1,13 @@
 """One transaction with every repository on it: what a step loads from and writes to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cached_property
 
 from sqlmodel import Session
 
+from pipeline.ports_running import QueueStore
 from pipeline.store.alarms import Alarms
 from pipeline.store.articles import Articles
 from pipeline.store.bounces import BounceBook
@@ -25,6 +26,7 @@ from pipeline.store.publication import Publication
 from pipeline.store.register import Register
 from pipeline.store.session import Database, Line
 from pipeline.store.signups import SignUps
+from pipeline.store.slots import Slots
 from pipeline.store.sources import Sources
 from pipeline.store.statistics import Statistics
 from pipeline.store.subscribers import Subscribers
@@ -32,12 +34,29 @@ from pipeline.store.themes import Themes
 from pipeline.store.vitals import Vitals
 
 
+class NoQueue:
+    """Where nobody takes jobs from a queue: who works finds what is due by the clock."""
+
+    def put(self, task: str) -> None: ...
+
+    def deliver(self, edition: str, ready: int) -> None: ...
+
+
+OpenQueue = Callable[[Session], QueueStore]
+"""The queue of jobs, in one transaction."""
+
+
+def no_queue(session: Session) -> QueueStore:
+    return NoQueue()
+
+
 class Work:
     """The repositories of one transaction, each made when it is first asked for."""
 
-    def __init__(self, session: Session, suppression_key: bytes) -> None:
+    def __init__(self, session: Session, suppression_key: bytes, queue: OpenQueue = no_queue) -> None:
         self.session = session
         self._suppression_key = suppression_key
+        self._queue = queue
 
     @contextmanager
     def journaled(self, journaling: Journaling | None) -> Iterator["Work"]:
@@ -138,6 +157,14 @@ class Work:
     def register(self) -> Register:
         return Register(self.session)
 
+    @cached_property
+    def slots(self) -> Slots:
+        return Slots(self.session)
+
+    @cached_property
+    def queue(self) -> QueueStore:
+        return self._queue(self.session)
+
     def plan(
         self,
         *,
@@ -166,10 +193,15 @@ class Store:
     """Where work begins: for reading, or for writing."""
 
     def __init__(
-        self, database: Database, suppression_key: bytes, journaling: Journaling | None = None
+        self,
+        database: Database,
+        suppression_key: bytes,
+        queue: OpenQueue = no_queue,
+        journaling: Journaling | None = None,
     ) -> None:
         self._database = database
         self._suppression_key = suppression_key
+        self._queue = queue
         self._journaling = journaling
 
     @contextmanager
@@ -180,7 +212,7 @@ class Store:
 
     def write(self) -> AbstractContextManager[Work]:
         """One transaction: all of it is kept when the block ends, nothing when it raises."""
-        return _written(self._database.write(), self._suppression_key, self._journaling)
+        return _written(self._database.write(), self._suppression_key, self._queue, self._journaling)
 
     @contextmanager
     def look(self, claims: LockClaims) -> Iterator[Work]:
@@ -206,14 +238,17 @@ class StoreLine:
 
     def write(self) -> AbstractContextManager[Work]:
         """As ``Store.write``."""
-        return _written(self._line.write(), self._suppression_key, self._journaling)
+        return _written(self._line.write(), self._suppression_key, no_queue, self._journaling)
 
 
 @contextmanager
 def _written(
-    transaction: AbstractContextManager[Session], key: bytes, journaling: Journaling | None
+    transaction: AbstractContextManager[Session],
+    key: bytes,
+    queue: OpenQueue,
+    journaling: Journaling | None,
 ) -> Iterator[Work]:
-    with transaction as session, Work(session, key).journaled(journaling) as work:
+    with transaction as session, Work(session, key, queue).journaled(journaling) as work:
         yield work
     if journaling is not None:
         journaling.after_commit(work.__dict__.get("subscribers"))

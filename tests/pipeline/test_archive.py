@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.steps.publish import PublishReport
 
+pytestmark = pytest.mark.each_database
+
 ENTRIES = 50
 
 
@@ -53,7 +55,6 @@ def archive_files(portal) -> dict[str, tuple[bytes, int]]:
     return found
 
 
-@pytest.mark.each_database
 @pytest.mark.parametrize("extension", ["atom", "rss"])
 def test_following_the_archives_gives_everything_ever_published(portal, extension: str) -> None:
     write_many(portal, 0, 230)
@@ -111,7 +112,6 @@ def test_a_full_archive_stays_as_it_is_when_news_comes_and_when_an_article_chang
     assert ["500 euro" in text for text in texts] == [True, False], "the new text first, the old one after it"
 
 
-@pytest.mark.each_database
 def test_only_a_withdrawal_rewrites_a_full_archive(portal) -> None:
     write_many(portal, 0, 210)
     publish(portal)

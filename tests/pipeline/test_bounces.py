@@ -15,6 +15,8 @@ from pipeline.store.tables import DeliveryRow, FeedbackRow
 from subscribers.provider import REFUSALS
 from subscribers.token import BOUNCE, UNSUBSCRIBE
 
+pytestmark = pytest.mark.each_database
+
 
 def ready(portal, number: int) -> None:
     portal.write("c", "De cloud", "Tekst.")

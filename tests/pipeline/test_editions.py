@@ -4,6 +4,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from handed_out import send_what_is_handed_out
 from mailer import Mailer
 from rosters import rows_of
 from sqlmodel import select
@@ -44,8 +45,9 @@ def sign_up(portal, *rows: str) -> None:
 
 def plan(portal, frequency: Frequency = Frequency.WEEKLY) -> PlanReport:
     with portal.open() as app:
-        schedule = app.settings.schedule(frequency)
-        return app.planner().by_hand(schedule, *slot_now(schedule, app.clock(), "Europe/Amsterdam"))
+        timetable = app.timetable(frequency)
+        slot = slot_now(timetable, app.clock(), "Europe/Amsterdam")
+        return app.planner().by_hand(timetable.schedule, *slot)
 
 
 def send(portal, name: EditionName, mailer: Mailer) -> dict[str, int]:
@@ -407,9 +409,9 @@ def test_nothing_goes_out_that_was_not_approved_whichever_wave_it_came_with(port
     with portal.open() as app:
         app.transport = lambda connections: mailer
         mailer = Mailer()
-        assert jobs.deliver(app) == {}
+        assert send_what_is_handed_out(app) == {}
         app.desk().approve(name)
-        jobs.deliver(app)
+        send_what_is_handed_out(app)
     assert mailer.sent == ["l1@voorbeeld.example"]
     portal.now = datetime(2026, 11, 30, 20, 0, tzinfo=UTC)
     assert [report.planned for report in tick(portal)] == [1]
@@ -563,7 +565,7 @@ def test_a_prepared_edition_is_frozen_for_everybody_and_leaves_at_everybodys_own
         assert tick(portal) == []
         with portal.open() as app:
             app.transport = lambda connections: mailer
-            jobs.deliver(app)
+            send_what_is_handed_out(app)
         left += [(portal.now, mailer.sent.pop()) for _ in mailer.sent]
     assert left == [
         (datetime(2026, 11, 29, 18, 0, tzinfo=UTC), "l0@voorbeeld.example"),

@@ -10,6 +10,8 @@ from pipeline.steps.enrol import EnrolError
 from subscribers.roster import COLUMNS, RosterError
 from subscribers.subscriber import State
 
+pytestmark = pytest.mark.each_database
+
 HEAD = ",".join(COLUMNS)
 
 

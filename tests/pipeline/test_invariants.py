@@ -55,6 +55,7 @@ from subscribers.message import Newsletter, message_id
 from subscribers.pace import Limits
 from subscribers.render import Letter
 from subscribers.subscriber import CANDIDATES, State, Subscriber
+from subscribers.timetable import Timetable, no_holidays
 from subscribers.token import Tokens
 
 TREE = ThemeTree(
@@ -156,7 +157,7 @@ class Portal(RuleBasedStateMachine):
         self.starts: dict[tuple[str, int], int] = {}
         self.start_worker()
         self.planner = Planner(self.store.write, TREE, lambda: self.now)
-        self.ticker = Ticker(self.store.write, self.planner, SCHEDULES, lambda: self.now)
+        self.ticker = Ticker(self.store.write, self.planner, SCHEDULES, no_holidays, lambda: self.now)
         self.tick()
 
     # -- the articles ---------------------------------------------------------------------------
@@ -281,7 +282,7 @@ class Portal(RuleBasedStateMachine):
             for id, reader in self.readers.items():
                 if reader.frequency != schedule.frequency:
                     continue
-                day = schedule.slot(self.now, reader.zone)
+                day = Timetable(schedule).slot(self.now, reader.zone)
                 due = schedule.due(day, reader.zone)
                 if due <= first or (day, due) in self.ticked[schedule.frequency]:
                     continue
@@ -302,7 +303,7 @@ class Portal(RuleBasedStateMachine):
 
     @rule(schedule=st.sampled_from(SCHEDULES))
     def plan_by_hand(self, schedule: Schedule) -> None:
-        slot, day = slot_now(schedule, self.now, "Europe/Amsterdam")
+        slot, day = slot_now(Timetable(schedule), self.now, "Europe/Amsterdam")
         with self.store.read() as work:
             latest = work.editions.latest(schedule.frequency, slot)
         is_open = latest is not None and latest.state not in CLOSED

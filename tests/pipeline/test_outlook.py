@@ -10,6 +10,8 @@ from scripted import serving as mail_server
 from subscribers.frequency import Frequency
 from subscribers.signup import Wish
 
+pytestmark = pytest.mark.each_database
+
 EMAIL = "lezer1@voorbeeld.example"
 
 

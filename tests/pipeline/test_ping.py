@@ -9,6 +9,8 @@ from werkzeug import Request, Response
 
 from pipeline.steps.ping import PingReport
 
+pytestmark = pytest.mark.each_database
+
 
 class Hub:
     """A hub that writes down what it is told, and answers as it is set to."""
@@ -58,7 +60,6 @@ def topics(*slugs: str) -> set[str]:
 EVERY = topics("all", "overheid", "gemeenten", "cloud")
 
 
-@pytest.mark.each_database
 def test_the_hub_hears_of_what_was_switched_and_of_nothing_else(portal, hub: Hub) -> None:
     build(portal)
     assert set(ping(portal).told) == set(hub.told) == EVERY

@@ -9,6 +9,8 @@ import pytest
 from pipeline.ports import PublishError
 from pipeline.steps import publish
 
+pytestmark = pytest.mark.each_database
+
 
 def collect(portal) -> None:
     with portal.open() as app:

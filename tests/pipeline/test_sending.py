@@ -5,8 +5,10 @@ import re
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email import message_from_bytes, policy
+from threading import Lock
 
 import pytest
 from mailer import Mailer
@@ -18,7 +20,7 @@ from pipeline import jobs
 from pipeline.ports import SMTPUTF8_FACT
 from pipeline.steps.deliver import DeliverReport
 from pipeline.store.tables import DeliveryRow
-from subscribers.delivery import Accepted, Deferred, Outcome, Rejected, Unsupported
+from subscribers.delivery import Accepted, Deferred, Outcome, Parcel, Rejected, Unsupported
 from subscribers.edition import EditionName
 from subscribers.provider import FIRST_HOLD, REFUSALS
 from subscribers.token import BOUNCE, UNSUBSCRIBE
@@ -172,6 +174,59 @@ def test_no_more_than_so_many_go_to_one_provider_at_once(portal) -> None:
     assert send(portal, name, mailer).settled == {"accepted": 60}
     assert mailer.most["een.example"] == 1
     assert mailer.most["twee.example"] == mailer.most["drie.example"] == 2
+
+
+def test_no_more_than_so_many_go_to_one_provider_at_once_however_many_send(portal) -> None:
+    configure(portal, "domain_connections = 2")
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[mail.domain]]\nname = "een.example"\nconnections = 3\n')
+    portal.go_live()
+    name = planned(portal, *many(60, "een.example"), *many(40, "twee.example"))
+    counted = _UnderWay()
+    with ThreadPoolExecutor(3) as senders:
+        reports = list(senders.map(lambda _: send(portal, name, _Slow(counted)), range(3)))
+    assert sum(report.settled.get("accepted", 0) for report in reports) == 100
+    assert counted.most == {"een.example": 3, "twee.example": 2}
+
+
+class _UnderWay:
+    """How many messages to one domain are under way, and were at most, over all senders."""
+
+    def __init__(self) -> None:
+        self.now: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def change(self, recipient: str, by: int) -> None:
+        domain = recipient.partition("@")[2]
+        with self._lock:
+            self.now[domain] += by
+            self.most[domain] = max(self.most[domain], self.now[domain])
+
+
+class _Slow:
+    """Takes as many at once as it can get, and some milliseconds for each."""
+
+    smtputf8 = True
+
+    def __init__(self, counted: _UnderWay) -> None:
+        self._counted = counted
+        self._held: list[Parcel] = []
+
+    def pump(self, take, waiting, wait):
+        while (parcel := take()) is not None:
+            self._counted.change(parcel.recipient, +1)
+            self._held.append(parcel)
+        time.sleep(0.005)
+        done, self._held = self._held[:1], self._held[1:]
+        for parcel in done:
+            self._counted.change(parcel.recipient, -1)
+        return [(parcel, Accepted()) for parcel in done]
+
+    def abort(self):
+        return []
+
+    def close(self) -> None: ...
 
 
 class _Crowd:

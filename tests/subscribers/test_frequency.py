@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from subscribers.frequency import PERIODS, Frequency, Schedule
+from subscribers.timetable import Timetable
 
 AMSTERDAM = "Europe/Amsterdam"
 ZONES = [
@@ -132,13 +133,13 @@ def test_a_slot_keeps_its_local_time_when_the_clocks_change(at: str, slot: date,
     ],
 )
 def test_a_repeated_or_skipped_hour_makes_one_slot_of_the_night(now: str, slot: date) -> None:
-    assert schedule(at="02:30").slot(utc(now), AMSTERDAM) == slot
+    assert Timetable(schedule(at="02:30")).slot(utc(now), AMSTERDAM) == slot
 
 
 @pytest.mark.parametrize("at", ["00:00", "02:00", "02:30", "03:00", "23:59"])
 @pytest.mark.parametrize("night", ["2026-03-29", "2026-10-25"])
 def test_asked_every_minute_of_a_changing_night_no_slot_is_missed_or_comes_back(at: str, night: str) -> None:
-    daily = schedule(at=at)
+    daily = Timetable(schedule(at=at))
     start = utc(night) - timedelta(days=1)
     seen = [daily.slot(start + timedelta(minutes=minute), AMSTERDAM) for minute in range(3 * 24 * 60)]
     assert seen == sorted(seen)
@@ -153,8 +154,8 @@ def test_the_same_slot_is_due_a_day_apart_at_the_ends_of_the_world() -> None:
     assert weekly.due(slot, "Pacific/Kiritimati") == utc("2026-12-06T18:00")
     assert weekly.due(slot, "Pacific/Pago_Pago") == utc("2026-12-07T19:00")
     now = utc("2026-12-07T07:00")
-    assert weekly.slot(now, "Pacific/Kiritimati") == weekly.slot(now, AMSTERDAM) == slot
-    assert weekly.slot(now, "Pacific/Pago_Pago") == slot - timedelta(weeks=1)
+    assert Timetable(weekly).slot(now, "Pacific/Kiritimati") == Timetable(weekly).slot(now, AMSTERDAM) == slot
+    assert Timetable(weekly).slot(now, "Pacific/Pago_Pago") == slot - timedelta(weeks=1)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +170,12 @@ def test_the_same_slot_is_due_a_day_apart_at_the_ends_of_the_world() -> None:
     ],
 )
 def test_a_month_has_one_slot_however_long_it_is(day: int, now: str, slot: date) -> None:
-    assert schedule("monthly", day=day).slot(utc(now), AMSTERDAM) == slot
+    assert Timetable(schedule("monthly", day=day)).slot(utc(now), AMSTERDAM) == slot
 
 
 def test_an_immediate_digest_has_no_calendar() -> None:
     with pytest.raises(ValueError, match="no calendar slot"):
-        schedule("immediate").slot(utc("2026-12-07"), AMSTERDAM)
+        Timetable(schedule("immediate")).slot(utc("2026-12-07"), AMSTERDAM)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +201,9 @@ def test_prepare_may_be_left_empty() -> None:
 def test_an_edition_is_frozen_so_long_before_it_is_due_anywhere() -> None:
     weekly = Schedule(frequency="weekly", at="08:00", approval=True, prepare="1d")
     slot = date(2026, 12, 7)
-    assert weekly.first_due(slot) == utc("2026-12-06T18:00")
-    assert weekly.frozen_slot(utc("2026-12-05T17:59")) == slot - timedelta(weeks=1)
-    assert weekly.frozen_slot(utc("2026-12-05T18:00")) == slot
+    assert Timetable(weekly).first_due(slot) == utc("2026-12-06T18:00")
+    assert Timetable(weekly).frozen_slot(utc("2026-12-05T17:59")) == slot - timedelta(weeks=1)
+    assert Timetable(weekly).frozen_slot(utc("2026-12-05T18:00")) == slot
 
 
 # -- whenever, wherever ----------------------------------------------------------------------------
@@ -235,7 +236,7 @@ moments = st.datetimes(datetime(2020, 1, 1), datetime(2037, 12, 31), timezones=s
 def test_the_slot_is_the_latest_day_of_the_schedule_that_is_due(
     schedule: Schedule, now: datetime, zone: str
 ) -> None:
-    slot = schedule.slot(now, zone)
+    slot = Timetable(schedule).slot(now, zone)
     today = now.astimezone(ZoneInfo(zone)).date()
     days = [today + timedelta(days=step) for step in range(-62, 3)]
     assert slot == max(day for day in days if is_slot(schedule, day) and schedule.due(day, zone) <= now)
@@ -251,7 +252,7 @@ def test_the_slot_is_the_latest_day_of_the_schedule_that_is_due(
 def test_slots_never_go_back_and_come_due_in_their_order(
     schedule: Schedule, now: datetime, later: timedelta, zone: str
 ) -> None:
-    first, second = schedule.slot(now, zone), schedule.slot(now + later, zone)
+    first, second = Timetable(schedule).slot(now, zone), Timetable(schedule).slot(now + later, zone)
     assert first <= second
     if first < second:
         assert schedule.due(first, zone) < schedule.due(second, zone)

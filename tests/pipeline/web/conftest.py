@@ -15,7 +15,6 @@ from sqlalchemy import MetaData
 
 from pipeline import jobs
 from pipeline.app import App
-from pipeline.steps.plan import slot_now
 from pipeline.web import build
 from subscribers.frequency import Frequency
 from subscribers.token import UNSUBSCRIBE
@@ -61,9 +60,7 @@ class Site:
 
     def plan(self) -> int:
         """Plan the weekly digest; gives the number of planned mails."""
-        schedule = self.app.settings.schedule(Frequency.WEEKLY)
-        slot, day = slot_now(schedule, self.app.clock(), self.app.settings.site.timezone)
-        return self.app.planner().by_hand(schedule, slot, day).planned
+        return jobs.plan_by_hand(self.app, Frequency.WEEKLY).planned
 
     def tables(self) -> dict[str, list[tuple]]:
         """Everything in the database."""

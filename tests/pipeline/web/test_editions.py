@@ -6,6 +6,7 @@ from pipeline.steps.preview import Choice
 from subscribers.edition import EditionName
 from subscribers.frequency import Frequency
 from subscribers.render import BUDGET
+from subscribers.timetable import Timetable
 from subscribers.token import EDITION, UNSUBSCRIBE, Tokens
 
 EMAIL = "lezer1@voorbeeld.example"
@@ -155,7 +156,7 @@ def test_a_preview_of_what_is_not_planned_leads_to_the_front_page(site) -> None:
     site.join(EMAIL)
     settings = site.app.settings
     _, (specimen,) = site.app.previewer().of_frequency(
-        settings.schedule(Frequency.WEEKLY), settings.site.timezone, Choice()
+        Timetable(settings.digest_of(Frequency.WEEKLY)), settings.site.timezone, Choice()
     )
     assert "/editions/" not in specimen.html + specimen.text
     assert f'href="{settings.site.base_url}"' in specimen.html

@@ -1,0 +1,30 @@
+"""Handing out: telling those who send that there is something to send.
+
+It is done in the transaction that plans a wave, and again by the clock for whatever has become ready since:
+what was deferred and is to be tried again, a wave whose instant has come, an edition that was approved.
+"""
+
+from datetime import datetime
+
+from pipeline.ports import Clock, EditionWork, Start
+from subscribers.edition import SENDABLE, EditionName, EditionState
+
+
+class HandOut:
+    """Looks at every open edition, the oldest first."""
+
+    def __init__(self, start: Start[EditionWork], clock: Clock) -> None:
+        self._start = start
+        self._clock = clock
+
+    def all(self) -> None:
+        """Hand out whatever is ready."""
+        with self._start() as work:
+            for edition in work.editions.open():
+                hand_out(work, edition.id, edition.name, edition.state, self._clock())
+
+
+def hand_out(work: EditionWork, edition: int, name: EditionName, state: EditionState, now: datetime) -> None:
+    """Have batches wait for as much of an edition as may leave now."""
+    if state in SENDABLE:
+        work.queue.deliver(str(name), work.outbox.ready(edition, now))
