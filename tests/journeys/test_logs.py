@@ -56,10 +56,10 @@ def test_no_address_and_no_token_is_ever_logged(portal) -> None:
             _, said = process.communicate(timeout=30)
     lines = [json.loads(line) for line in said.splitlines()]
     events = {line["event"] for line in lines}
-    assert {"planned", "sent", "provider paused", "tick"} <= events
+    assert {"planned", "sent", "provider paused", "done"} <= events
     assert "(address)" in said
     assert "@" not in said
     assert token not in said
     assert not re.search(r"\d\.[\w-]{43}", said)
-    assert all(line["job"] and line["run"] for line in lines if line["event"] in ("sent", "tick"))
-    assert all(line["seconds"] >= 0 for line in lines if line["event"] == "tick")
+    assert all(line["job"] and line["run"] for line in lines if line["event"] in ("sent", "done"))
+    assert all(line["seconds"] >= 0 for line in lines if line["event"] == "done")

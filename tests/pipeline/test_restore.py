@@ -15,6 +15,7 @@ from random import Random
 import pytest
 from alembic import command
 from click.testing import Result
+from handed_out import send_what_is_handed_out
 from mailer import Mailer
 from rosters import rows_of
 from sqlalchemy import func, select
@@ -62,7 +63,7 @@ class Life:
     def tick(self) -> None:
         with self.portal.open() as app:
             jobs.plan(app)
-            jobs.deliver(app)
+            send_what_is_handed_out(app)
 
     def got(self) -> Counter[tuple[str, str]]:
         """How often who got what."""
@@ -203,7 +204,7 @@ def test_what_was_planned_then_and_may_have_been_sent_since_is_not_sent_again(po
         jobs.plan(app)
     with backup(portal, request) as put_back:
         with portal.open() as app:
-            jobs.deliver(app)
+            send_what_is_handed_out(app)
         assert len(life.got()) == len(OLD)
         assert put_back().exit_code == 0
         life.tick()

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from handed_out import send_what_is_handed_out
 
 from pipeline import jobs
 
@@ -64,6 +65,6 @@ def test_status_tells_of_complaints_what_is_sent_and_which_alarms_stand(lived) -
     assert "could leave now, and none does" in shown
     assert len(shown.splitlines()) < 24
     with lived.open() as app:
-        jobs.deliver(app)
+        send_what_is_handed_out(app)
     lived.wait(minutes=1)
     assert json.loads(lived.run("status", "--json").stdout)["alarms"] == []

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from handed_out import send_what_is_handed_out
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline import jobs
 from pipeline.upkeep import noted
 from pipeline.web.figures import DOMAINS, bounded
 
@@ -44,7 +44,7 @@ def test_the_figures_are_those_of_the_database(site, portal) -> None:
     assert (dict(labels)["state"], number) == ("planned", 1)
     portal.wait(minutes=10)
     assert figures(site)["kennisportal_queue_age_seconds"] == {(): 600}
-    jobs.deliver(site.app)
+    send_what_is_handed_out(site.app)
     found = figures(site)
     assert found["kennisportal_recent_deliveries"] == {
         (("domain", "voorbeeld.example"), ("state", "accepted")): 1
@@ -57,7 +57,7 @@ def test_the_figures_are_those_of_the_database(site, portal) -> None:
 def test_no_address_of_anybody_is_among_them(site) -> None:
     leave = site.join(EMAIL)
     site.plan()
-    jobs.deliver(site.app)
+    send_what_is_handed_out(site.app)
     text = site.ask("/metrics").text
     assert EMAIL not in text
     assert "@" not in text
@@ -121,7 +121,7 @@ def names(site) -> set[str]:
     site.plan()
     before = set(figures(site))
     with noted(site.app, "plan_and_send"):
-        jobs.deliver(site.app)
+        send_what_is_handed_out(site.app)
     return before | set(figures(site)) | {"up"}
 
 
