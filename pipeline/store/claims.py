@@ -5,6 +5,7 @@ that lives on then can't know what others made of its silence, so it has to stop
 """
 
 import hashlib
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from sqlmodel import Session
 from pipeline.ports import ClaimsLost
 from pipeline.store.session import Database
 
+_CHECK_EVERY = 1.0
 _LOCK = text("SELECT pg_advisory_lock(:key)")
 # Looking must not take the lock, not even for a moment: two that look would take each other for the worker.
 _HOLDER = text(
@@ -36,6 +38,7 @@ class LockClaims:
         self._connection: Connection | None = None
         self._cursor: Any = None
         self._seen: object = None
+        self._holds_until = 0.0
 
     def __enter__(self) -> "LockClaims":
         with self._database.refusals():
@@ -87,11 +90,20 @@ class LockClaims:
         return bool(before != row)
 
     def check(self) -> None:
-        """Raises ClaimsLost where others may take this worker for dead."""
+        """Raises ClaimsLost where others may take this worker for dead.
+
+        Looked up once a second: a connection that ended is noticed by whatever is asked on it next, and
+        this is for one that is shared with others unawares.
+        """
+        if self._connection is None:
+            raise _lost("it was closed")
+        if time.monotonic() < self._holds_until:
+            return
         if self._holder(self.worker) is not True:
             raise _lost(
                 "the lock is not on it; a pooler between here and the server must keep sessions apart"
             )
+        self._holds_until = time.monotonic() + _CHECK_EVERY
 
     def is_dead(self, worker: str) -> bool:
         """Whether nobody holds this worker's lock any more."""
