@@ -22,7 +22,7 @@ class PersonalStore(Protocol):
 
 class AccountNotices(NoticeBook, Protocol):
     def get(self, id: int) -> Notice | None: ...
-    def use(self, id: int) -> None: ...
+    def use(self, kind: NoticeKind, about: int) -> None: ...
 
 
 class AccountWork(Protocol):
@@ -80,8 +80,7 @@ class Accounts:
         """
         address = normal_address(email)
         with self._write() as work:
-            taken = work.subscribers.by_email(address) is not None
-            if taken or work.subscribers.suppression(address) is not None:
+            if self._is_not_free(work, address):
                 return address
             if count_once(work.signups, f"address {address}", PER_ADDRESS, self._clock()):
                 self._note(work, NoticeKind.MOVE, id, address)
@@ -93,15 +92,19 @@ class Accounts:
             return self._moving(work, id)
 
     def confirm_move(self, id: int) -> Reader | None:
-        """Mail a reader at the address where they confirmed, and tell the old one; None as above."""
+        """Mail a reader at the address where they confirmed, and tell the old one; None as above.
+
+        Links to other addresses that they asked for before are worthless then. Nor does it work where the
+        address has been taken or suppressed since.
+        """
         with self._write() as work:
             found = self._moving(work, id)
             if found is None:
                 return None
             reader, address = found
             now = self._clock()
-            work.notices.use(id)
-            if work.subscribers.by_email(address) is not None:
+            work.notices.use(NoticeKind.MOVE, reader.id)
+            if self._is_not_free(work, address):
                 return None
             self._note(work, NoticeKind.MOVED, reader.id, reader.subscriber.email)
             work.subscribers.rename(reader.id, address, now)
@@ -130,6 +133,11 @@ class Accounts:
         if reader is None or reader.subscriber.state in LEFT or self._clock() - notice.at > MOVING:
             return None
         return reader, notice.address
+
+    def _is_not_free(self, work: AccountWork, address: str) -> bool:
+        """Whether an address is somebody's, or is to get no mail."""
+        taken = work.subscribers.by_email(address) is not None
+        return taken or work.subscribers.suppression(address) is not None
 
     def _note(self, work: AccountWork, kind: NoticeKind, about: int, address: str = "") -> None:
         now = self._clock()

@@ -177,6 +177,37 @@ def test_an_address_taken_meanwhile_is_left_alone(site, portal) -> None:
     assert reader(site, EMAIL) is not None
 
 
+def test_an_address_suppressed_meanwhile_is_left_alone(site, portal) -> None:
+    site.join(EMAIL)
+    post(site, fresh(site, portal), do="move", email=NEW)
+    path = link(mails(portal)[-1], "address")
+    site.app.enroller().suppress(NEW, "op verzoek")
+    assert site.ask(path, "POST").status == 410
+    assert reader(site, NEW) is None
+    assert reader(site, EMAIL).subscriber.state is State.ACTIVE
+
+
+def test_of_several_links_to_new_addresses_one_works(site, portal) -> None:
+    site.join(EMAIL)
+    account = fresh(site, portal)
+    post(site, account, do="move", email="eerst@elders.example")
+    first = link(mails(portal)[-1], "address")
+    post(site, account, do="move", email=NEW)
+    assert site.ask(link(mails(portal)[-1], "address"), "POST").status == 200
+    assert site.ask(first).status == 410
+    assert site.ask(first, "POST").status == 410
+    assert reader(site, NEW) is not None
+
+
+def test_nothing_that_waits_goes_to_an_address_suppressed_meanwhile(site, portal) -> None:
+    site.join(EMAIL)
+    site.app.accounts().ask(reader(site, EMAIL).id)
+    site.app.accounts().move(reader(site, EMAIL).id, NEW)
+    for address in (EMAIL, NEW):
+        site.app.enroller().suppress(address, "op verzoek")
+    assert mails(portal) == []
+
+
 def test_a_new_address_must_be_confirmed_within_a_day(site, portal) -> None:
     site.join(EMAIL)
     post(site, fresh(site, portal), do="move", email=NEW)
