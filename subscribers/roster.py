@@ -16,7 +16,7 @@ from feeds.moment import aware
 from feeds.theme import ThemeTree
 from subscribers.frequency import Frequency
 from subscribers.interest import interest_set
-from subscribers.subscriber import AddressError, Consent, Reader, Subscriber
+from subscribers.subscriber import LEFT, AddressError, Consent, Reader, Subscriber
 
 COLUMNS = (
     "email",
@@ -125,8 +125,13 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iter
 
 
 def roster_row(reader: Reader, proof: Consent | None) -> dict[str, str]:
-    """A subscriber as a row of a roster, with the proof that they asked for this, where there is any."""
+    """A subscriber as a row of a roster, with the proof that they asked for this, where there is any.
+
+    What somebody asked for before they left proves nothing any more.
+    """
     who = reader.subscriber
+    if who.state in LEFT:
+        proof = None
     return {
         "email": who.email,
         "name": who.name,

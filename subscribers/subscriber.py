@@ -114,6 +114,10 @@ class Consent(SQLModel):
     """The themes consented to, joined by ``;``, as they were."""
 
 
+ASKED = ("subscribe", "confirm")
+"""The actions of a consent by which somebody asked to be mailed: an administrator's word, and their own."""
+
+
 def normal_address(value: str) -> str:
     """An address in the one form we keep: trimmed, its domain lower-case and as A-labels.
 

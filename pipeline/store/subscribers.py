@@ -23,6 +23,7 @@ from subscribers.frequency import Frequency
 from subscribers.interest import set_key
 from subscribers.journal import CHANGED, FEED, MOVED, Back, Event, Left
 from subscribers.subscriber import (
+    ASKED,
     LEFT,
     PAUSABLE,
     Consent,
@@ -162,7 +163,7 @@ class Subscribers:
                 select(ConsentRow)
                 .where(
                     col(ConsentRow.subscriber_id).in_([reader.id for reader in batch]),
-                    ConsentRow.action == "subscribe",
+                    col(ConsentRow.action).in_(ASKED),
                 )
                 .order_by(col(ConsentRow.id))
             )

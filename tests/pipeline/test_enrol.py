@@ -333,6 +333,17 @@ def test_an_export_can_be_of_some_states_or_one_theme(portal) -> None:
     assert len(portal.run("subscribers", "export", "--theme", "cloud").stdout.splitlines()) == 2
 
 
+def test_who_left_is_exported_without_a_proof_that_would_bring_them_back(portal, other_portal) -> None:
+    take(portal, ROW)
+    with portal.open() as app:
+        app.enroller().unsubscribe(reader(portal, "lezer1@voorbeeld.example").id, "link")
+    file = portal.root / "weg.csv"
+    assert portal.run("subscribers", "export", str(file), "--state", "unsubscribed").exit_code == 0
+    assert "formulier" not in file.read_text(encoding="utf-8-sig")
+    assert other_portal.run("subscribers", "import", str(file)).exit_code == 0
+    assert reader(other_portal, "lezer1@voorbeeld.example").subscriber.state is State.PENDING
+
+
 def test_a_list_of_suppressed_addresses_goes_out_and_in_again(portal, other_portal) -> None:
     take(portal, ROW, ROW.replace("lezer1", "lezer2"), ROW.replace("lezer1", "lezer3"))
     with portal.open() as app:
