@@ -53,6 +53,10 @@ LIFTED_BY_CONFIRMING = frozenset({BOUNCED, ERASED})
 """Reasons of a suppression that a fresh, confirmed sign-up takes away; a complaint is none of them."""
 
 
+BY_HAND = "by hand"
+"""Why an address is suppressed for which an administrator gave no reason."""
+
+
 class AddressError(ValueError):
     """This is no e-mail address; the text says what is wrong with it."""
 

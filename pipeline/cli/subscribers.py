@@ -21,7 +21,7 @@ from pipeline.cli.console import (
 from pipeline.cli.rosters import note_given
 from pipeline.steps.explain import Outlook
 from subscribers.roster import COLUMNS
-from subscribers.subscriber import Reader, State, normal_address
+from subscribers.subscriber import BY_HAND, Reader, State, normal_address
 
 
 @click.group()
@@ -189,7 +189,7 @@ def edit(app: App, email: str, who: str, as_json: bool, **choices: str | None) -
 @subscribers.command()
 @click.argument("email", required=False)
 @click.option("--from", "file", type=rosters.existing, metavar="CSV", help="All addresses in this file.")
-@click.option("--reason", default="by hand", show_default=True, help="Where the file gives none.")
+@click.option("--reason", default=BY_HAND, show_default=True, help="Where the file gives none.")
 @as_option
 @json_option
 @with_app

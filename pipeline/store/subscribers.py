@@ -24,6 +24,10 @@ from subscribers.interest import set_key
 from subscribers.journal import CHANGED, FEED, MOVED, Back, Event, Left
 from subscribers.subscriber import (
     ASKED,
+    BOUNCED,
+    BY_HAND,
+    COMPLAINT,
+    ERASED,
     LEFT,
     PAUSABLE,
     Consent,
@@ -326,7 +330,7 @@ class Subscribers:
     def suppress(self, email: str, reason: str, at: datetime) -> None:
         """Keep an address from ever being mailed, subscriber or not."""
         key = self._hash(email)
-        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=reason))
+        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=_told(reason)))
         if self._session.get(Suppression, key) is None:
             self._session.add(Suppression(address_key=key, reason=reason, at=at))
         reader = self.by_email(email)
@@ -346,7 +350,7 @@ class Subscribers:
         """As ``suppress``, by an address's keyed hash; False where it was suppressed already."""
         if self._session.get(Suppression, key) is not None:
             return False
-        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=reason))
+        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=_told(reason)))
         self._session.add(Suppression(address_key=key, reason=reason, at=at))
         id = self._session.exec(select(SubscriberRow.id).where(SubscriberRow.address_key == key)).first()
         if id is not None:
@@ -426,6 +430,11 @@ class Subscribers:
         if row is None:
             return None
         return _reader(*row)
+
+
+def _told(reason: str) -> str:
+    """A reason as the journal has it, from which nothing is erased: none in an administrator's own words."""
+    return reason if reason in (BOUNCED, COMPLAINT, ERASED) else BY_HAND
 
 
 def _reader(row: SubscriberRow, themes: Sequence[str]) -> Reader:

@@ -329,6 +329,43 @@ def test_nothing_personal_is_left_of_who_is_erased_and_they_stay_unmailed(site, 
         assert work.subscribers.by_id(id).subscriber.state is State.ERASED
 
 
+@pytest.mark.each_database
+def test_no_word_that_an_administrator_or_a_server_wrote_about_who_is_erased_is_left(site, portal) -> None:
+    note = f"Anneke Lezer ({EMAIL}) belde"
+    for words in (
+        ("add", EMAIL, "--interests", "cloud", "--name", "Anneke Lezer"),
+        ("confirm", EMAIL, "--consent-note", note),
+        ("suppress", EMAIL, "--reason", note),
+    ):
+        assert portal.run("subscribers", *words).exit_code == 0
+    id = reader(site, EMAIL).id
+    # Sent to an address of ours that names no delivery.
+    came_back = f"To: overzicht@portaal.example\r\nSubject: terug\r\n\r\nmislukt: {EMAIL.upper()}\r\n"
+    others = came_back.replace(EMAIL.upper(), "lezer2@voorbeeld.example")
+    site.app.ingester().ingest([came_back.encode(), others.encode()])
+    assert portal.run("subscribers", "erase", EMAIL, "--yes").exit_code == 0
+    assert traces(site, portal, EMAIL, "Anneke") == []
+    with site.app.store.read() as work:
+        (proof,) = work.subscribers.consents(id)
+        assert (proof.action, proof.at) == ("subscribe", portal.now)
+        assert work.subscribers.suppression(EMAIL) == "(erased)"
+    assert sum(b"lezer2" in repr(row).encode() for row in site.tables()["feedback"]) == 1
+
+
+@pytest.mark.each_database
+def test_an_earlier_address_of_who_is_erased_is_left_nowhere(site, portal) -> None:
+    confirmed(site, portal, email="JOSÉ@voorbeeld.example")
+    post(site, fresh(site, portal, "josé@voorbeeld.example"), do="move", email=NEW)
+    assert site.ask(link(mails(portal)[-1], "address"), "POST").status == 200
+    mails(portal)
+    # Whom somebody asked to move to, and never did, is somebody else.
+    site.app.accounts().move(reader(site, NEW).id, "ander@elders.example")
+    ask(site, email="ander@elders.example")
+    assert portal.run("subscribers", "erase", NEW, "--yes").exit_code == 0
+    assert traces(site, portal, "josé", NEW) == []
+    assert "ander@elders.example" in repr(site.tables()["signup"])
+
+
 def test_who_was_erased_can_sign_up_again(site, portal) -> None:
     confirmed(site, portal, email=EMAIL)
     id = reader(site, EMAIL).id
