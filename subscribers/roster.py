@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,7 +69,7 @@ def read_rows(
     of our columns one of the file's is, by its name in lower case; one that is ``""`` is left out. Raises
     RosterError for a file of another kind, or with a column we don't know.
     """
-    rest = iter(lines)
+    rest = (line.replace("\0", "") for line in lines)  # which no text has, and PostgreSQL can't keep
     first = next(rest, "")
     delimiter = max(",;\t", key=first.count)
     reader = csv.DictReader(chain([first], rest), delimiter=delimiter, strict=True)
@@ -103,16 +104,27 @@ def read_rows(
                 row = {"": "wrong number of fields"}
             for name in left_out:
                 row.pop(name, None)
+            for name, value in row.items():
+                if value.startswith("'") and _FORMULA.match(value):
+                    row[name] = value[1:]  # it keeps a spreadsheet from reading a formula
             yield start, row
             start = reader.line_num + 1
     except csv.Error as error:
         raise RosterError(
-            f"the row that begins on line {start} is no CSV ({error}); mend its quotes; nothing was imported"
+            f"the row that begins on line {start} is no CSV ({error}); mend its quotes; nothing was taken in"
         ) from None
 
 
+_FORMULA = re.compile(r"'*[=+@\t\r-]")
+"""How a cell begins that a spreadsheet takes for a formula, or one that is quoted against that."""
+
+
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
-    """A CSV file with these columns, a line of it at a time, as ``read_rows`` reads it."""
+    """A CSV file with these columns, a line of it at a time, as ``read_rows`` reads it.
+
+    What a spreadsheet would take for a formula gets a quote before it: anybody may sign up with an address
+    like ``=1+1@voorbeeld.example``.
+    """
     held = StringIO()
     writer = csv.DictWriter(held, columns)
     writer.writeheader()
@@ -120,7 +132,9 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iter
         yield held.getvalue()
         held.seek(0)
         held.truncate()
-        writer.writerow(row)
+        writer.writerow(
+            {name: f"'{value}" if _FORMULA.match(value) else value for name, value in row.items()}
+        )
     yield held.getvalue()
 
 

@@ -1,6 +1,7 @@
 """Lists of people as CSV files, in and out: more of ``kennisportal subscribers``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,6 +20,8 @@ from pipeline.cli.console import (
 from pipeline.edges.roster import roster_lines, write_roster
 from subscribers.roster import COLUMNS, SUPPRESSION_COLUMNS, csv_lines, read_rows, roster_row
 from subscribers.subscriber import LEFT, State
+
+_Row = tuple[int, Mapping[str, str]]
 
 existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 _out = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
@@ -59,10 +62,9 @@ def import_(
     line and the reason, and the rest goes on.
     """
     proof, renamed = note_given(confirmed, consent_note), _renamed(maps)
-    for _ in read_rows(roster_lines(file), renamed):
-        pass  # a file that is no CSV further down is refused before any of it is taken
+    rows = _whole(file, partial(read_rows, renamed=renamed))
     enroller = app.enroller()
-    report = (enroller.rehearse if dry_run else enroller.take)(read_rows(roster_lines(file), renamed), proof)
+    report = (enroller.rehearse if dry_run else enroller.take)(rows, proof)
     counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
     if not dry_run:
         app.audit(who, "subscribers import", f"{file.name}: {numbers(counts)}")
@@ -127,7 +129,8 @@ def suppressed(app: App, file: Path, who: str) -> None:
 
 def suppress_all(app: App, file: Path, reason: str, who: str, *, as_json: bool) -> None:
     """Suppress every address in a file."""
-    report = app.enroller().suppress_all(read_rows(roster_lines(file), columns=SUPPRESSION_COLUMNS), reason)
+    rows = _whole(file, partial(read_rows, columns=SUPPRESSION_COLUMNS))
+    report = app.enroller().suppress_all(rows, reason)
     counts = {"added": report.added, "unchanged": report.unchanged}
     app.audit(who, "subscribers suppress", f"{file.name}: {numbers(counts)}")
     if as_json:
@@ -136,6 +139,13 @@ def suppress_all(app: App, file: Path, reason: str, who: str, *, as_json: bool) 
     else:
         say(f"Suppressed: {numbers(counts)}.")
     _tell(file, report.refused)
+
+
+def _whole(file: Path, read: Callable[[Iterable[str]], Iterable[_Row]]) -> Iterable[_Row]:
+    """The rows of a file, once all of it was read: one that is no CSV further down is refused as a whole."""
+    for _ in read(roster_lines(file)):
+        pass
+    return read(roster_lines(file))
 
 
 def _tell(file: Path, refused: Sequence[tuple[int, str]]) -> None:

@@ -367,6 +367,44 @@ def test_a_list_of_suppressed_addresses_goes_out_and_in_again(portal, other_port
     assert reader(other_portal, "lezer1@voorbeeld.example").subscriber.state is State.SUPPRESSED
 
 
+FORMULAS = ["=1+1@voorbeeld.example", "+31@voorbeeld.example", "-x@voorbeeld.example", "'=x@voorbeeld.example"]
+
+
+def test_no_address_is_a_formula_to_a_spreadsheet_and_each_comes_back_as_it_was(portal, other_portal) -> None:
+    with portal.open() as app:
+        for email in FORMULAS:
+            app.enroller().add({"email": email, "interests": "cloud", "name": "=A1"}, "op papier")
+    file = portal.root / "uit.csv"
+    assert portal.run("subscribers", "export", str(file)).exit_code == 0
+    cells = [cell for line in file.read_text("utf-8-sig").splitlines() for cell in line.split(",")]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert other_portal.run("subscribers", "import", str(file)).exit_code == 0
+    for email in FORMULAS:
+        assert reader(other_portal, email).subscriber.name == "=A1"
+
+
+@pytest.mark.each_database
+def test_a_byte_that_is_no_text_is_left_out(portal) -> None:
+    report = take(portal, ROW.replace("Lezer", "Le\0zer").replace("Ja", "J\0a").replace("formulier", "f\0"))
+    assert (report.added, report.refused) == (1, [])
+    (consent,) = consents(portal, "lezer1@voorbeeld.example")
+    assert (consent.source, consent.text) == ("f", "Ja graag")
+    file = portal.root / "lijst.csv"
+    file.write_text("email,reason\nlezer1@voorbeeld.example,\0klacht\n")
+    assert portal.run("subscribers", "suppress", "--from", str(file)).exit_code == 0
+
+
+def test_a_list_that_breaks_off_is_refused_as_a_whole(portal, monkeypatch) -> None:
+    monkeypatch.setattr(enrol, "_BATCH", 1)
+    file = portal.root / "lijst.csv"
+    file.write_text('email\nlezer1@voorbeeld.example\nlezer2@voorbeeld.example\n"lezer3@voorbeeld.example\n')
+    result = portal.run("subscribers", "suppress", "--from", str(file))
+    assert result.exit_code == 1
+    assert "begins on line 4 is no CSV" in result.stderr
+    with portal.open() as app, app.store.read() as work:
+        assert list(work.subscribers.suppressions()) == []
+
+
 def test_a_list_from_elsewhere_may_be_addresses_alone(portal) -> None:
     take(portal, ROW)
     file = portal.root / "lijst.csv"
