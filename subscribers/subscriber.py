@@ -122,6 +122,10 @@ ASKED = ("subscribe", "confirm")
 """The actions of a consent by which somebody asked to be mailed: an administrator's word, and their own."""
 
 
+OWN_CHOICE = ("confirm", "change")
+"""Those by which somebody chose themes by themselves, which no row of a roster of before takes back."""
+
+
 def normal_address(value: str) -> str:
     """An address in the one form we keep: trimmed, its domain lower-case and as A-labels.
 

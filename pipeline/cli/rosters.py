@@ -65,7 +65,12 @@ def import_(
     rows = _whole(file, partial(read_rows, renamed=renamed))
     enroller = app.enroller()
     report = (enroller.rehearse if dry_run else enroller.take)(rows, proof)
-    counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "kept": report.kept,
+    }
     if not dry_run:
         app.audit(who, "subscribers import", f"{file.name}: {numbers(counts)}")
     if as_json:
@@ -81,6 +86,8 @@ def import_(
         say(f"{'Nothing is kept. ' if dry_run else ''}Subscribers: {numbers(counts)}.")
         if report.reasons:
             say(f"Left out: {numbers(report.reasons)}.")
+        if report.kept:
+            say(f"{report.kept} of them chose by themselves since, and keep that.")
         if report.pending:
             say(
                 f"{report.pending} of them get no mail yet, for want of proof of consent: give the file the "

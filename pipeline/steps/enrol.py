@@ -34,11 +34,15 @@ class Duplicate(EnrolError):
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of a roster's rows. ``pending`` counts those of the added who gave no proof of consent."""
+    """What became of a roster's rows. ``pending`` counts those of the added who gave no proof of consent.
+
+    ``kept`` counts the readers who keep what they chose by themselves, instead of what their row says.
+    """
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    kept: int = 0
     pending: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
     """The lines that could not be used, each with the reason."""
@@ -118,7 +122,8 @@ class Enroller:
         """Import a roster, a batch a transaction. A row that can't be used is reported; the rest goes on.
 
         Somebody known gets the choices of the row, and keeps their state: an import brings nobody
-        back who left. Of several rows for one address the first counts.
+        back who left. Nor does it take back what they chose by themselves, unless the row has a proof of
+        later. Of several rows for one address the first counts.
         """
         report, dealt_with = ImportReport(), _Ids()
         rest = iter(rows)
@@ -335,8 +340,11 @@ class Enroller:
         if reader.id in dealt_with:
             raise _duplicate(email)
         dealt_with.add(reader.id)
-        changed = _with_choices(reader.subscriber, wish, wish.chosen)
         proven = reader.subscriber.state is State.PENDING and wish.consent is not None
+        if not proven and people.chose_since(reader.id, wish):
+            report.kept += 1
+            return
+        changed = _with_choices(reader.subscriber, wish, wish.chosen)
         if proven or changed != reader.subscriber or wish.interests != reader.interests:
             work.subscribers.edit(reader.id, changed, wish.interests, self._clock())
             if wish.consent is not None:
@@ -402,6 +410,7 @@ class _People:
         self._known = {
             email.casefold(): reader for email, reader in work.subscribers.by_emails(emails).items()
         }
+        self._chose = work.subscribers.own_words([reader.id for reader in self._known.values()])
         self._new: dict[str, Enrolment] = {}
         self._starts: dict[Frequency, int] = {}
 
@@ -415,6 +424,12 @@ class _People:
     def is_new(self, email: str) -> bool:
         """Whether somebody at this address is new in this very batch."""
         return email.casefold() in self._new
+
+    def chose_since(self, id: int, wish: Enrolment) -> bool:
+        """Whether a reader chose by themselves after what a row proves, which may be nothing."""
+        chose = self._chose.get(id)
+        proven = wish.consent.at if wish.consent and "consented_at" in wish.chosen else None
+        return chose is not None and (proven is None or proven <= chose)
 
     def start(self, subscriber: Subscriber, now: datetime) -> int:
         """As ``_start``, once for each frequency."""

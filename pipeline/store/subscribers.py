@@ -29,6 +29,7 @@ from subscribers.subscriber import (
     COMPLAINT,
     ERASED,
     LEFT,
+    OWN_CHOICE,
     PAUSABLE,
     Consent,
     Reader,
@@ -244,6 +245,15 @@ class Subscribers:
             select(ConsentRow).where(ConsentRow.subscriber_id == id).order_by(col(ConsentRow.id))
         )
         return list(rows)
+
+    def own_words(self, ids: Collection[int]) -> dict[int, datetime]:
+        """When each of these readers last chose by themselves what they get; who never did is left out."""
+        rows = self._session.exec(
+            select(ConsentRow.subscriber_id, func.max(ConsentRow.at))
+            .where(col(ConsentRow.subscriber_id).in_(list(ids)), col(ConsentRow.action).in_(OWN_CHOICE))
+            .group_by(col(ConsentRow.subscriber_id))
+        )
+        return dict(rows.all())
 
     def wake(self, now: datetime) -> None:
         """End the pauses whose date has come, and the rest after a bounce that has lasted long enough."""

@@ -7,6 +7,8 @@ from rosters import rows_of
 
 from pipeline.steps import enrol
 from pipeline.steps.enrol import EnrolError
+from subscribers.frequency import Frequency
+from subscribers.preferences import Preferences
 from subscribers.roster import COLUMNS, RosterError
 from subscribers.subscriber import State
 
@@ -241,6 +243,26 @@ def test_an_import_brings_nobody_back_who_left(portal) -> None:
         "subscribe",
         "unsubscribe",
     ]
+
+
+@pytest.mark.each_database
+def test_an_import_takes_back_nothing_that_a_reader_chose_by_themselves(portal) -> None:
+    take(portal, ROW)
+    portal.wait(days=1)
+    id = reader(portal, "lezer1@voorbeeld.example").id
+    with portal.open() as app:
+        wish = Preferences(("gemeenten",), Frequency.MONTHLY, "nl", "Europe/Amsterdam", None)
+        app.enroller().prefer(id, wish, "Door op te slaan")
+    for note in ("", "op papier"):
+        for row in (ROW, ROW.replace("2026-11-01T10:00:00+01:00", "")):
+            report = take(portal, row, note=note)
+            assert (report.updated, report.kept, report.refused) == (0, 1, [])
+    found = reader(portal, "lezer1@voorbeeld.example")
+    assert (found.interests, found.subscriber.frequency) == (("gemeenten",), "monthly")
+    portal.wait(days=1)
+    report = take(portal, ROW.replace("2026-11-01T10:00:00", "2026-11-26T09:00:00"))
+    assert (report.updated, report.kept) == (1, 0)
+    assert reader(portal, "lezer1@voorbeeld.example").interests == ("cloud", "gemeenten")
 
 
 def test_a_suppressed_address_is_refused_however_it_is_written(portal) -> None:
