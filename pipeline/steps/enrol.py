@@ -92,6 +92,8 @@ class Enroller:
             reader = work.subscribers.by_email(wish.subscriber.email)
             if reader is not None:
                 email, state = reader.subscriber.email, reader.subscriber.state
+                if state is State.ERASED:
+                    raise _erased(wish.subscriber.email)
                 ways = {
                     State.PENDING: f"'kennisportal subscribers confirm {email}' makes them active",
                     State.UNSUBSCRIBED: (
@@ -289,6 +291,8 @@ class Enroller:
         reader = work.subscribers.by_email(normal_address(email))
         if reader is None:
             raise EnrolError(f"{email} is no subscriber; 'kennisportal subscribers find' looks for one")
+        if reader.subscriber.state is State.ERASED:
+            raise _erased(email)
         return reader
 
     def _take(
@@ -387,6 +391,12 @@ def _with_choices(current: Subscriber, wish: Enrolment, chosen: frozenset[str]) 
     """A subscriber with the given choices of a wish, and everything else as it is."""
     names = {"name", "language", "timezone", "frequency"} & chosen
     return Subscriber.model_validate(current.model_dump() | wish.subscriber.model_dump(include=names))
+
+
+def _erased(email: str) -> EnrolError:
+    return EnrolError(
+        f"all that was kept about {email} was erased; they can come back by signing up themselves"
+    )
 
 
 def _suppressed(email: str) -> Unwanted:

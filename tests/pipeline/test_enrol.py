@@ -276,6 +276,28 @@ def test_a_suppressed_address_is_refused_however_it_is_written(portal) -> None:
     assert take(portal, ROW).added == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add", "--interests", "cloud"),
+        ("edit", "--name", "Anneke"),
+        ("feed",),
+        ("confirm", "--consent-note", "belde"),
+        ("export-data",),
+        ("erase", "--yes"),
+    ],
+)
+def test_nothing_is_written_about_who_was_erased(portal, words: tuple[str, ...]) -> None:
+    take(portal, ROW)
+    with portal.open() as app:
+        app.accounts().erase(reader(portal, "lezer1@voorbeeld.example").id)
+    before = reader(portal, "lezer1@voorbeeld.example")
+    result = portal.run("subscribers", words[0], "lezer1@voorbeeld.example", *words[1:])
+    assert result.exit_code == 1
+    assert "about lezer1@voorbeeld.example was erased" in result.stderr
+    assert reader(portal, "lezer1@voorbeeld.example") == before
+
+
 def test_lifting_a_suppression_is_no_consent(portal) -> None:
     take(portal, ROW)
     with portal.open() as app:
@@ -389,7 +411,12 @@ def test_a_list_of_suppressed_addresses_goes_out_and_in_again(portal, other_port
     assert reader(other_portal, "lezer1@voorbeeld.example").subscriber.state is State.SUPPRESSED
 
 
-FORMULAS = ["=1+1@voorbeeld.example", "+31@voorbeeld.example", "-x@voorbeeld.example", "'=x@voorbeeld.example"]
+FORMULAS = [
+    "=1+1@voorbeeld.example",
+    "+31@voorbeeld.example",
+    "-x@voorbeeld.example",
+    "'=x@voorbeeld.example",
+]
 
 
 def test_no_address_is_a_formula_to_a_spreadsheet_and_each_comes_back_as_it_was(portal, other_portal) -> None:
