@@ -58,7 +58,9 @@ class Notices:
     def use(self, kind: NoticeKind, about: int) -> None:
         """Let the link in none of one kind about one thing ever work again."""
         self._session.execute(
-            update(NoticeRow).where(NoticeRow.kind == kind, NoticeRow.about == about).values(address="")
+            update(NoticeRow)
+            .where(col(NoticeRow.kind) == kind, col(NoticeRow.about) == about)
+            .values(address="")
         )
 
     def of(self, kind: NoticeKind, about: int) -> list[Notice]:

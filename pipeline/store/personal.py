@@ -44,13 +44,15 @@ class Personal:
         interests = self._session.get_one(InterestSet, row.interest_set_id).themes
         reader = _values(row, leave_out={"address_key", "domain", "interest_set_id", "feed_serial"})
         of_reader = col(DeliveryRow.subscriber_id) == id
+        addresses = [row.email, *self._earlier(id)]
+        signups = self._at(SignUpRow.email, addresses)
         return {
             "subscriber": reader | {"interests": interests},
             "suppressed": self._suppression(row.email),
             "consents": self._all(ConsentRow, col(ConsentRow.subscriber_id) == id, {"subscriber_id"}),
             "editions": [self._edition(*found) for found in self._editions(of_reader)],
-            "notices": self._all(NoticeRow, self._notices_of(id, [row.email]), {"about", "details"}),
-            "signups": self._all(SignUpRow, col(SignUpRow.id).in_(self._at(SignUpRow.email, [row.email])), set()),
+            "notices": self._all(NoticeRow, self._notices_of(id, addresses), {"about", "details"}),
+            "signups": self._all(SignUpRow, col(SignUpRow.id).in_(signups), set()),
             "bounces": self._all(BounceRow, col(BounceRow.subscriber_id) == id, {"subscriber_id"}),
             "feedback": self._all(FeedbackRow, self._feedback_of(id), {"original", "key", "subscriber_id"}),
         }

@@ -111,7 +111,7 @@ PAGES: dict[str, dict[str, object]] = {
         "rarer": ["monthly"],
         "preferences_url": "../preferences/T",
     },
-    "unsubscribed": {"email": "a•••@example.org"},
+    "unsubscribed": {"email": "a•••@example.org", "preferences_url": "../preferences/1.x"},
     "badlink": {},
     "notfound": {},
 }

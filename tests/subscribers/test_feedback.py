@@ -161,7 +161,9 @@ def test_what_outlook_answers_in_somebodys_place_is_no_bounce(headers: str) -> N
     assert read_feedback(raw, TOKENS) == Feedback(FeedbackKind.OTHER, 41)
 
 
-@pytest.mark.parametrize("header", ["", "Auto-Submitted: auto-replied\r\n", "Auto-Submitted: auto-generated\r\n"])
+@pytest.mark.parametrize(
+    "header", ["", "Auto-Submitted: auto-replied\r\n", "Auto-Submitted: auto-generated\r\n"]
+)
 def test_a_bounce_without_a_standard_form_is_one_though_a_program_wrote_it(header: str) -> None:
     raw = (
         f"{header}X-Failed-Recipients: anna@x.example\r\n"

@@ -103,6 +103,19 @@ def test_only_a_few_links_a_day_are_sent(site, portal) -> None:
     assert len(mails(portal)) == 3
 
 
+def test_who_left_can_still_have_their_data_and_be_forgotten(site, portal) -> None:
+    path = site.join(EMAIL)
+    left = site.ask(path, "POST").text
+    for page in (left, site.ask(path).text, site.ask(preferences(site)).text):
+        (action,) = re.findall(r'action="\.\.(/preferences/[\w.-]+)"', page)
+        assert "Stuur mij die link" in page
+    assert post(site, action, link="yes").status == 200
+    (mail,) = mails(portal)
+    assert json.loads(post(site, link(mail, "account"), do="data").body)["subscriber"]["email"] == EMAIL
+    assert post(site, link(mail, "account"), do="erase", sure="yes").status == 200
+    assert reader(site, EMAIL).subscriber.state is State.ERASED
+
+
 def test_a_suppressed_reader_is_sent_none(site, portal) -> None:
     site.join(EMAIL)
     site.app.enroller().suppress(EMAIL, "complaint")
