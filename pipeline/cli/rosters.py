@@ -112,7 +112,7 @@ def export(app: App, file: Path, states: tuple[str, ...], theme: str, who: str) 
     """Write subscribers to a CSV file that can be imported again, with the proof of their consent."""
     chosen = [State(state) for state in states] or [state for state in State if state not in LEFT]
     with app.store.read() as work:
-        rows = (roster_row(*one) for one in work.subscribers.with_proof(chosen, theme))
+        rows = (roster_row(*one) for one in work.rosters.with_proof(chosen, theme))
         number = write_roster(file, csv_lines(COLUMNS, rows))
     app.audit(who, "subscribers export", f"{number} subscribers")
     warn(f"{number} subscribers written. These are personal data: keep the file to yourself.")
@@ -129,7 +129,7 @@ def suppressed(app: App, file: Path, who: str) -> None:
     something to this portal alone.
     """
     with app.store.read() as work:
-        number = write_roster(file, csv_lines(SUPPRESSION_COLUMNS, work.subscribers.suppressions()))
+        number = write_roster(file, csv_lines(SUPPRESSION_COLUMNS, work.rosters.suppressions()))
     app.audit(who, "subscribers suppressed", f"{number} addresses")
     warn(f"{number} suppressed addresses written.")
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import islice
 
 import sqlalchemy as sa
 from sqlalchemy import delete, exists, update
@@ -23,7 +22,6 @@ from subscribers.frequency import Frequency
 from subscribers.interest import set_key
 from subscribers.journal import CHANGED, FEED, MOVED, Back, Event, Left
 from subscribers.subscriber import (
-    ASKED,
     BOUNCED,
     BY_HAND,
     COMPLAINT,
@@ -157,23 +155,6 @@ class Subscribers:
         for row, themes in self._session.exec(query):
             if not theme or theme in themes:
                 yield _reader(row, themes)
-
-    def with_proof(
-        self, states: Collection[State], theme: str = ""
-    ) -> Iterator[tuple[Reader, Consent | None]]:
-        """Subscribers in these states by id, streamed, each with the last proof that they asked for it."""
-        readers = (reader for reader in self.everyone(theme=theme) if reader.subscriber.state in states)
-        while batch := list(islice(readers, 500)):
-            rows = self._session.exec(
-                select(ConsentRow)
-                .where(
-                    col(ConsentRow.subscriber_id).in_([reader.id for reader in batch]),
-                    col(ConsentRow.action).in_(ASKED),
-                )
-                .order_by(col(ConsentRow.id))
-            )
-            proofs = {row.subscriber_id: row for row in rows}
-            yield from ((reader, proofs.get(reader.id)) for reader in batch)
 
     def feed_serial(self, id: int) -> int:
         """The serial of a reader's own feed; none works where it is not positive, or there is no reader."""
@@ -366,24 +347,6 @@ class Subscribers:
         if id is not None:
             self.leave(id, State.SUPPRESSED, str(State.SUPPRESSED), at)
         return True
-
-    def suppressions(self) -> Iterator[dict[str, str]]:
-        """All suppressed addresses, streamed, the oldest first; each by its hash, and itself where known."""
-        rows = self._session.execute(
-            sa.select(
-                col(Suppression.address_key),
-                col(Suppression.reason),
-                col(Suppression.at),
-                col(SubscriberRow.email),
-                col(SubscriberRow.state),
-            )
-            .outerjoin(SubscriberRow, col(SubscriberRow.address_key) == Suppression.address_key)
-            .order_by(col(Suppression.at), col(Suppression.address_key))
-            .execution_options(yield_per=500)
-        )
-        for key, reason, at, email, state in rows:
-            known = email if email and state != State.ERASED else ""
-            yield {"email": known, "address_key": key, "reason": reason, "suppressed_at": at.isoformat()}
 
     def suppression(self, email: str) -> str | None:
         """Why an address gets no mail; None for one that may."""

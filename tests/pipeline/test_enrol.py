@@ -451,7 +451,7 @@ def test_a_list_that_breaks_off_is_refused_as_a_whole(portal, monkeypatch) -> No
     assert result.exit_code == 1
     assert "begins on line 4 is no CSV" in result.stderr
     with portal.open() as app, app.store.read() as work:
-        assert list(work.subscribers.suppressions()) == []
+        assert list(work.rosters.suppressions()) == []
 
 
 def test_a_list_from_elsewhere_may_be_addresses_alone(portal) -> None:
