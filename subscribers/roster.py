@@ -70,10 +70,12 @@ def read_rows(
     RosterError for a file of another kind, or with a column we don't know.
     """
     rest = (line.replace("\0", "") for line in lines)  # which no text has, and PostgreSQL can't keep
-    first = next(rest, "")
-    delimiter = max(",;\t", key=first.count)
+    first, above = next(rest, ""), 1
+    if said := _SEPARATOR.fullmatch(first):  # which some write above it all, for Excel alone
+        first, above = next(rest, ""), 2
+    delimiter = said[1] if said else max(",;\t", key=first.count)
     reader = csv.DictReader(chain([first], rest), delimiter=delimiter, strict=True)
-    start = 1
+    start = above
     try:
         found = [(name or "").strip().lower() for name in reader.fieldnames or []]
         for name in renamed:
@@ -98,7 +100,7 @@ def read_rows(
         # A name that no file has, for what is left out: an empty one means a row of another length.
         left_out = [f"\0{place}" for place, name in enumerate(named) if not name]
         reader.fieldnames = [name or f"\0{place}" for place, name in enumerate(named)]
-        start = reader.line_num + 1
+        start = reader.line_num + above
         for row in reader:
             if None in row or None in row.values():
                 row = {"": "wrong number of fields"}
@@ -108,13 +110,14 @@ def read_rows(
                 if value.startswith("'") and _FORMULA.match(value):
                     row[name] = value[1:]  # it keeps a spreadsheet from reading a formula
             yield start, row
-            start = reader.line_num + 1
+            start = reader.line_num + above
     except csv.Error as error:
         raise RosterError(
             f"the row that begins on line {start} is no CSV ({error}); mend its quotes; nothing was taken in"
         ) from None
 
 
+_SEPARATOR = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+@\t\r-]")
 """How a cell begins that a spreadsheet takes for a formula, or one that is quoted against that."""
 

@@ -213,6 +213,12 @@ def test_a_spreadsheets_own_csv_is_read(portal) -> None:
     assert reader(portal, "lezer1@voorbeeld.example").subscriber.name == "Lezer; de eerste"
 
 
+@pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+def test_a_separator_named_above_it_all_is_no_row(line: str) -> None:
+    rows = list(rows_of(f"{line}email;interests\na@voorbeeld.example;cloud,gemeenten,ict\n".encode()))
+    assert rows == [(3, {"email": "a@voorbeeld.example", "interests": "cloud,gemeenten,ict"})]
+
+
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     document = 'email,name\n"a@b.example","twee\nregels"\nc@d.example,x\n'
     assert [line for line, _ in rows_of(document.encode())] == [2, 4]
