@@ -49,6 +49,11 @@ def test_the_page_is_there_in_english(site) -> None:
     assert 'href="https://portaal.example/subscribe?language=nl&amp;theme=cloud" lang="nl"' in page
 
 
+def test_a_page_in_another_language_says_in_which_the_themes_are(site) -> None:
+    assert '<span lang="nl">Cloud' in site.ask("/subscribe?language=en").text
+    assert "<span>Cloud" in site.ask("/subscribe").text
+
+
 def test_looking_at_the_form_changes_nothing(site) -> None:
     before = site.tables()
     for method in ("GET", "HEAD"):
