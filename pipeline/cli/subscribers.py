@@ -241,6 +241,14 @@ def export_data(app: App, email: str, who: str) -> None:
 @with_app
 def erase(app: App, email: str, yes: bool, who: str) -> None:
     """Forget a person (GDPR article 17), but for a keyed hash that keeps them from being mailed again."""
+    with app.store.read() as work:
+        is_reader = work.subscribers.by_email(normal_address(email)) is not None
+    if not is_reader:
+        console.confirm(f"{email} is no subscriber. Erase what was asked for in their name?", yes)
+        if app.accounts().forget(email):
+            app.audit(who, "subscribers erase", "an address that was asked for")
+            say("Erased. No import brings it back; 'subscribers suppress' keeps forms from mailing it.")
+            return
     reader = app.enroller().known(email)
     address = reader.subscriber.email
     console.confirm(f"Erase all that is kept about {address}? This can't be undone.", yes)

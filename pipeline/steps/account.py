@@ -18,6 +18,7 @@ from subscribers.subscriber import LEFT, Consent, Reader, State, normal_address
 class PersonalStore(Protocol):
     def everything(self, id: int) -> dict[str, Any]: ...
     def erase(self, id: int, at: datetime) -> None: ...
+    def forget(self, email: str, at: datetime) -> bool: ...
 
 
 class AccountNotices(NoticeBook, Protocol):
@@ -124,6 +125,20 @@ class Accounts:
         with self._write() as work:
             work.personal.erase(id, self._clock())
         self._scrub()
+
+    def forget(self, email: str) -> bool:
+        """Forget an address that was only ever asked for, by its owner or somebody else; False for any other.
+
+        No import makes it a reader's then, only a sign-up that is confirmed there. Raises AddressError.
+        """
+        address = normal_address(email)
+        with self._write() as work:
+            if work.subscribers.by_email(address) is not None:
+                return False
+            forgotten = work.personal.forget(address, self._clock())
+        if forgotten:
+            self._scrub()
+        return forgotten
 
     def _moving(self, work: AccountWork, id: int) -> tuple[Reader, str] | None:
         notice = work.notices.get(id)

@@ -113,6 +113,27 @@ class Personal:
         self._blank_reason(email, [*addresses, *([name] if name else [])])
         session.expire_all()
 
+    def forget(self, email: str, at: datetime) -> bool:
+        """Leave nothing of what was asked for at an address that is no reader's, but its suppression.
+
+        False where nothing is kept about it.
+        """
+        signups, notices = self._at(SignUpRow.email, [email]), self._at(NoticeRow.address, [email])
+        if not signups and not notices:
+            return False
+        self._subscribers.suppress(email, ERASED, at)
+        for statement in (
+            delete(NoticeRow).where(
+                or_(
+                    col(NoticeRow.id).in_(notices),
+                    sa.and_(col(NoticeRow.kind) == NoticeKind.CONFIRM, col(NoticeRow.about).in_(signups)),
+                )
+            ),
+            delete(SignUpRow).where(col(SignUpRow.id).in_(signups)),
+        ):
+            self._session.execute(statement)
+        return True
+
     def _earlier(self, id: int) -> list[str]:
         """The addresses that a reader had before, as far as anything is kept about them."""
         query = select(NoticeRow.address).where(NoticeRow.about == id, NoticeRow.kind == NoticeKind.MOVED)

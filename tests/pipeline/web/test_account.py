@@ -379,6 +379,29 @@ def test_an_earlier_address_of_who_is_erased_is_left_nowhere(site, portal) -> No
     assert "ander@elders.example" in repr(site.tables()["signup"])
 
 
+@pytest.mark.each_database
+def test_an_address_that_was_only_asked_for_can_be_forgotten(site, portal, tmp_path) -> None:
+    other = site.join("lezer2@voorbeeld.example")
+    ask(site, email=EMAIL)
+    path = link(mails(portal)[-1])
+    site.app.accounts().move(reader(site, "lezer2@voorbeeld.example").id, EMAIL)
+    ask(site, email="lezer3@voorbeeld.example")
+    assert portal.run("subscribers", "erase", EMAIL).exit_code != 0  # it asks, and there is no terminal
+    assert portal.run("subscribers", "erase", EMAIL.lower(), "--yes").exit_code == 0
+    assert traces(site, portal, EMAIL) == []
+    assert site.ask(path, "POST").status == 410
+    assert reader(site, EMAIL) is None
+    assert site.ask(other).status == 200
+    assert "lezer3@voorbeeld.example" in repr(site.tables()["signup"])
+    result = portal.run("subscribers", "erase", "niemand@voorbeeld.example", "--yes")
+    assert result.exit_code == 1
+    assert "is no subscriber" in result.stderr
+    csv = tmp_path / "lezers.csv"
+    csv.write_text(f"email,interests\n{EMAIL},cloud\n")
+    assert "suppressed" in portal.run("subscribers", "import", str(csv)).stderr
+    assert confirmed(site, portal, email=EMAIL).subscriber.state is State.ACTIVE
+
+
 def test_who_was_erased_can_sign_up_again(site, portal) -> None:
     confirmed(site, portal, email=EMAIL)
     id = reader(site, EMAIL).id
