@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, message_from_string, policy
+from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses
 from enum import StrEnum
@@ -22,6 +23,13 @@ from subscribers.token import BOUNCE, UNSUBSCRIBE, Tokens
 _ADDRESSED = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
 _COMPLAINTS = ("abuse", "fraud", "virus", "other")
 _ANSWERING = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-From")
+_SUPPRESSING = "X-Auto-Response-Suppress"
+_AWAY = re.compile(
+    r"(automatisch antwoord|automatic reply|auto-?reply|out of (the )?office|afwezig"
+    r"|automatische antwort|abwesen|réponse automatique)",
+    re.IGNORECASE,
+)
+"""How programs begin the subject of an answer in somebody's place that has no header to say so."""
 _ANGLES = re.compile(r"<([^<>]+)>")
 _LONGEST_LEAVE = 2000
 _LONGEST_REPLY = 1000
@@ -84,15 +92,16 @@ def _read(message: Message, tokens: Tokens) -> Feedback:
         status = one_line(str(fields.get("Status", ""))).partition(" ")[0]
         words = one_line(str(fields.get("Diagnostic-Code", ""))).partition(";")[2].strip()
         reply = words if Reply.read(words).status else f"{status} {words}".strip()
-        kind = _kind(one_line(str(fields.get("Action", ""))).lower(), Reply.read(reply).status or status)
+        action = one_line(str(fields.get("Action", ""))).lower().partition(" ")[0]
+        kind = _kind(action, Reply.read(reply).status or status)
         return Feedback(kind, delivery, status=status[:20], reply=reply[:_LONGEST_REPLY])
     if _is_automatic(message):
         return Feedback(FeedbackKind.AUTO_REPLY, delivery)
-    if delivery is None:
-        return Feedback(FeedbackKind.OTHER)
-    temporary, permanent = all_failures_in(message)
-    kind = FeedbackKind.HARD if permanent else FeedbackKind.SOFT if temporary else FeedbackKind.OTHER
-    return Feedback(kind, delivery)
+    temporary, permanent = all_failures_in(message) if delivery is not None else (None, None)
+    if permanent or temporary:
+        return Feedback(FeedbackKind.HARD if permanent else FeedbackKind.SOFT, delivery)
+    away = _looks_automatic(message)
+    return Feedback(FeedbackKind.AUTO_REPLY if away else FeedbackKind.OTHER, delivery)
 
 
 def _original(message: Message) -> Message | None:
@@ -133,9 +142,23 @@ def _complaint(message: Message) -> str | None:
 
 
 def _is_automatic(message: Message) -> bool:
-    """Whether a program answered in somebody's place (RFC 3834, and what was usual before)."""
+    """Whether a program answered in somebody's place (RFC 3834, and what was usual before).
+
+    Exim says so of its bounces too, which name whom they did not reach.
+    """
+    if "X-Failed-Recipients" in message:
+        return False
     said = one_line(str(message.get("Auto-Submitted", ""))).lower()
     return said.startswith("auto-replied") or any(name in message for name in _ANSWERING)
+
+
+def _looks_automatic(message: Message) -> bool:
+    """Whether a message that is no bounce was written by a program, as Exchange and Outlook have it."""
+    said = one_line(str(message.get("Auto-Submitted", ""))).lower()
+    if said.startswith("auto-generated") or _SUPPRESSING in message:
+        return True
+    subject = str(make_header(decode_header(str(message.get("Subject", ""))[:_LONGEST_HEADER])))
+    return _AWAY.match(one_line(subject)) is not None
 
 
 def _recipients(message: Message) -> Iterator[str]:
@@ -150,8 +173,15 @@ def _reports(message: Message) -> Iterator[Message]:
     for part in message.walk():
         if part.get_content_type() == "message/delivery-status":
             blocks = part.get_payload()
-            if isinstance(blocks, list):
-                yield from (block for block in blocks if isinstance(block, Message) and "Action" in block)
+        elif part.get_content_type() == "message/global-delivery-status":
+            # Of an address that is not ASCII (RFC 6533), which the parser takes for a mail in a mail.
+            inner = part.get_payload()
+            text = "".join(str(one) for one in inner) if isinstance(inner, list) else str(inner)
+            blocks = [message_from_string(block) for block in re.split(r"\r?\n\r?\n", text.strip())]
+        else:
+            continue
+        if isinstance(blocks, list):
+            yield from (block for block in blocks if isinstance(block, Message) and "Action" in block)
 
 
 def _kind(action: str, status: str) -> FeedbackKind:

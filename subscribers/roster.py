@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from feeds.moment import aware
 from feeds.theme import ThemeTree
 from subscribers.frequency import Frequency
 from subscribers.interest import interest_set
-from subscribers.subscriber import AddressError, Consent, Reader, Subscriber
+from subscribers.subscriber import LEFT, AddressError, Consent, Reader, Subscriber
 
 COLUMNS = (
     "email",
@@ -68,11 +69,13 @@ def read_rows(
     of our columns one of the file's is, by its name in lower case; one that is ``""`` is left out. Raises
     RosterError for a file of another kind, or with a column we don't know.
     """
-    rest = iter(lines)
-    first = next(rest, "")
-    delimiter = max(",;\t", key=first.count)
+    rest = (line.replace("\0", "") for line in lines)  # which no text has, and PostgreSQL can't keep
+    first, above = next(rest, ""), 1
+    if said := _SEPARATOR.fullmatch(first):  # which some write above it all, for Excel alone
+        first, above = next(rest, ""), 2
+    delimiter = said[1] if said else max(",;\t", key=first.count)
     reader = csv.DictReader(chain([first], rest), delimiter=delimiter, strict=True)
-    start = 1
+    start = above
     try:
         found = [(name or "").strip().lower() for name in reader.fieldnames or []]
         for name in renamed:
@@ -97,22 +100,34 @@ def read_rows(
         # A name that no file has, for what is left out: an empty one means a row of another length.
         left_out = [f"\0{place}" for place, name in enumerate(named) if not name]
         reader.fieldnames = [name or f"\0{place}" for place, name in enumerate(named)]
-        start = reader.line_num + 1
+        start = reader.line_num + above
         for row in reader:
             if None in row or None in row.values():
                 row = {"": "wrong number of fields"}
             for name in left_out:
                 row.pop(name, None)
+            for name, value in row.items():
+                if value.startswith("'") and _FORMULA.match(value):
+                    row[name] = value[1:]  # it keeps a spreadsheet from reading a formula
             yield start, row
-            start = reader.line_num + 1
+            start = reader.line_num + above
     except csv.Error as error:
         raise RosterError(
-            f"the row that begins on line {start} is no CSV ({error}); mend its quotes; nothing was imported"
+            f"the row that begins on line {start} is no CSV ({error}); mend its quotes; nothing was taken in"
         ) from None
 
 
+_SEPARATOR = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
+_FORMULA = re.compile(r"'*[=+@\t\r-]")
+"""How a cell begins that a spreadsheet takes for a formula, or one that is quoted against that."""
+
+
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
-    """A CSV file with these columns, a line of it at a time, as ``read_rows`` reads it."""
+    """A CSV file with these columns, a line of it at a time, as ``read_rows`` reads it.
+
+    What a spreadsheet would take for a formula gets a quote before it: anybody may sign up with an address
+    like ``=1+1@voorbeeld.example``.
+    """
     held = StringIO()
     writer = csv.DictWriter(held, columns)
     writer.writeheader()
@@ -120,13 +135,20 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iter
         yield held.getvalue()
         held.seek(0)
         held.truncate()
-        writer.writerow(row)
+        writer.writerow(
+            {name: f"'{value}" if _FORMULA.match(value) else value for name, value in row.items()}
+        )
     yield held.getvalue()
 
 
 def roster_row(reader: Reader, proof: Consent | None) -> dict[str, str]:
-    """A subscriber as a row of a roster, with the proof that they asked for this, where there is any."""
+    """A subscriber as a row of a roster, with the proof that they asked for this, where there is any.
+
+    What somebody asked for before they left proves nothing any more.
+    """
     who = reader.subscriber
+    if who.state in LEFT:
+        proof = None
     return {
         "email": who.email,
         "name": who.name,

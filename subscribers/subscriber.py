@@ -53,6 +53,10 @@ LIFTED_BY_CONFIRMING = frozenset({BOUNCED, ERASED})
 """Reasons of a suppression that a fresh, confirmed sign-up takes away; a complaint is none of them."""
 
 
+BY_HAND = "by hand"
+"""Why an address is suppressed for which an administrator gave no reason."""
+
+
 class AddressError(ValueError):
     """This is no e-mail address; the text says what is wrong with it."""
 
@@ -112,6 +116,14 @@ class Consent(SQLModel):
     text: str = ""
     interests: str = ""
     """The themes consented to, joined by ``;``, as they were."""
+
+
+ASKED = ("subscribe", "confirm")
+"""The actions of a consent by which somebody asked to be mailed: an administrator's word, and their own."""
+
+
+OWN_CHOICE = ("confirm", "change")
+"""Those by which somebody chose themes by themselves, which no row of a roster of before takes back."""
 
 
 def normal_address(value: str) -> str:

@@ -1,6 +1,7 @@
 """Lists of people as CSV files, in and out: more of ``kennisportal subscribers``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,6 +20,8 @@ from pipeline.cli.console import (
 from pipeline.edges.roster import roster_lines, write_roster
 from subscribers.roster import COLUMNS, SUPPRESSION_COLUMNS, csv_lines, read_rows, roster_row
 from subscribers.subscriber import LEFT, State
+
+_Row = tuple[int, Mapping[str, str]]
 
 existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 _out = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
@@ -59,11 +62,15 @@ def import_(
     line and the reason, and the rest goes on.
     """
     proof, renamed = note_given(confirmed, consent_note), _renamed(maps)
-    for _ in read_rows(roster_lines(file), renamed):
-        pass  # a file that is no CSV further down is refused before any of it is taken
+    rows = _whole(file, partial(read_rows, renamed=renamed))
     enroller = app.enroller()
-    report = (enroller.rehearse if dry_run else enroller.take)(read_rows(roster_lines(file), renamed), proof)
-    counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
+    report = (enroller.rehearse if dry_run else enroller.take)(rows, proof)
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "kept": report.kept,
+    }
     if not dry_run:
         app.audit(who, "subscribers import", f"{file.name}: {numbers(counts)}")
     if as_json:
@@ -79,6 +86,8 @@ def import_(
         say(f"{'Nothing is kept. ' if dry_run else ''}Subscribers: {numbers(counts)}.")
         if report.reasons:
             say(f"Left out: {numbers(report.reasons)}.")
+        if report.kept:
+            say(f"{report.kept} of them chose by themselves since, and keep that.")
         if report.pending:
             say(
                 f"{report.pending} of them get no mail yet, for want of proof of consent: give the file the "
@@ -103,7 +112,7 @@ def export(app: App, file: Path, states: tuple[str, ...], theme: str, who: str) 
     """Write subscribers to a CSV file that can be imported again, with the proof of their consent."""
     chosen = [State(state) for state in states] or [state for state in State if state not in LEFT]
     with app.store.read() as work:
-        rows = (roster_row(*one) for one in work.subscribers.with_proof(chosen, theme))
+        rows = (roster_row(*one) for one in work.rosters.with_proof(chosen, theme))
         number = write_roster(file, csv_lines(COLUMNS, rows))
     app.audit(who, "subscribers export", f"{number} subscribers")
     warn(f"{number} subscribers written. These are personal data: keep the file to yourself.")
@@ -120,14 +129,15 @@ def suppressed(app: App, file: Path, who: str) -> None:
     something to this portal alone.
     """
     with app.store.read() as work:
-        number = write_roster(file, csv_lines(SUPPRESSION_COLUMNS, work.subscribers.suppressions()))
+        number = write_roster(file, csv_lines(SUPPRESSION_COLUMNS, work.rosters.suppressions()))
     app.audit(who, "subscribers suppressed", f"{number} addresses")
     warn(f"{number} suppressed addresses written.")
 
 
 def suppress_all(app: App, file: Path, reason: str, who: str, *, as_json: bool) -> None:
     """Suppress every address in a file."""
-    report = app.enroller().suppress_all(read_rows(roster_lines(file), columns=SUPPRESSION_COLUMNS), reason)
+    rows = _whole(file, partial(read_rows, columns=SUPPRESSION_COLUMNS))
+    report = app.enroller().suppress_all(rows, reason)
     counts = {"added": report.added, "unchanged": report.unchanged}
     app.audit(who, "subscribers suppress", f"{file.name}: {numbers(counts)}")
     if as_json:
@@ -136,6 +146,13 @@ def suppress_all(app: App, file: Path, reason: str, who: str, *, as_json: bool) 
     else:
         say(f"Suppressed: {numbers(counts)}.")
     _tell(file, report.refused)
+
+
+def _whole(file: Path, read: Callable[[Iterable[str]], Iterable[_Row]]) -> Iterable[_Row]:
+    """The rows of a file, once all of it was read: one that is no CSV further down is refused as a whole."""
+    for _ in read(roster_lines(file)):
+        pass
+    return read(roster_lines(file))
 
 
 def _tell(file: Path, refused: Sequence[tuple[int, str]]) -> None:

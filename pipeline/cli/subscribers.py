@@ -21,7 +21,7 @@ from pipeline.cli.console import (
 from pipeline.cli.rosters import note_given
 from pipeline.steps.explain import Outlook
 from subscribers.roster import COLUMNS
-from subscribers.subscriber import Reader, State, normal_address
+from subscribers.subscriber import BY_HAND, Reader, State, normal_address
 
 
 @click.group()
@@ -189,7 +189,7 @@ def edit(app: App, email: str, who: str, as_json: bool, **choices: str | None) -
 @subscribers.command()
 @click.argument("email", required=False)
 @click.option("--from", "file", type=rosters.existing, metavar="CSV", help="All addresses in this file.")
-@click.option("--reason", default="by hand", show_default=True, help="Where the file gives none.")
+@click.option("--reason", default=BY_HAND, show_default=True, help="Where the file gives none.")
 @as_option
 @json_option
 @with_app
@@ -241,6 +241,14 @@ def export_data(app: App, email: str, who: str) -> None:
 @with_app
 def erase(app: App, email: str, yes: bool, who: str) -> None:
     """Forget a person (GDPR article 17), but for a keyed hash that keeps them from being mailed again."""
+    with app.store.read() as work:
+        is_reader = work.subscribers.by_email(normal_address(email)) is not None
+    if not is_reader:
+        console.confirm(f"{email} is no subscriber. Erase what was asked for in their name?", yes)
+        if app.accounts().forget(email):
+            app.audit(who, "subscribers erase", "an address that was asked for")
+            say("Erased. No import brings it back; 'subscribers suppress' keeps forms from mailing it.")
+            return
     reader = app.enroller().known(email)
     address = reader.subscriber.email
     console.confirm(f"Erase all that is kept about {address}? This can't be undone.", yes)

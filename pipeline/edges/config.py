@@ -8,6 +8,7 @@ import tomlkit
 from tomlkit.items import AoT
 
 from feeds.theme import Theme
+from pipeline.edges.owner import keep_owner
 from pipeline.settings import ConfigError, Settings, load
 
 
@@ -65,7 +66,7 @@ def replace(path: Path, text: str) -> Settings:
     fresh = place.with_name(f".{path.name}.new")
     try:
         fresh.write_text(text, encoding="utf-8")
-        fresh.chmod(place.stat().st_mode & 0o7777)
+        keep_owner(fresh, place.stat())
         settings = load(fresh)
         fresh.replace(place)
     except ConfigError as error:

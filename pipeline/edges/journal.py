@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.edges.owner import keep_owner
 from pipeline.ports import Clock
 from subscribers.journal import KEPT, Event, Record, read, write, write_since
 
@@ -90,6 +91,7 @@ class JournalFile:
             file.writelines(write(event) for event in events)
             file.flush()
             os.fsync(file.fileno())
+        keep_owner(fresh, self._path.stat())
         fresh.replace(self._path)
         _sync(self._path.parent)
         self._longest = max(_LONG, 2 * self._path.stat().st_size)

@@ -10,6 +10,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.edges.owner import keep_owner
+
 _BYTES = 32
 
 
@@ -43,7 +45,8 @@ def rotate(path: Path) -> int:
     Older ones go on opening the links in old mails. Raises SecretError as ``load`` does.
     """
     known = load(path)
-    new = path.with_name(f".{path.name}.new")
+    place = path.resolve()  # where a link leads
+    new = place.with_name(f".{path.name}.new")
     lines = path.read_text(encoding="ascii").rstrip("\n")
     try:
         new.unlink(missing_ok=True)
@@ -52,7 +55,8 @@ def rotate(path: Path) -> int:
             file.write(f"{lines}\nsigning {secrets.token_hex(_BYTES)}\n")
             file.flush()
             os.fsync(descriptor)
-        new.replace(path)
+        keep_owner(new, place.stat())
+        new.replace(place)
     except OSError as error:
         raise SecretError(f"{path}: the secret key file can't be written: {error}") from None
     return len(known.signing) + 1

@@ -18,11 +18,12 @@ from subscribers.subscriber import LEFT, Consent, Reader, State, normal_address
 class PersonalStore(Protocol):
     def everything(self, id: int) -> dict[str, Any]: ...
     def erase(self, id: int, at: datetime) -> None: ...
+    def forget(self, email: str, at: datetime) -> bool: ...
 
 
 class AccountNotices(NoticeBook, Protocol):
     def get(self, id: int) -> Notice | None: ...
-    def use(self, id: int) -> None: ...
+    def use(self, kind: NoticeKind, about: int) -> None: ...
 
 
 class AccountWork(Protocol):
@@ -80,8 +81,7 @@ class Accounts:
         """
         address = normal_address(email)
         with self._write() as work:
-            taken = work.subscribers.by_email(address) is not None
-            if taken or work.subscribers.suppression(address) is not None:
+            if self._is_not_free(work, address):
                 return address
             if count_once(work.signups, f"address {address}", PER_ADDRESS, self._clock()):
                 self._note(work, NoticeKind.MOVE, id, address)
@@ -93,15 +93,19 @@ class Accounts:
             return self._moving(work, id)
 
     def confirm_move(self, id: int) -> Reader | None:
-        """Mail a reader at the address where they confirmed, and tell the old one; None as above."""
+        """Mail a reader at the address where they confirmed, and tell the old one; None as above.
+
+        Links to other addresses that they asked for before are worthless then. Nor does it work where the
+        address has been taken or suppressed since.
+        """
         with self._write() as work:
             found = self._moving(work, id)
             if found is None:
                 return None
             reader, address = found
             now = self._clock()
-            work.notices.use(id)
-            if work.subscribers.by_email(address) is not None:
+            work.notices.use(NoticeKind.MOVE, reader.id)
+            if self._is_not_free(work, address):
                 return None
             self._note(work, NoticeKind.MOVED, reader.id, reader.subscriber.email)
             work.subscribers.rename(reader.id, address, now)
@@ -122,6 +126,20 @@ class Accounts:
             work.personal.erase(id, self._clock())
         self._scrub()
 
+    def forget(self, email: str) -> bool:
+        """Forget an address that was only ever asked for, by its owner or somebody else; False for any other.
+
+        No import makes it a reader's then, only a sign-up that is confirmed there. Raises AddressError.
+        """
+        address = normal_address(email)
+        with self._write() as work:
+            if work.subscribers.by_email(address) is not None:
+                return False
+            forgotten = work.personal.forget(address, self._clock())
+        if forgotten:
+            self._scrub()
+        return forgotten
+
     def _moving(self, work: AccountWork, id: int) -> tuple[Reader, str] | None:
         notice = work.notices.get(id)
         if notice is None or notice.kind is not NoticeKind.MOVE or not notice.address:
@@ -130,6 +148,11 @@ class Accounts:
         if reader is None or reader.subscriber.state in LEFT or self._clock() - notice.at > MOVING:
             return None
         return reader, notice.address
+
+    def _is_not_free(self, work: AccountWork, address: str) -> bool:
+        """Whether an address is somebody's, or is to get no mail."""
+        taken = work.subscribers.by_email(address) is not None
+        return taken or work.subscribers.suppression(address) is not None
 
     def _note(self, work: AccountWork, kind: NoticeKind, about: int, address: str = "") -> None:
         now = self._clock()

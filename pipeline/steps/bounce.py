@@ -64,5 +64,6 @@ def _pardon(bounces: BounceStore, subscribers: MailableStore, domain: str, now: 
         reader = subscribers.by_email(email)
         if reader is not None:
             subscribers.unsuppress(email)
-            subscribers.set_state(reader.id, State.SUSPENDED)
+            paused = reader.subscriber.paused_until is not None
+            subscribers.set_state(reader.id, State.PAUSED if paused else State.SUSPENDED)
             bounces.put(reader.id, replace(bounces.of(reader.id), rests_until=now + REST))

@@ -1,7 +1,7 @@
 """Enrolling: who joins, changes their choice or leaves, with the consent written down."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field
@@ -10,7 +10,8 @@ from itertools import islice
 
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EnrolWork, Start
-from subscribers.frequency import PERIODS, Frequency
+from pipeline.steps.known import Ids, Known
+from subscribers.frequency import PERIODS
 from subscribers.interest import UnknownTheme
 from subscribers.preferences import Preferences
 from subscribers.roster import BadRow, Enrolment, enrolment
@@ -34,11 +35,15 @@ class Duplicate(EnrolError):
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of a roster's rows. ``pending`` counts those of the added who gave no proof of consent."""
+    """What became of a roster's rows. ``pending`` counts those of the added who gave no proof of consent.
+
+    ``kept`` counts the readers who keep what they chose by themselves, instead of what their row says.
+    """
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    kept: int = 0
     pending: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
     """The lines that could not be used, each with the reason."""
@@ -88,6 +93,8 @@ class Enroller:
             reader = work.subscribers.by_email(wish.subscriber.email)
             if reader is not None:
                 email, state = reader.subscriber.email, reader.subscriber.state
+                if state is State.ERASED:
+                    raise _erased(wish.subscriber.email)
                 ways = {
                     State.PENDING: f"'kennisportal subscribers confirm {email}' makes them active",
                     State.UNSUBSCRIBED: (
@@ -118,9 +125,10 @@ class Enroller:
         """Import a roster, a batch a transaction. A row that can't be used is reported; the rest goes on.
 
         Somebody known gets the choices of the row, and keeps their state: an import brings nobody
-        back who left. Of several rows for one address the first counts.
+        back who left. Nor does it take back what they chose by themselves, unless the row has a proof of
+        later. Of several rows for one address the first counts.
         """
-        report, dealt_with = ImportReport(), _Ids()
+        report, dealt_with = ImportReport(), Ids()
         rest = iter(rows)
         while batch := list(islice(rest, _BATCH)):
             self._take(batch, note, report, dealt_with)
@@ -284,6 +292,8 @@ class Enroller:
         reader = work.subscribers.by_email(normal_address(email))
         if reader is None:
             raise EnrolError(f"{email} is no subscriber; 'kennisportal subscribers find' looks for one")
+        if reader.subscriber.state is State.ERASED:
+            raise _erased(email)
         return reader
 
     def _take(
@@ -291,7 +301,7 @@ class Enroller:
         batch: Iterable[tuple[int, Mapping[str, str]]],
         note: str,
         report: ImportReport,
-        dealt_with: "_Ids",
+        dealt_with: Ids,
     ) -> None:
         wishes = []
         for line, row in batch:
@@ -300,7 +310,7 @@ class Enroller:
             except (BadRow, AddressError, UnknownTheme) as error:
                 report.refuse(line, error)
         with self._start() as work:
-            people = _People(work, [wish.subscriber.email for _, wish in wishes])
+            people = Known(work, [wish.subscriber.email for _, wish in wishes])
             for line, wish in wishes:
                 try:
                     self._take_one(work, people, wish, report, dealt_with)
@@ -312,10 +322,10 @@ class Enroller:
     def _take_one(
         self,
         work: EnrolWork,
-        people: "_People",
+        people: Known,
         wish: Enrolment,
         report: ImportReport,
-        dealt_with: "_Ids",
+        dealt_with: Ids,
     ) -> None:
         email = wish.subscriber.email
         if people.is_suppressed(email):
@@ -335,8 +345,11 @@ class Enroller:
         if reader.id in dealt_with:
             raise _duplicate(email)
         dealt_with.add(reader.id)
-        changed = _with_choices(reader.subscriber, wish, wish.chosen)
         proven = reader.subscriber.state is State.PENDING and wish.consent is not None
+        if not proven and people.chose_since(reader.id, wish):
+            report.kept += 1
+            return
+        changed = _with_choices(reader.subscriber, wish, wish.chosen)
         if proven or changed != reader.subscriber or wish.interests != reader.interests:
             work.subscribers.edit(reader.id, changed, wish.interests, self._clock())
             if wish.consent is not None:
@@ -381,6 +394,12 @@ def _with_choices(current: Subscriber, wish: Enrolment, chosen: frozenset[str]) 
     return Subscriber.model_validate(current.model_dump() | wish.subscriber.model_dump(include=names))
 
 
+def _erased(email: str) -> EnrolError:
+    return EnrolError(
+        f"all that was kept about {email} was erased; they can come back by signing up themselves"
+    )
+
+
 def _suppressed(email: str) -> Unwanted:
     return Unwanted(
         f"{email} is suppressed and gets no mail; only where that is wrong: "
@@ -390,59 +409,3 @@ def _suppressed(email: str) -> Unwanted:
 
 def _duplicate(email: str) -> Duplicate:
     return Duplicate(f"{email} stands in a row above; only that one counts")
-
-
-class _People:
-    """Who is known at the addresses of a batch, looked up at once; who is new is stored at once too."""
-
-    def __init__(self, work: EnrolWork, emails: Sequence[str]) -> None:
-        self._subscribers = work.subscribers
-        self._log = work.log
-        self._suppressed = {email.casefold() for email in work.subscribers.suppressed(emails)}
-        self._known = {
-            email.casefold(): reader for email, reader in work.subscribers.by_emails(emails).items()
-        }
-        self._new: dict[str, Enrolment] = {}
-        self._starts: dict[Frequency, int] = {}
-
-    def is_suppressed(self, email: str) -> bool:
-        return email.casefold() in self._suppressed
-
-    def find(self, email: str) -> Reader | None:
-        """The reader at an address, as they were before this batch."""
-        return self._known.get(email.casefold())
-
-    def is_new(self, email: str) -> bool:
-        """Whether somebody at this address is new in this very batch."""
-        return email.casefold() in self._new
-
-    def start(self, subscriber: Subscriber, now: datetime) -> int:
-        """As ``_start``, once for each frequency."""
-        if subscriber.frequency not in self._starts:
-            self._starts[subscriber.frequency] = self._log.position_at(now - PERIODS[subscriber.frequency])
-        return self._starts[subscriber.frequency]
-
-    def add(self, wish: Enrolment) -> None:
-        self._new[wish.subscriber.email.casefold()] = wish
-
-    def enter(self) -> list[int]:
-        """Store who is new; gives their ids."""
-        new, self._new = list(self._new.values()), {}
-        return self._subscribers.add_all([(wish.subscriber, wish.interests, wish.consent) for wish in new])
-
-
-class _Ids:
-    """Numbers of readers, a bit each: a roster may hold a million of them."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-
-    def add(self, id: int) -> None:
-        place, bit = divmod(id, 8)
-        if place >= len(self._bits):
-            self._bits.extend(bytes(2 * place + 64 - len(self._bits)))
-        self._bits[place] |= 1 << bit
-
-    def __contains__(self, id: int) -> bool:
-        place, bit = divmod(id, 8)
-        return place < len(self._bits) and bool(self._bits[place] & 1 << bit)

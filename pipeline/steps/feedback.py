@@ -65,7 +65,8 @@ class Ingester:
                 work.subscribers.unsuppress(email)
                 reader = work.subscribers.by_email(email)
                 if reader is not None:
-                    work.subscribers.set_state(reader.id, State.ACTIVE)
+                    paused = reader.subscriber.paused_until is not None
+                    work.subscribers.set_state(reader.id, State.PAUSED if paused else State.ACTIVE)
                     work.bounces.clear(reader.id)
             return {"suppressed": len(suppressed), "rested": work.bounces.wake(domain, since)}
 

@@ -32,7 +32,7 @@ from subscribers.message import Newsletter, Recipient, Template, message_id
 from subscribers.notice import FRESH, Notice, NoticeKind, NoticeRenderer, NoticeState, Pending
 from subscribers.render import Letter
 from subscribers.signup import SignUp
-from subscribers.subscriber import Reader, State, masked
+from subscribers.subscriber import LIFTED_BY_CONFIRMING, Reader, State, masked
 from subscribers.token import ACCOUNT, ADDRESS, CONFIRM, PREFERENCES, UNSUBSCRIBE, Tokens
 
 _AT_ONCE = 20
@@ -52,6 +52,7 @@ class SignUpLook(Protocol):
 
 class ReaderLook(Protocol):
     def by_id(self, id: int) -> Reader | None: ...
+    def suppression(self, email: str) -> str | None: ...
     def turn_back(self, id: int, cursor: int, to: int) -> None: ...
 
 
@@ -156,7 +157,7 @@ class Notifier:
         try:
             with self._write() as work:
                 draft = self._draft(work, desk, pending)
-                if draft is None:
+                if draft is None or _is_unwanted(work, pending.notice.kind, draft.to):
                     self._settle(work, pending, NoticeState.CANCELLED, "", report)
                     return
             parcel = _parcel(desk, draft, pending, now)
@@ -278,6 +279,13 @@ class Notifier:
 
     def _names(self, slugs: Sequence[str]) -> list[str]:
         return [self._tree[slug].name if slug in self._tree else slug for slug in slugs]
+
+
+def _is_unwanted(work: NoticeWork, kind: NoticeKind, address: str) -> bool:
+    """Whether an address is suppressed by now, and not in a way that the very notice may lift."""
+    reason = work.subscribers.suppression(address)
+    lifted = kind is NoticeKind.CONFIRM and reason in LIFTED_BY_CONFIRMING
+    return reason is not None and not lifted
 
 
 def _parcel(desk: Desk, draft: _Draft, pending: Pending, now: datetime) -> Parcel:

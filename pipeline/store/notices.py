@@ -55,9 +55,13 @@ class Notices:
         row = self._session.get(NoticeRow, id, with_for_update=True)
         return None if row is None else _value(row)
 
-    def use(self, id: int) -> None:
-        """Let the link in one never work again."""
-        self._session.execute(update(NoticeRow).where(col(NoticeRow.id) == id).values(address=""))
+    def use(self, kind: NoticeKind, about: int) -> None:
+        """Let the link in none of one kind about one thing ever work again."""
+        self._session.execute(
+            update(NoticeRow)
+            .where(col(NoticeRow.kind) == kind, col(NoticeRow.about) == about)
+            .values(address="")
+        )
 
     def of(self, kind: NoticeKind, about: int) -> list[Notice]:
         """What was to be sent of one kind about one thing, the latest first."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import islice
 
 import sqlalchemy as sa
 from sqlalchemy import delete, exists, update
@@ -16,7 +15,12 @@ from subscribers.frequency import Frequency
 from subscribers.interest import set_key
 from subscribers.journal import CHANGED, FEED, MOVED, Back, Event, Left
 from subscribers.subscriber import (
+    BOUNCED,
+    BY_HAND,
+    COMPLAINT,
+    ERASED,
     LEFT,
+    OWN_CHOICE,
     PAUSABLE,
     Consent,
     Reader,
@@ -145,23 +149,6 @@ class Subscribers:
             if not theme or theme in themes:
                 yield _reader(row, themes)
 
-    def with_proof(
-        self, states: Collection[State], theme: str = ""
-    ) -> Iterator[tuple[Reader, Consent | None]]:
-        """Subscribers in these states by id, streamed, each with the last proof that they asked for it."""
-        readers = (reader for reader in self.everyone(theme=theme) if reader.subscriber.state in states)
-        while batch := list(islice(readers, 500)):
-            rows = self._session.exec(
-                select(ConsentRow)
-                .where(
-                    col(ConsentRow.subscriber_id).in_([reader.id for reader in batch]),
-                    ConsentRow.action == "subscribe",
-                )
-                .order_by(col(ConsentRow.id))
-            )
-            proofs = {row.subscriber_id: row for row in rows}
-            yield from ((reader, proofs.get(reader.id)) for reader in batch)
-
     def feed_serial(self, id: int) -> int:
         """The serial of a reader's own feed; none works where it is not positive, or there is no reader."""
         query = select(SubscriberRow.feed_serial).where(SubscriberRow.id == id)
@@ -232,6 +219,15 @@ class Subscribers:
             select(ConsentRow).where(ConsentRow.subscriber_id == id).order_by(col(ConsentRow.id))
         )
         return list(rows)
+
+    def own_words(self, ids: Collection[int]) -> dict[int, datetime]:
+        """When each of these readers last chose by themselves what they get; who never did is left out."""
+        rows = self._session.exec(
+            select(ConsentRow.subscriber_id, func.max(ConsentRow.at))
+            .where(col(ConsentRow.subscriber_id).in_(list(ids)), col(ConsentRow.action).in_(OWN_CHOICE))
+            .group_by(col(ConsentRow.subscriber_id))
+        )
+        return dict(rows.all())
 
     def wake(self, now: datetime) -> None:
         """End the pauses whose date has come, and the rest after a bounce that has lasted long enough."""
@@ -318,7 +314,7 @@ class Subscribers:
     def suppress(self, email: str, reason: str, at: datetime) -> None:
         """Keep an address from ever being mailed, subscriber or not."""
         key = self._hash(email)
-        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=reason))
+        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=_told(reason)))
         if self._session.get(Suppression, key) is None:
             self._session.add(Suppression(address_key=key, reason=reason, at=at))
         reader = self.by_email(email)
@@ -338,30 +334,12 @@ class Subscribers:
         """As ``suppress``, by an address's keyed hash; False where it was suppressed already."""
         if self._session.get(Suppression, key) is not None:
             return False
-        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=reason))
+        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=_told(reason)))
         self._session.add(Suppression(address_key=key, reason=reason, at=at))
         id = self._session.exec(select(SubscriberRow.id).where(SubscriberRow.address_key == key)).first()
         if id is not None:
             self.leave(id, State.SUPPRESSED, str(State.SUPPRESSED), at)
         return True
-
-    def suppressions(self) -> Iterator[dict[str, str]]:
-        """All suppressed addresses, streamed, the oldest first; each by its hash, and itself where known."""
-        rows = self._session.execute(
-            sa.select(
-                col(Suppression.address_key),
-                col(Suppression.reason),
-                col(Suppression.at),
-                col(SubscriberRow.email),
-                col(SubscriberRow.state),
-            )
-            .outerjoin(SubscriberRow, col(SubscriberRow.address_key) == Suppression.address_key)
-            .order_by(col(Suppression.at), col(Suppression.address_key))
-            .execution_options(yield_per=500)
-        )
-        for key, reason, at, email, state in rows:
-            known = email if email and state != State.ERASED else ""
-            yield {"email": known, "address_key": key, "reason": reason, "suppressed_at": at.isoformat()}
 
     def suppression(self, email: str) -> str | None:
         """Why an address gets no mail; None for one that may."""
@@ -418,6 +396,11 @@ class Subscribers:
         if row is None:
             return None
         return _reader(*row)
+
+
+def _told(reason: str) -> str:
+    """A reason as the journal has it, from which nothing is erased: none in an administrator's own words."""
+    return reason if reason in (BOUNCED, COMPLAINT, ERASED) else BY_HAND
 
 
 def _reader(row: SubscriberRow, themes: Sequence[str]) -> Reader:

@@ -24,6 +24,7 @@ from pipeline.store.planning import WavePlan
 from pipeline.store.providers import Providers
 from pipeline.store.publication import Publication
 from pipeline.store.register import Register
+from pipeline.store.rosters import Rosters
 from pipeline.store.session import Database, Line
 from pipeline.store.signups import SignUps
 from pipeline.store.slots import Slots
@@ -104,6 +105,10 @@ class Work:
     @cached_property
     def subscribers(self) -> Subscribers:
         return Subscribers(self.session, self._suppression_key)
+
+    @cached_property
+    def rosters(self) -> Rosters:
+        return Rosters(self.session, self.subscribers)
 
     @cached_property
     def signups(self) -> SignUps:

@@ -147,7 +147,14 @@ class PreferencesPage:
         who = reader.subscriber
         if who.state is State.ERASED:
             return self._pages.show("erased", language=who.language)
-        return self._pages.show("unsubscribed", language=who.language, email=masked(who.email))
+        # The form on that page asks this one for the link to their data, unless we may not write to them.
+        here = f"../preferences/{self._tokens.sign(PREFERENCES, reader.id)}"
+        return self._pages.show(
+            "unsubscribed",
+            language=who.language,
+            email=masked(who.email),
+            preferences_url="" if who.state is State.SUPPRESSED else here,
+        )
 
     def _unknown(self) -> Response:
         return self._pages.show("badlink", status=404)

@@ -48,18 +48,26 @@ class Unsubscribe:
         if reader is None:
             return self._unknown()
         if reader.subscriber.state in LEFT:
-            return self._page("unsubscribed", reader)
+            return self._left(reader)
         have = PERIODS[reader.subscriber.frequency]
         return self._page(
             "unsubscribe",
             reader,
             rarer=[str(one) for one in self._frequencies if PERIODS[one] > have],
-            preferences_url=f"../preferences/{self._tokens.sign(PREFERENCES, id)}",
+            preferences_url=self._preferences(reader),
         )
 
     def _act(self, id: int) -> Response:
         reader = self._enroller.unsubscribe(id, "link in a mail")
-        return self._unknown() if reader is None else self._page("unsubscribed", reader)
+        return self._unknown() if reader is None else self._left(reader)
+
+    def _left(self, reader: Reader) -> Response:
+        """That they left; and how to have their data, for whom we may write to."""
+        mailed = reader.subscriber.state is not State.SUPPRESSED
+        return self._page("unsubscribed", reader, preferences_url=self._preferences(reader) if mailed else "")
+
+    def _preferences(self, reader: Reader) -> str:
+        return f"../preferences/{self._tokens.sign(PREFERENCES, reader.id)}"
 
     def _page(
         self, name: str, reader: Reader, rarer: Sequence[str] = (), preferences_url: str = ""

@@ -2,6 +2,7 @@
 
 import json
 import mailbox
+from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
 
@@ -228,6 +229,20 @@ def test_undoing_brings_back_who_was_suppressed(portal, tmp_path: Path) -> None:
     result = portal.run("bounces", "undo", "--domain", "Streng.example", "--since", day, "--yes", "--json")
     assert json.loads(result.stdout) == {"suppressed": 2, "rested": 0}
     assert edition(portal, "verder") == {"accepted": 2}
+
+
+def test_a_pause_outlasts_a_bad_day_of_a_provider(portal, tmp_path: Path) -> None:
+    ready(portal, 2)
+    ingest(portal, tmp_path, latest(portal), "een")
+    edition(portal, "weer")
+    until = portal.now + timedelta(days=60)
+    with portal.open() as app, app.store.write() as work:
+        work.subscribers.pause(work.subscribers.by_email("r1@streng.example").id, until)
+    portal.wait(hours=2)
+    assert ingest(portal, tmp_path, latest(portal), "twee")["suppressed"] == 2
+    day = f"{portal.now:%Y-%m-%d}"
+    assert portal.run("bounces", "undo", "--domain", "streng.example", "--since", day, "--yes").exit_code == 0
+    assert [shown(portal, f"r{one}@streng.example") for one in range(2)] == ["active", "paused"]
 
 
 def test_undoing_leaves_alone_who_complained_or_left(portal, tmp_path: Path) -> None:

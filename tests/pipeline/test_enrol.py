@@ -7,6 +7,8 @@ from rosters import rows_of
 
 from pipeline.steps import enrol
 from pipeline.steps.enrol import EnrolError
+from subscribers.frequency import Frequency
+from subscribers.preferences import Preferences
 from subscribers.roster import COLUMNS, RosterError
 from subscribers.subscriber import State
 
@@ -213,6 +215,12 @@ def test_a_spreadsheets_own_csv_is_read(portal) -> None:
     assert reader(portal, "lezer1@voorbeeld.example").subscriber.name == "Lezer; de eerste"
 
 
+@pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+def test_a_separator_named_above_it_all_is_no_row(line: str) -> None:
+    rows = list(rows_of(f"{line}email;interests\na@voorbeeld.example;cloud,gemeenten,ict\n".encode()))
+    assert rows == [(3, {"email": "a@voorbeeld.example", "interests": "cloud,gemeenten,ict"})]
+
+
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     document = 'email,name\n"a@b.example","twee\nregels"\nc@d.example,x\n'
     assert [line for line, _ in rows_of(document.encode())] == [2, 4]
@@ -245,6 +253,26 @@ def test_an_import_brings_nobody_back_who_left(portal) -> None:
     ]
 
 
+@pytest.mark.each_database
+def test_an_import_takes_back_nothing_that_a_reader_chose_by_themselves(portal) -> None:
+    take(portal, ROW)
+    portal.wait(days=1)
+    id = reader(portal, "lezer1@voorbeeld.example").id
+    with portal.open() as app:
+        wish = Preferences(("gemeenten",), Frequency.MONTHLY, "nl", "Europe/Amsterdam", None)
+        app.enroller().prefer(id, wish, "Door op te slaan")
+    for note in ("", "op papier"):
+        for row in (ROW, ROW.replace("2026-11-01T10:00:00+01:00", "")):
+            report = take(portal, row, note=note)
+            assert (report.updated, report.kept, report.refused) == (0, 1, [])
+    found = reader(portal, "lezer1@voorbeeld.example")
+    assert (found.interests, found.subscriber.frequency) == (("gemeenten",), "monthly")
+    portal.wait(days=1)
+    report = take(portal, ROW.replace("2026-11-01T10:00:00", "2026-11-26T09:00:00"))
+    assert (report.updated, report.kept) == (1, 0)
+    assert reader(portal, "lezer1@voorbeeld.example").interests == ("cloud", "gemeenten")
+
+
 def test_a_suppressed_address_is_refused_however_it_is_written(portal) -> None:
     with portal.open() as app:
         app.enroller().suppress("Lezer1@Voorbeeld.example", "klacht")
@@ -254,6 +282,28 @@ def test_a_suppressed_address_is_refused_however_it_is_written(portal) -> None:
     with portal.open() as app:
         app.enroller().unsuppress("lezer1@voorbeeld.example")
     assert take(portal, ROW).added == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add", "--interests", "cloud"),
+        ("edit", "--name", "Anneke"),
+        ("feed",),
+        ("confirm", "--consent-note", "belde"),
+        ("export-data",),
+        ("erase", "--yes"),
+    ],
+)
+def test_nothing_is_written_about_who_was_erased(portal, words: tuple[str, ...]) -> None:
+    take(portal, ROW)
+    with portal.open() as app:
+        app.accounts().erase(reader(portal, "lezer1@voorbeeld.example").id)
+    before = reader(portal, "lezer1@voorbeeld.example")
+    result = portal.run("subscribers", words[0], "lezer1@voorbeeld.example", *words[1:])
+    assert result.exit_code == 1
+    assert "about lezer1@voorbeeld.example was erased" in result.stderr
+    assert reader(portal, "lezer1@voorbeeld.example") == before
 
 
 def test_lifting_a_suppression_is_no_consent(portal) -> None:
@@ -335,6 +385,17 @@ def test_an_export_can_be_of_some_states_or_one_theme(portal) -> None:
     assert len(portal.run("subscribers", "export", "--theme", "cloud").stdout.splitlines()) == 2
 
 
+def test_who_left_is_exported_without_a_proof_that_would_bring_them_back(portal, other_portal) -> None:
+    take(portal, ROW)
+    with portal.open() as app:
+        app.enroller().unsubscribe(reader(portal, "lezer1@voorbeeld.example").id, "link")
+    file = portal.root / "weg.csv"
+    assert portal.run("subscribers", "export", str(file), "--state", "unsubscribed").exit_code == 0
+    assert "formulier" not in file.read_text(encoding="utf-8-sig")
+    assert other_portal.run("subscribers", "import", str(file)).exit_code == 0
+    assert reader(other_portal, "lezer1@voorbeeld.example").subscriber.state is State.PENDING
+
+
 def test_a_list_of_suppressed_addresses_goes_out_and_in_again(portal, other_portal) -> None:
     take(portal, ROW, ROW.replace("lezer1", "lezer2"), ROW.replace("lezer1", "lezer3"))
     with portal.open() as app:
@@ -356,6 +417,49 @@ def test_a_list_of_suppressed_addresses_goes_out_and_in_again(portal, other_port
     taken = json.loads(other_portal.run("subscribers", "suppress", "--from", str(file), "--json").stdout)
     assert taken["added"] == 3
     assert reader(other_portal, "lezer1@voorbeeld.example").subscriber.state is State.SUPPRESSED
+
+
+FORMULAS = [
+    "=1+1@voorbeeld.example",
+    "+31@voorbeeld.example",
+    "-x@voorbeeld.example",
+    "'=x@voorbeeld.example",
+]
+
+
+def test_no_address_is_a_formula_to_a_spreadsheet_and_each_comes_back_as_it_was(portal, other_portal) -> None:
+    with portal.open() as app:
+        for email in FORMULAS:
+            app.enroller().add({"email": email, "interests": "cloud", "name": "=A1"}, "op papier")
+    file = portal.root / "uit.csv"
+    assert portal.run("subscribers", "export", str(file)).exit_code == 0
+    cells = [cell for line in file.read_text("utf-8-sig").splitlines() for cell in line.split(",")]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert other_portal.run("subscribers", "import", str(file)).exit_code == 0
+    for email in FORMULAS:
+        assert reader(other_portal, email).subscriber.name == "=A1"
+
+
+@pytest.mark.each_database
+def test_a_byte_that_is_no_text_is_left_out(portal) -> None:
+    report = take(portal, ROW.replace("Lezer", "Le\0zer").replace("Ja", "J\0a").replace("formulier", "f\0"))
+    assert (report.added, report.refused) == (1, [])
+    (consent,) = consents(portal, "lezer1@voorbeeld.example")
+    assert (consent.source, consent.text) == ("f", "Ja graag")
+    file = portal.root / "lijst.csv"
+    file.write_text("email,reason\nlezer1@voorbeeld.example,\0klacht\n")
+    assert portal.run("subscribers", "suppress", "--from", str(file)).exit_code == 0
+
+
+def test_a_list_that_breaks_off_is_refused_as_a_whole(portal, monkeypatch) -> None:
+    monkeypatch.setattr(enrol, "_BATCH", 1)
+    file = portal.root / "lijst.csv"
+    file.write_text('email\nlezer1@voorbeeld.example\nlezer2@voorbeeld.example\n"lezer3@voorbeeld.example\n')
+    result = portal.run("subscribers", "suppress", "--from", str(file))
+    assert result.exit_code == 1
+    assert "begins on line 4 is no CSV" in result.stderr
+    with portal.open() as app, app.store.read() as work:
+        assert list(work.rosters.suppressions()) == []
 
 
 def test_a_list_from_elsewhere_may_be_addresses_alone(portal) -> None:

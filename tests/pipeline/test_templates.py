@@ -19,7 +19,12 @@ from subscribers.signup import SignUpForm
 from subscribers.webedition import WebItem, WebSection
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
-SITE = {"name": "Kennis & portal", "base_url": "https://kennisportal.example", "mails": True}
+SITE = {
+    "name": "Kennis & portal",
+    "base_url": "https://kennisportal.example",
+    "mails": True,
+    "language": "nl",
+}
 MOMENT = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 ARTICLE = Article(
     uri="tag:example.org,2026:1",
@@ -111,7 +116,7 @@ PAGES: dict[str, dict[str, object]] = {
         "rarer": ["monthly"],
         "preferences_url": "../preferences/T",
     },
-    "unsubscribed": {"email": "a•••@example.org"},
+    "unsubscribed": {"email": "a•••@example.org", "preferences_url": "../preferences/1.x"},
     "badlink": {},
     "notfound": {},
 }

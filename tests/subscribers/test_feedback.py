@@ -142,6 +142,53 @@ def test_an_automatic_answer_is_no_bounce(header: str) -> None:
     assert read_feedback(raw, TOKENS) == Feedback(FeedbackKind.AUTO_REPLY, 41)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Subject: Automatisch antwoord: Uw overzicht\r\nAuto-Submitted: auto-generated",
+        "Subject: Re: Uw overzicht\r\nX-Auto-Response-Suppress: All",
+        "Subject: Automatisch antwoord: Uw overzicht",
+        "Subject: =?utf-8?Q?Automatisch_antwoord=3A_Uw_overzicht_=E2=80=93?=",
+        "Subject: Afwezigheidsbericht",
+        "Subject: Out of office",
+    ],
+)
+def test_what_outlook_answers_in_somebodys_place_is_no_bounce(headers: str) -> None:
+    raw = f"From: anna@x.example\r\nTo: {BACK}\r\n{headers}\r\n\r\nIk ben er niet.".encode()
+    assert read_feedback(raw, TOKENS) == Feedback(FeedbackKind.AUTO_REPLY, 41)
+    # And who writes by themselves is to be read by somebody.
+    raw = f"From: anna@x.example\r\nTo: {BACK}\r\nSubject: Re: Automatisch\r\n\r\nVraagje".encode()
+    assert read_feedback(raw, TOKENS) == Feedback(FeedbackKind.OTHER, 41)
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Auto-Submitted: auto-replied\r\n", "Auto-Submitted: auto-generated\r\n"]
+)
+def test_a_bounce_without_a_standard_form_is_one_though_a_program_wrote_it(header: str) -> None:
+    raw = (
+        f"{header}X-Failed-Recipients: anna@x.example\r\n"
+        f"From: Mail Delivery System <Mailer-Daemon@relay.example>\r\nTo: {BACK}\r\n"
+        "Subject: Mail delivery failed: returning message to sender\r\n\r\n"
+        "This message was created automatically by mail delivery software.\r\n\r\n"
+        "A message that you sent could not be delivered to one or more of its\r\n"
+        "recipients. This is a permanent error. The following address(es) failed:\r\n\r\n"
+        "  anna@x.example\r\n    host mx.x.example: 550 5.1.1 unknown user\r\n"
+    )
+    assert read_feedback(raw.encode(), TOKENS) == Feedback(FeedbackKind.HARD, 41)
+
+
+def test_a_report_on_an_address_that_is_not_ascii_is_read_like_any_other() -> None:
+    raw = report("failed", "5.1.1", "smtp; 550 5.1.1 no such user")
+    told = raw.replace(b"message/delivery-status", b"message/global-delivery-status")
+    told = told.replace(b"rfc822; anna@x.example", "utf-8; zoë@x.example".encode())
+    assert read_feedback(told, TOKENS) == read_feedback(raw, TOKENS)
+
+
+def test_a_comment_in_a_report_is_no_part_of_what_it_says() -> None:
+    raw = report("Failed (no such user)", "5.1.1 (bad mailbox)")
+    assert read_feedback(raw, TOKENS).kind is FeedbackKind.HARD
+
+
 def test_a_bounce_without_a_standard_form_is_read_where_it_came_to_a_signed_address() -> None:
     exim = (
         "From: Mail Delivery System <Mailer-Daemon@relay.example>\r\nTo: {to}\r\n"

@@ -103,6 +103,19 @@ def test_only_a_few_links_a_day_are_sent(site, portal) -> None:
     assert len(mails(portal)) == 3
 
 
+def test_who_left_can_still_have_their_data_and_be_forgotten(site, portal) -> None:
+    path = site.join(EMAIL)
+    left = site.ask(path, "POST").text
+    for page in (left, site.ask(path).text, site.ask(preferences(site)).text):
+        (action,) = re.findall(r'action="\.\.(/preferences/[\w.-]+)"', page)
+        assert "Stuur mij die link" in page
+    assert post(site, action, link="yes").status == 200
+    (mail,) = mails(portal)
+    assert json.loads(post(site, link(mail, "account"), do="data").body)["subscriber"]["email"] == EMAIL
+    assert post(site, link(mail, "account"), do="erase", sure="yes").status == 200
+    assert reader(site, EMAIL).subscriber.state is State.ERASED
+
+
 def test_a_suppressed_reader_is_sent_none(site, portal) -> None:
     site.join(EMAIL)
     site.app.enroller().suppress(EMAIL, "complaint")
@@ -175,6 +188,37 @@ def test_an_address_taken_meanwhile_is_left_alone(site, portal) -> None:
     site.join(NEW)
     assert site.ask(path, "POST").status == 410
     assert reader(site, EMAIL) is not None
+
+
+def test_an_address_suppressed_meanwhile_is_left_alone(site, portal) -> None:
+    site.join(EMAIL)
+    post(site, fresh(site, portal), do="move", email=NEW)
+    path = link(mails(portal)[-1], "address")
+    site.app.enroller().suppress(NEW, "op verzoek")
+    assert site.ask(path, "POST").status == 410
+    assert reader(site, NEW) is None
+    assert reader(site, EMAIL).subscriber.state is State.ACTIVE
+
+
+def test_of_several_links_to_new_addresses_one_works(site, portal) -> None:
+    site.join(EMAIL)
+    account = fresh(site, portal)
+    post(site, account, do="move", email="eerst@elders.example")
+    first = link(mails(portal)[-1], "address")
+    post(site, account, do="move", email=NEW)
+    assert site.ask(link(mails(portal)[-1], "address"), "POST").status == 200
+    assert site.ask(first).status == 410
+    assert site.ask(first, "POST").status == 410
+    assert reader(site, NEW) is not None
+
+
+def test_nothing_that_waits_goes_to_an_address_suppressed_meanwhile(site, portal) -> None:
+    site.join(EMAIL)
+    site.app.accounts().ask(reader(site, EMAIL).id)
+    site.app.accounts().move(reader(site, EMAIL).id, NEW)
+    for address in (EMAIL, NEW):
+        site.app.enroller().suppress(address, "op verzoek")
+    assert mails(portal) == []
 
 
 def test_a_new_address_must_be_confirmed_within_a_day(site, portal) -> None:
@@ -296,6 +340,66 @@ def test_nothing_personal_is_left_of_who_is_erased_and_they_stay_unmailed(site, 
         proof = work.subscribers.consents(id)
         assert [consent.action for consent in proof] == ["ask", "confirm"]
         assert work.subscribers.by_id(id).subscriber.state is State.ERASED
+
+
+@pytest.mark.each_database
+def test_no_word_that_an_administrator_or_a_server_wrote_about_who_is_erased_is_left(site, portal) -> None:
+    note = f"Anneke Lezer ({EMAIL}) belde"
+    for words in (
+        ("add", EMAIL, "--interests", "cloud", "--name", "Anneke Lezer"),
+        ("confirm", EMAIL, "--consent-note", note),
+        ("suppress", EMAIL, "--reason", note),
+    ):
+        assert portal.run("subscribers", *words).exit_code == 0
+    id = reader(site, EMAIL).id
+    # Sent to an address of ours that names no delivery.
+    came_back = f"To: overzicht@portaal.example\r\nSubject: terug\r\n\r\nmislukt: {EMAIL.upper()}\r\n"
+    others = came_back.replace(EMAIL.upper(), "lezer2@voorbeeld.example")
+    site.app.ingester().ingest([came_back.encode(), others.encode()])
+    assert portal.run("subscribers", "erase", EMAIL, "--yes").exit_code == 0
+    assert traces(site, portal, EMAIL, "Anneke") == []
+    with site.app.store.read() as work:
+        (proof,) = work.subscribers.consents(id)
+        assert (proof.action, proof.at) == ("subscribe", portal.now)
+        assert work.subscribers.suppression(EMAIL) == "(erased)"
+    assert sum(b"lezer2" in repr(row).encode() for row in site.tables()["feedback"]) == 1
+
+
+@pytest.mark.each_database
+def test_an_earlier_address_of_who_is_erased_is_left_nowhere(site, portal) -> None:
+    confirmed(site, portal, email="JOSÉ@voorbeeld.example")
+    post(site, fresh(site, portal, "josé@voorbeeld.example"), do="move", email=NEW)
+    assert site.ask(link(mails(portal)[-1], "address"), "POST").status == 200
+    mails(portal)
+    # Whom somebody asked to move to, and never did, is somebody else.
+    site.app.accounts().move(reader(site, NEW).id, "ander@elders.example")
+    ask(site, email="ander@elders.example")
+    assert portal.run("subscribers", "erase", NEW, "--yes").exit_code == 0
+    assert traces(site, portal, "josé", NEW) == []
+    assert "ander@elders.example" in repr(site.tables()["signup"])
+
+
+@pytest.mark.each_database
+def test_an_address_that_was_only_asked_for_can_be_forgotten(site, portal, tmp_path) -> None:
+    other = site.join("lezer2@voorbeeld.example")
+    ask(site, email=EMAIL)
+    path = link(mails(portal)[-1])
+    site.app.accounts().move(reader(site, "lezer2@voorbeeld.example").id, EMAIL)
+    ask(site, email="lezer3@voorbeeld.example")
+    assert portal.run("subscribers", "erase", EMAIL).exit_code != 0  # it asks, and there is no terminal
+    assert portal.run("subscribers", "erase", EMAIL.lower(), "--yes").exit_code == 0
+    assert traces(site, portal, EMAIL) == []
+    assert site.ask(path, "POST").status == 410
+    assert reader(site, EMAIL) is None
+    assert site.ask(other).status == 200
+    assert "lezer3@voorbeeld.example" in repr(site.tables()["signup"])
+    result = portal.run("subscribers", "erase", "niemand@voorbeeld.example", "--yes")
+    assert result.exit_code == 1
+    assert "is no subscriber" in result.stderr
+    csv = tmp_path / "lezers.csv"
+    csv.write_text(f"email,interests\n{EMAIL},cloud\n")
+    assert "suppressed" in portal.run("subscribers", "import", str(csv)).stderr
+    assert confirmed(site, portal, email=EMAIL).subscriber.state is State.ACTIVE
 
 
 def test_who_was_erased_can_sign_up_again(site, portal) -> None:

@@ -49,6 +49,11 @@ def test_the_page_is_there_in_english(site) -> None:
     assert 'href="https://portaal.example/subscribe?language=nl&amp;theme=cloud" lang="nl"' in page
 
 
+def test_a_page_in_another_language_says_in_which_the_themes_are(site) -> None:
+    assert '<span lang="nl">Cloud' in site.ask("/subscribe?language=en").text
+    assert "<span>Cloud" in site.ask("/subscribe").text
+
+
 def test_looking_at_the_form_changes_nothing(site) -> None:
     before = site.tables()
     for method in ("GET", "HEAD"):
@@ -101,6 +106,11 @@ def test_a_form_on_another_site_works_only_where_the_config_allows_it(serving, p
         assert site.ask(link(mails(portal)[0]), "POST", friend).status == 403
         assert site.ask(link(mails(portal)[0]), "POST").status == 200
         assert consents(site)[0].source == "sign-up form at https://www.portaal.example"
+
+
+@pytest.mark.parametrize("origin", ["http://[", "https://portaal.example@kwaad.example", "https://a:b:c"])
+def test_an_origin_that_is_none_is_a_foreign_one(site, origin: str) -> None:
+    assert ask(site, {"Origin": origin}).status == 403
 
 
 # The mail that confirms.
@@ -173,6 +183,19 @@ def test_consent_is_kept_as_proof_with_both_moments_and_the_very_words(site, por
         assert consent.source == "sign-up form"
         assert consent.interests == "cloud"
         assert consent.text.startswith("Door u aan te melden vraagt u Proefportaal om u overzichten")
+
+
+def test_who_signed_up_is_exported_with_their_proof(site, portal, other_portal) -> None:
+    confirmed(site, portal)
+    file = portal.root / "uit.csv"
+    assert portal.run("subscribers", "export", str(file)).exit_code == 0
+    assert other_portal.run("subscribers", "import", str(file)).exit_code == 0
+    with other_portal.open() as app, app.store.read() as work:
+        taken = work.subscribers.by_email(EMAIL)
+        (proof,) = work.subscribers.consents(taken.id)
+    assert taken.subscriber.state is State.ACTIVE
+    asked = consents(site)[1]
+    assert (proof.at, proof.source, proof.text) == (asked.at, asked.source, asked.text)
 
 
 def test_a_link_that_is_too_old_confirms_nothing_and_is_forgotten(site, portal) -> None:
