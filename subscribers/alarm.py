@@ -182,7 +182,7 @@ class Told(SQLModel):
 
     def word(self, now: datetime) -> Word | None:
         """What is to be said now, if anything."""
-        if self.due is not None and now < self.due:
+        if self.due is not None and now < self.due <= now + LONGEST_RETRY:  # or a clock had jumped
             return None
         if self.ended is not None:
             return Word.OVER if self.said else None

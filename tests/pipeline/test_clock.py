@@ -67,6 +67,21 @@ def test_a_slot_is_taken_once_whoever_ticks_and_the_missed_ones_are_one(portal) 
 
 
 @pytest.mark.each_database
+def test_a_clock_that_ran_ahead_and_was_set_right_keeps_nothing_waiting(portal) -> None:
+    queue = Put()
+    with portal.open() as app:
+        app.store = Store(app.database, b"", lambda session: queue)
+        clock = Clock(app, Lead(), TASKS, Stop(), lambda: None)
+        clock.look()
+        portal.wait(days=365)
+        clock.tick()
+        portal.wait(days=-365)
+        for _ in range(2):
+            clock.tick()
+    assert sorted(queue.tasks) == ["often", "often", "seldom", "seldom"]
+
+
+@pytest.mark.each_database
 def test_a_slot_whose_job_could_not_be_put_in_is_taken_again(portal) -> None:
     class Broken(Put):
         def put(self, task: str) -> None:

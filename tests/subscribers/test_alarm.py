@@ -106,6 +106,7 @@ def told(**values) -> Told:
         ({"ended": NOW}, NOW, None),
         ({"due": NOW + HOUR, "attempts": 1}, NOW, None),
         ({"due": NOW + HOUR, "attempts": 1}, NOW + HOUR, Word.BEGAN),
+        ({"due": NOW + 2 * LONGEST_RETRY, "attempts": 1}, NOW, Word.BEGAN),  # a clock had jumped
     ],
 )
 def test_an_alarm_is_told_when_it_begins_for_every_day_and_when_it_is_over(values, at, word) -> None:
