@@ -6,6 +6,8 @@ that passed while nobody ticked are not made up for; the latest takes in the oth
 """
 
 import logging
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +20,9 @@ from pipeline.app import App
 from pipeline.ports_running import Mutex
 from pipeline.stop import Stop
 from pipeline.store import schema
+from pipeline.store.vitals import LEADER, TASK, leader_value
 from pipeline.tasks import CLOCKED, Task
+from subscribers.alarm import STILL_AFTER
 
 TICK = 1
 """Seconds between two looks at the clock."""
@@ -80,18 +84,29 @@ class Clock:
         before, leads = self._leads.is_set(), self._lead.hold()
         try:
             schema.require(self._app.database)
+            if leads and not before:
+                self._take_over()
         except schema.UnknownSchema as error:
             self._stop.because(error)
         except Exception as error:
             log.error("the database is out of reach", error=str(error))
         else:
             self._beat()
-        if leads and not before:
-            log.info("leading")
-            self._leads.set()
-        elif before and not leads:
+        if before and not leads:
             log.warning("no longer leading")
             self._leads.clear()
+
+    def _take_over(self) -> None:
+        """Write down who leads from here on, and say so where nobody did for a while."""
+        now = self._app.clock()
+        with self._app.store.write() as work:
+            last = work.vitals.clock()
+            name = f"{socket.gethostname()}, process {os.getpid()}"
+            work.register.set_fact(LEADER, leader_value(name, now))
+        if last is not None and now - last.ticked >= STILL_AFTER:
+            log.warning("nothing was asked for until now", since=last.ticked.isoformat(), by=last.leader)
+        log.info("leading")
+        self._leads.set()
 
     def tick(self) -> None:
         """Take every slot that has begun since the last tick."""
@@ -103,7 +118,7 @@ class Clock:
             try:
                 with self._app.store.write() as work:
                     beyond = slot_of(task, now + APART)
-                    if work.register.advance(f"task.{name}", slot, now, beyond=beyond):
+                    if work.register.advance(f"{TASK}{name}", slot, now, beyond=beyond):
                         work.queue.put(name)
             except Exception as error:
                 log.error("tick failed", task=name, error=str(error))

@@ -16,9 +16,9 @@ from pipeline.store.tables import (
     SubscriberRow,
     Wave,
 )
-from pipeline.store.tables_running import Fact
+from pipeline.store.tables_running import Fact, Tick
 from subscribers.bounces import SPIKE_FROM, SPIKE_WITHIN, is_spike
-from subscribers.condition import COMPLAINTS_WITHIN, EditionCondition, JobCondition
+from subscribers.condition import COMPLAINTS_WITHIN, ClockCondition, EditionCondition, JobCondition
 from subscribers.delivery import DeliveryState
 from subscribers.edition import CLOSED, EditionName, EditionState
 from subscribers.feedback import FeedbackKind
@@ -28,6 +28,10 @@ from subscribers.subscriber import State
 _LATELY = timedelta(minutes=5)
 """The time over which a rate is taken."""
 _JOB = "job."
+TASK = "task."
+"""Begins the schedules of the clock's own tasks."""
+LEADER = "leader"
+"""The fact of who leads."""
 _SETTLED = (DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED)
 
 
@@ -120,6 +124,19 @@ class Vitals:
         )
         return {name.removeprefix(_JOB): _job(json.loads(value)) for name, value in rows}
 
+    def clock(self) -> ClockCondition | None:
+        """Who ticks, and when they last did; None where nobody ever has."""
+        ticked = self._session.exec(
+            select(func.max(Tick.at)).where(col(Tick.schedule).startswith(TASK, autoescape=True))
+        ).one()
+        if ticked is None:
+            return None
+        leader = self._session.get(Fact, LEADER)
+        if leader is None:
+            return ClockCondition(ticked)
+        known: dict[str, str] = json.loads(leader.value)
+        return ClockCondition(ticked, known["name"], datetime.fromisoformat(known["since"]))
+
     def frequencies(self) -> dict[tuple[str, str], int]:
         """Subscribers by frequency and state."""
         rows = self._session.exec(
@@ -178,6 +195,11 @@ def _name(row: EditionRow) -> str:
 def job_fact(name: str) -> str:
     """The fact in which a job's condition stands."""
     return _JOB + name
+
+
+def leader_value(name: str, since: datetime) -> str:
+    """What stands in the fact ``LEADER``."""
+    return json.dumps({"name": name, "since": since.isoformat()})
 
 
 def job_value(job: JobCondition) -> str:
