@@ -16,6 +16,7 @@ from pipeline.app import App
 from pipeline.cli.console import Failure, fail, say, with_app
 from pipeline.edges.logs import configure
 from pipeline.schedule import ticking
+from pipeline.standin import standing_in
 from pipeline.stop import Stop
 from pipeline.web import build
 from pipeline.worker import working
@@ -97,6 +98,8 @@ def _serve(app: App, host: str, port: int | None, *, alone: bool) -> None:
         if alone:
             parts.enter_context(working(app, stop))
             parts.enter_context(ticking(app, stop))
+        else:
+            parts.enter_context(standing_in(app))
         _Server(build(app), stop).run(sockets=[listener])
     _tell(stop)
 
