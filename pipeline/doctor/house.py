@@ -91,6 +91,14 @@ def _database(app: App) -> Iterator[Finding]:
                 yield Finding("integrity", Verdict.OK, "quick_check finds nothing")
             else:
                 yield Finding("integrity", Verdict.WRONG, found, "restore a backup: kennisportal restore")
+            file = Path(app.database.url.database or "")
+            if _may_read(file, stat.S_IROTH):
+                yield Finding(
+                    "database",
+                    Verdict.WARNING,
+                    "it holds people's addresses and others may read it",
+                    f"chmod 600 {file}",
+                )
         else:
             yield Finding(
                 "database",

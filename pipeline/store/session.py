@@ -6,8 +6,9 @@ PostgreSQL it begins with an advisory lock, which senders share: they lock what 
 Commits are synced to disk, since what was sent must not be forgotten.
 """
 
+import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,13 @@ def _tune_postgresql(engine: Engine) -> None:
 
 
 def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "do_connect")
+    def make(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
+        # It holds people's addresses; what SQLite puts beside it is as private as the file itself.
+        if engine.url.database not in (None, "", ":memory:"):
+            with suppress(OSError):  # it is there, or connecting says what is wrong
+                os.close(os.open(str(engine.url.database), os.O_CREAT | os.O_EXCL, 0o600))
+
     @event.listens_for(engine, "connect")
     def connect(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
