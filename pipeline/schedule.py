@@ -100,6 +100,7 @@ class Clock:
         """Write down who leads from here on, and say so where nobody did for a while."""
         now = self._app.clock()
         with self._app.store.write() as work:
+            self._app.backend.hurry(work.session)
             last = work.vitals.clock()
             name = f"{socket.gethostname()}, process {os.getpid()}"
             work.register.set_fact(LEADER, leader_value(name, now))
@@ -117,6 +118,7 @@ class Clock:
                 continue
             try:
                 with self._app.store.write() as work:
+                    self._app.backend.hurry(work.session)
                     beyond = slot_of(task, now + APART)
                     if work.register.advance(f"{TASK}{name}", slot, now, beyond=beyond):
                         work.queue.put(name)

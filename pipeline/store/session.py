@@ -31,6 +31,11 @@ _WRITE_LOCK = 0x6B656E6F
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """In seconds: a machine that is gone must neither keep others waiting for its locks nor wait for them."""
 
+SILENCE = "60s"
+"""So long after the last word of it a transaction that writes is undone: a machine that stands still would
+otherwise keep everybody else from writing. Well above what we ever do between two statements."""
+_END_WHEN_SILENT = "set_config('idle_in_transaction_session_timeout', :for, true)"
+
 
 class StoreError(Exception):
     """The database can't be used; the text names it and says what to do."""
@@ -93,7 +98,7 @@ class Database:
         with Session(connection, expire_on_commit=False) as session, session.begin():
             if connection.dialect.name == "postgresql":
                 lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-                session.execute(text(f"SELECT {lock}({_WRITE_LOCK})"))
+                session.execute(text(f"SELECT {lock}({_WRITE_LOCK}), {_END_WHEN_SILENT}"), {"for": SILENCE})
             yield session
 
     @contextmanager
