@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
+from pipeline.store.providers import Providers
 from pipeline.store.tables import (
     UNCERTAIN,
     BounceRow,
@@ -112,7 +113,10 @@ class Vitals:
                 col(EditionRow.state).in_([EditionState.PLANNED, EditionState.SENDING]),
                 col(Wave.due) <= now,
                 col(EditionRow.id).in_(
-                    select(DeliveryRow.edition_id).where(DeliveryRow.state == DeliveryState.PLANNED)
+                    select(DeliveryRow.edition_id).where(
+                        DeliveryRow.state == DeliveryState.PLANNED,
+                        col(DeliveryRow.domain).not_in(self._closed(now)),
+                    )
                 ),
             )
         ).one()
@@ -165,6 +169,7 @@ class Vitals:
             select(func.count()).where(
                 of_edition,
                 DeliveryRow.state == DeliveryState.PLANNED,
+                col(DeliveryRow.domain).not_in(self._closed(now)),
                 col(DeliveryRow.wave_id).in_(
                     select(Wave.id).where(Wave.edition_id == row.id, col(Wave.due) <= now)
                 ),
@@ -180,6 +185,10 @@ class Vitals:
             moved,
             lately / _LATELY.total_seconds(),
         )
+
+    def _closed(self, now: datetime) -> list[str]:
+        """Providers that get nothing now: what waits for them could not leave."""
+        return [one.domain for one in Providers(self._session).known() if one.closed(now)]
 
     def _readers(self, domain: str) -> int:
         mailed = (State.ACTIVE, State.PAUSED, State.SUSPENDED)

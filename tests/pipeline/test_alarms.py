@@ -134,6 +134,25 @@ def test_what_waits_for_approval_or_is_stuck_is_seen_in_the_database(portal) -> 
         assert EditionName.parse(str(names[0])) == names[0]
 
 
+def test_mail_that_only_waits_for_its_provider_is_not_stalled(portal) -> None:
+    alert(portal)
+    portal.write("wolk", "De gemeente gaat naar de cloud")
+    with portal.open() as app:
+        row = {"email": "lezer1@a.example", "interests": "cloud", "frequency": "daily"}
+        app.enroller().add(row, "zei het")
+        app.collector().collect(app.settings.source)
+        app.publisher().publish()
+    assert portal.run("digest", "plan", "daily").exit_code == 0
+    pause(portal)
+    portal.wait(hours=2)
+    go_round(portal)
+    [(_, text)] = mails(portal)
+    assert "domain_paused a.example" in text
+    assert "edition_stalled" not in text
+    with portal.open() as app, app.store.read() as work:
+        assert work.vitals.oldest_ready(portal.now) is None
+
+
 class Lead:
     """A lock that is ours."""
 
