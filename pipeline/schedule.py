@@ -77,6 +77,7 @@ class Clock:
         self._stop = stop
         self._beat = beat
         self._leads = threading.Event()
+        self._lost = False
         self._taken: dict[str, str] = {}
 
     def look(self) -> None:
@@ -89,9 +90,14 @@ class Clock:
         except schema.UnknownSchema as error:
             self._stop.because(error)
         except Exception as error:
-            log.error("the database is out of reach", error=str(error))
+            if not self._lost:  # once, and not every two seconds of a night
+                log.error("the database is out of reach", error=str(error))
+            self._lost = True
         else:
             self._beat()
+            if self._lost:
+                log.info("the database is back")
+            self._lost = False
         if before and not leads:
             log.warning("no longer leading")
             self._leads.clear()

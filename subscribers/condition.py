@@ -68,12 +68,13 @@ class ClockCondition:
 class QueueCondition:
     """Jobs that several processes share: so many ``waiting`` that could begin, the ``oldest`` since when.
 
-    ``workers`` are the processes that were heard of lately.
+    ``later`` are those that failed and wait to be tried again; ``workers`` the processes heard of lately.
     """
 
     waiting: int = 0
     under_way: int = 0
     oldest: datetime | None = None
+    later: int = 0
     workers: int = 0
 
 

@@ -92,8 +92,8 @@ def _next(condition: Condition, coming: Sequence[Coming], zone: ZoneInfo) -> Ite
             f", the oldest since {queue.oldest.astimezone(zone):%Y-%m-%d %H:%M:%S}" if queue.oldest else ""
         )
         yield (
-            f"Queue: {queue.waiting} jobs wait{oldest}; {queue.under_way} are under way; "
-            f"workers that live: {queue.workers}."
+            f"Queue: {queue.waiting} jobs wait{oldest}; {queue.under_way} are under way, {queue.later} are "
+            f"tried again later; workers that live: {queue.workers}."
         )
 
 
@@ -172,6 +172,7 @@ def _document(condition: Condition, coming: Sequence[Coming]) -> dict[str, objec
             "waiting": queue.waiting,
             "under_way": queue.under_way,
             "oldest": queue.oldest,
+            "later": queue.later,
             "workers": queue.workers,
         },
         "disk": None

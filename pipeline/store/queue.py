@@ -44,12 +44,12 @@ _WAITING = text(
 )
 
 _STANDS = text(
-    "WITH job AS (SELECT status, coalesce(scheduled_at, (SELECT min(at) FROM procrastinate_events "
-    "WHERE job_id = procrastinate_jobs.id)) AS since FROM procrastinate_jobs "
-    "WHERE status = 'doing' OR status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())) "
-    "SELECT count(*) FILTER (WHERE status = 'todo') AS waiting, "
+    "WITH job AS (SELECT status, status = 'todo' AND coalesce(scheduled_at <= now(), true) AS ready, "
+    "coalesce(scheduled_at, (SELECT min(at) FROM procrastinate_events WHERE job_id = procrastinate_jobs.id)) "
+    "AS since FROM procrastinate_jobs WHERE status IN ('todo', 'doing')) "
+    "SELECT count(*) FILTER (WHERE ready) AS waiting, min(since) FILTER (WHERE ready) AS oldest, "
     "count(*) FILTER (WHERE status = 'doing') AS under_way, "
-    "min(since) FILTER (WHERE status = 'todo') AS oldest FROM job"
+    "count(*) FILTER (WHERE status = 'todo' AND NOT ready) AS later FROM job"
 )
 _WORKERS = text(
     "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => :dead)"
@@ -92,7 +92,7 @@ def condition(session: Session) -> QueueCondition:
     """How much waits, and for whom."""
     row = session.execute(_STANDS).one()
     workers = session.execute(_WORKERS, {"dead": DEAD}).scalar_one()
-    return QueueCondition(row.waiting, row.under_way, row.oldest, -(-workers // len(_QUEUES)))
+    return QueueCondition(row.waiting, row.under_way, row.oldest, row.later, -(-workers // len(_QUEUES)))
 
 
 class _Later(BaseRetryStrategy):

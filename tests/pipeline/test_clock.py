@@ -1,13 +1,16 @@
 """The clock that only ticks: each slot of a task is taken once, whoever ticks and however often."""
 
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from pipeline.schedule import Clock, slot_of
 from pipeline.stop import Stop
+from pipeline.store.session import StoreError
 from pipeline.store.work import Store
 from pipeline.tasks import CLOCKED, Task
 
@@ -111,6 +114,22 @@ def test_who_does_not_lead_does_not_tick(portal) -> None:
         clock.look()
         clock.tick()
         assert queue.tasks == ["often", "seldom"]
+
+
+def test_a_database_that_is_gone_is_said_once_and_so_is_that_it_is_back(portal, monkeypatch) -> None:
+    with portal.open() as app, capture_logs() as logged:
+        clock = Clock(app, Lead(), TASKS, Stop(), lambda: None)
+        with monkeypatch.context() as gone:
+            gone.setattr("pipeline.store.schema.require", Mock(side_effect=StoreError("weg")))
+            for _ in range(3):
+                clock.look()
+        for _ in range(3):
+            clock.look()
+    assert [entry["event"] for entry in logged] == [
+        "the database is out of reach",
+        "the database is back",
+        "leading",
+    ]
 
 
 @given(

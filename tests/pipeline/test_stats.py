@@ -124,7 +124,13 @@ def test_status_tells_how_much_waits_in_a_queue_that_processes_share(lived) -> N
         session.execute(text("UPDATE procrastinate_jobs SET status = 'doing' WHERE task_name = 'ping'"))
         session.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
         session.execute(text("INSERT INTO procrastinate_workers VALUES (DEFAULT, now() - interval '1 hour')"))
+        session.execute(
+            text(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, scheduled_at) "
+                "VALUES ('mail', 'deliver', now() + interval '1 hour')"
+            )
+        )
     found = json.loads(lived.run("status", "--json").stdout)["queue"]
-    assert (found["waiting"], found["under_way"], found["workers"]) == (1, 1, 1)
+    assert (found["waiting"], found["under_way"], found["later"], found["workers"]) == (1, 1, 1, 1)
     assert datetime.now(UTC) - datetime.fromisoformat(found["oldest"]) < timedelta(minutes=5)
     assert "Queue: 1 jobs wait, the oldest since" in lived.run("status").stdout
