@@ -385,12 +385,12 @@ class Transport(Protocol):
         """Whether it takes addresses beyond ASCII; None while that is unknown."""
 
     def pump(
-        self, take: Callable[[], Parcel | None], waiting: int, wait: float
+        self, take: Callable[[int], Sequence[Parcel]], waiting: int, wait: float
     ) -> list[tuple[Parcel, Outcome]]:
         """Send, until something is settled or ``wait`` seconds are over; gives what was settled.
 
-        ``take`` gives the next message at the very moment at which it can be offered, or None if there is
-        none just then; ``waiting`` tells how many it might give. Every message taken is settled once, in
+        ``take`` gives up to so many messages at the very moment at which they can be offered, fewer if there
+        are fewer just then; ``waiting`` tells how many it might give. Every message taken is settled once, in
         this call or a later one. Raises TransportUnavailable when nothing is under way and nothing can
         be handed over.
         """

@@ -222,7 +222,7 @@ class _Run:
 
     # The messages.
 
-    def _exchange(self, take: Callable[[], Parcel | None], waiting: int, wait: float) -> None:
+    def _exchange(self, take: Callable[[int], list[Parcel]], waiting: int, wait: float) -> None:
         self._hear(self._deliverer.transport.pump(take, waiting, wait))
 
     def _hear(self, settled: list[tuple[Parcel, Outcome]]) -> None:
@@ -232,31 +232,45 @@ class _Run:
             else:
                 self._hand.finish(parcel.id, outcome)
 
-    def _take(self) -> Parcel | None:
-        """The next message, checked at the last moment: whatever was committed before this is heeded."""
-        while (claim := self._hand.next()) is not None:
+    def _take(self, room: int) -> list[Parcel]:
+        """The next messages, checked at the last moment: whatever was committed before this is heeded.
+
+        One look serves them all, as nothing that takes long is done after it: a letter that is still to be
+        made waits for the next time.
+        """
+        parcels: list[Parcel] = []
+        looked = False
+        while len(parcels) < room and (claim := self._hand.next()) is not None:
             try:
+                if looked and not self._letters.has(claim.segment):
+                    if parcels:
+                        self._hand.put_back(claim.id)
+                        break
+                    looked = False
                 template = self._letters.template(claim.segment)
-                if self._deliverer.changed():
+                if not looked and self._deliverer.changed():
                     self._look()
                     template = self._letters.template(claim.segment)
+                looked = True
             except LetterFailed:
                 self._hand.put_back(claim.id)
                 self._give_back(self._hand.give_up(self._is_broken))
                 continue
             except Exception:
+                for parcel in parcels:
+                    self._hand.put_back(parcel.id)
                 self._hand.put_back(claim.id)  # nothing of it was handed over
                 raise
             if not self._sendable:
                 self._hand.put_back(claim.id)
-                return None
+                break
             if claim.id in self._situation.objections:
                 self._hand.cancel(claim.id, self._situation.objections[claim.id])
             elif template is None:
                 self._hand.cancel(claim.id, Cancel.WITHDRAWN)
             else:
-                return self._letters.parcel(template, claim, self._deliverer.clock())
-        return None
+                parcels.append(self._letters.parcel(template, claim, self._deliverer.clock()))
+        return parcels
 
     def _is_broken(self, claim: Claim) -> bool:
         return claim.segment in self._letters.broken
@@ -275,7 +289,7 @@ class _Run:
         self._give_back(self._hand.give_up())
         until = time.monotonic() + _LAST_WAIT
         while self._hand.under_way and (left := until - time.monotonic()) > 0:
-            self._exchange(lambda: None, 0, left)
+            self._exchange(lambda room: [], 0, left)
 
     # The database.
 

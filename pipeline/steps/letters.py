@@ -66,6 +66,10 @@ class Letters:
             self._renderer = self._stationery.renderer()
             self._head = head
 
+    def has(self, segment: int) -> bool:
+        """Whether the segment's letter is at hand."""
+        return segment in self._made
+
     def template(self, segment: int) -> Template | None:
         """The segment's letter, ready to be personalised; None when nothing is left in it.
 

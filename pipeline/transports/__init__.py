@@ -33,8 +33,8 @@ def hand_over(transport: Transport, parcel: Parcel) -> Outcome:
     """Send one message by itself, tried again while that may help. Raises TransportUnavailable."""
     waiting: list[Parcel] = []
 
-    def take() -> Parcel | None:
-        return waiting.pop() if waiting else None
+    def take(room: int) -> Sequence[Parcel]:
+        return [waiting.pop()] if waiting else []
 
     while True:
         waiting.append(parcel)

@@ -1,6 +1,6 @@
 """What transports share that hand a message over in one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from subscribers.delivery import Outcome, Parcel, TransportUnavailable, Unsent
 
@@ -16,15 +16,16 @@ class Immediate:
         raise NotImplementedError
 
     def pump(
-        self, take: Callable[[], Parcel | None], waiting: int, wait: float
+        self, take: Callable[[int], Sequence[Parcel]], waiting: int, wait: float
     ) -> list[tuple[Parcel, Outcome]]:
         """Send the next message, if there is one."""
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
-        parcel = take()
-        if parcel is None:
+        taken = take(1)
+        if not taken:
             return []
+        [parcel] = taken
         try:
             return [(parcel, self.send(parcel))]
         except TransportUnavailable as fault:

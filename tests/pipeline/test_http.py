@@ -477,11 +477,14 @@ def test_a_host_without_rules_lets_robots_in() -> None:
 def test_a_host_whose_rules_cannot_be_had_is_left_alone() -> None:
     asked: list[str] = []
 
+    patience = "503 Service Unavailable\r\nRetry-After: 3600"
+
     async def main() -> None:
-        async with serving(site(b"", asked, "503 Service Unavailable")) as url, fetcher() as web:
+        async with serving(site(b"", asked, patience)) as url, fetcher() as web:
             for path in ("/a", "/b"):
-                with pytest.raises(SourceError, match=r"/robots\.txt answered 503"):
+                with pytest.raises(SourceError, match=r"/robots\.txt answered 503") as told:
                     await web.fetch(HttpRequest(url + path, as_robot=True))
+                assert told.value.wait == timedelta(hours=1)
 
     asyncio.run(main())
     assert asked == ["/robots.txt"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.edges.logs import masked
-from pipeline.schedule import _guarded
+from pipeline.tasks import Task, _once
 from subscribers.token import BOUNCE, UNSUBSCRIBE, Tokens
 
 TOKENS = Tokens([b"k" * 32])
@@ -48,7 +48,7 @@ def test_what_goes_wrong_tick_after_tick_is_said_once_and_again_after_it_went_we
             raise fault
 
     with portal.open() as app, structlog.testing.capture_logs() as said:
-        tick = _guarded(work)
+        told: dict[type[Exception], float] = {}
         while faults:
-            tick(app, lambda: False)
-    assert [line["error"] for line in said if line["event"] == "tick failed"] == ["vol", "anders", "vol"]
+            _once(app, lambda: False, "collect", Task(work, every=1), told)
+    assert [line["error"] for line in said if line["event"] == "task failed"] == ["vol", "anders", "vol"]

@@ -214,7 +214,7 @@ class _Slow:
         self._held: list[Parcel] = []
 
     def pump(self, take, waiting, wait):
-        while (parcel := take()) is not None:
+        for parcel in take(100):
             self._counted.change(parcel.recipient, +1)
             self._held.append(parcel)
         time.sleep(0.005)
@@ -238,9 +238,7 @@ class _Crowd:
         self.most: Counter[str] = Counter()
 
     def pump(self, take, waiting, wait):
-        parcels = []
-        while (parcel := take()) is not None:
-            parcels.append(parcel)
+        parcels = take(100)
         for domain, number in Counter(parcel.recipient.partition("@")[2] for parcel in parcels).items():
             self.most[domain] = max(self.most[domain], number)
         return [(parcel, Accepted()) for parcel in parcels]

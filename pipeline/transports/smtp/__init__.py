@@ -49,7 +49,7 @@ class SmtpTransport:
         return any(known) if known else None
 
     def pump(
-        self, take: Callable[[], Parcel | None], waiting: int, wait: float
+        self, take: Callable[[int], Sequence[Parcel]], waiting: int, wait: float
     ) -> list[tuple[Parcel, Outcome]]:
         """Keep the connections busy until something is settled, for at most ``wait`` seconds."""
         loop, openers = self._ready()
@@ -120,14 +120,12 @@ class SmtpTransport:
 
     # Talking.
 
-    def _begin(self, take: Callable[[], Parcel | None]) -> None:
+    def _begin(self, take: Callable[[int], Sequence[Parcel]]) -> None:
         """Give every connection that has room the next message, and write."""
+        ready = [connection for connection in self._connections if connection.dialogue.ready]
+        for connection, parcel in zip(ready, take(len(ready)) if ready else (), strict=False):
+            connection.dialogue.begin(parcel)
         for connection in self._connections:
-            while connection.dialogue.ready:
-                parcel = take()
-                if parcel is None:
-                    break
-                connection.dialogue.begin(parcel)
             if connection.dialogue.has_output:
                 self._write(connection)
 

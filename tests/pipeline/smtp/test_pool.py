@@ -51,13 +51,11 @@ def drive(transport: SmtpTransport, waiting: list[Parcel]) -> tuple[dict[int, Ou
     under_way: set[int] = set()
     found: dict[int, Outcome] = {}
 
-    def take() -> Parcel | None:
-        if not queue:
-            return None
-        parcel = queue.popleft()
-        assert parcel.id not in under_way, "handed over twice at once"
-        under_way.add(parcel.id)
-        return parcel
+    def take(room: int) -> list[Parcel]:
+        parcels = [queue.popleft() for _ in range(min(room, len(queue)))]
+        assert under_way.isdisjoint(parcel.id for parcel in parcels), "handed over twice at once"
+        under_way.update(parcel.id for parcel in parcels)
+        return parcels
 
     for _ in range(10_000):
         if not (queue or under_way):
@@ -260,8 +258,8 @@ def test_what_is_under_way_when_we_break_off_is_told_apart() -> None:
     with serving(FAST | {"slow": b"1"}) as server, transport_to(server) as transport:
         queue = parcels(5)
         while not server.heard.count("DATA"):
-            transport.pump(lambda: queue.pop(0) if queue else None, len(queue), 0.05)
-        transport.pump(lambda: None, 0, 0.1)
+            transport.pump(lambda room: [queue.pop(0) for _ in queue[:room]], len(queue), 0.05)
+        transport.pump(lambda room: [], 0, 0.1)
         told = {parcel.id: outcome for parcel, outcome in transport.abort()}
     assert isinstance(told[1], Uncertain)
     assert all(isinstance(outcome, Unsent) for id, outcome in told.items() if id != 1)
