@@ -127,8 +127,8 @@ def test_a_database_that_is_gone_is_said_once_and_so_is_that_it_is_back(portal, 
             clock.look()
     assert [entry["event"] for entry in logged] == [
         "the database is out of reach",
-        "the database is back",
         "leading",
+        "the database is back",
     ]
 
 
