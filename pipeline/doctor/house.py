@@ -14,6 +14,7 @@ from feeds.size import size_text
 from pipeline.app import App
 from pipeline.doctor.outside import Outside
 from pipeline.edges import ntp
+from pipeline.edges.journal import JournalError
 from pipeline.store import schema
 from pipeline.store.session import WAL_IS_SAFE, StoreError, sqlite
 from subscribers.senderdns import Finding, Verdict
@@ -75,8 +76,16 @@ def _secrets(app: App) -> Iterator[Finding]:
     journal = app.settings.path(app.settings.database.journal)
     if not journal.is_file():
         yield Finding("journal", Verdict.OK, f"{journal} is begun when the first reader comes")
-    elif app.journal.record().since:
-        yield Finding("journal", Verdict.OK, f"{journal}, since {app.journal.record().since:%Y-%m-%d}")
+        return
+    try:
+        since = app.journal.record().since
+    except JournalError as error:
+        yield Finding(
+            "journal", Verdict.WRONG, str(error), "let our user write it: who leaves stands there first"
+        )
+    else:
+        if since:
+            yield Finding("journal", Verdict.OK, f"{journal}, since {since:%Y-%m-%d}")
 
 
 def _database(app: App) -> Iterator[Finding]:

@@ -139,6 +139,14 @@ def test_a_database_server_that_is_gone_is_said_and_the_rest_is_looked_at(sound)
     assert found["DKIM key at w1._domainkey.portaal.example"][0] == "ok"
 
 
+def test_a_damaged_journal_is_named_and_hides_nothing_else(sound) -> None:
+    (sound.root / "var" / "journal").write_text("x\n")
+    code, found = look(sound, sound.zone)
+    assert code == 1
+    assert [check for check, (verdict, _) in found.items() if verdict == "wrong"] == ["journal"]
+    assert {found[check][0] for check in ("database", "schema", "clock", "disk")} == {"ok"}
+
+
 def test_a_password_is_only_a_fault_of_the_config_where_it_stands_in_it(portal, monkeypatch) -> None:
     transport = "smtp://lezer:geheim@127.0.0.1:1"
     monkeypatch.setenv("KENNISPORTAL_MAIL__TRANSPORT", transport)
