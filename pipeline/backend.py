@@ -12,7 +12,7 @@ from pipeline.edges.mutex import FileMutex
 from pipeline.ports import Claims, EditionWork, Start
 from pipeline.ports_running import Mutex, QueueStore
 from pipeline.store.claims import LockClaims
-from pipeline.store.mutex import LockMutex, hurry
+from pipeline.store.mutex import LockMutex
 from pipeline.store.session import Database
 from pipeline.store.work import Store, StoreLine
 from pipeline.threads import ThreadQueue
@@ -57,14 +57,6 @@ class Backend:
         if self.scales:
             return LockMutex(self._database, name, must_show=must_show)
         return FileMutex(self._locks / f"{name}.mutex")
-
-    def hurry(self, session: Session) -> None:
-        """Have a transaction end in some seconds, should nothing more be heard of this process.
-
-        Whoever takes the lead must not wait for what the one before was in the middle of.
-        """
-        if self.scales:
-            hurry(session)
 
     @contextmanager
     def alone(self, name: str) -> Iterator[bool]:

@@ -20,6 +20,7 @@ from pipeline.app import App
 from pipeline.ports_running import Mutex
 from pipeline.stop import Stop
 from pipeline.store import schema
+from pipeline.store.session import IN_LEAD
 from pipeline.store.vitals import LEADER, TASK, leader_value
 from pipeline.tasks import CLOCKED, Task
 from subscribers.alarm import STILL_AFTER
@@ -105,8 +106,7 @@ class Clock:
     def _take_over(self) -> None:
         """Write down who leads from here on, and say so where nobody did for a while."""
         now = self._app.clock()
-        with self._app.store.write() as work:
-            self._app.backend.hurry(work.session)
+        with self._app.store.write(silence=IN_LEAD) as work:
             last = work.vitals.clock()
             name = f"{socket.gethostname()}, process {os.getpid()}"
             work.register.set_fact(LEADER, leader_value(name, now))
@@ -123,8 +123,7 @@ class Clock:
             if not self._leads.is_set() or self._taken.get(name) == slot:
                 continue
             try:
-                with self._app.store.write() as work:
-                    self._app.backend.hurry(work.session)
+                with self._app.store.write(silence=IN_LEAD) as work:
                     beyond = slot_of(task, now + APART)
                     if work.register.advance(f"{TASK}{name}", slot, now, beyond=beyond):
                         work.queue.put(name)

@@ -4,23 +4,16 @@ import hashlib
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
 
 from pipeline.store.session import Database
 
 SILENCE = "15s"
 """So long after it was last heard of, a holder counts as gone: its machine may have lost power or network."""
 
-_HURRY = text("SELECT set_config('idle_in_transaction_session_timeout', :silence, true)")
 _TRY = text("SELECT pg_try_advisory_lock(:key)")
 _STILL = text("SELECT 1")
 # Older servers than 14 have no such limit, and go by the connection alone.
 _LIMIT = text("SELECT set_config(name, :silence, false) FROM pg_settings WHERE name = 'idle_session_timeout'")
-
-
-def hurry(session: Session) -> None:
-    """Have this transaction undone, and its locks let go of, after a ``SILENCE``."""
-    session.execute(_HURRY, {"silence": SILENCE})
 
 
 class LockMutex:

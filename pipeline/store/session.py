@@ -34,6 +34,8 @@ _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_coun
 SILENCE = "60s"
 """So long after the last word of it a transaction that writes is undone: a machine that stands still would
 otherwise keep everybody else from writing. Well above what we ever do between two statements."""
+IN_LEAD = "10s"
+"""The same for who leads: whoever takes over must not wait for what the one before was in the middle of."""
 _END_WHEN_SILENT = "set_config('idle_in_transaction_session_timeout', :for, true)"
 
 
@@ -74,12 +76,15 @@ class Database:
                 yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session that commits when the block ends, and rolls back when it raises."""
+    def write(self, silence: str | None = None) -> Iterator[Session]:
+        """A session that commits when the block ends, and rolls back when it raises.
+
+        On PostgreSQL also after a ``silence``: SILENCE where none is given.
+        """
         with (
             self.refusals(),
             self.engine.connect() as connection,
-            self._transaction(connection, alone=True) as session,
+            self._transaction(connection, alone=True, silence=silence or SILENCE) as session,
         ):
             yield session
 
@@ -93,12 +98,12 @@ class Database:
             yield Line(self, connection, alone=alone)
 
     @contextmanager
-    def _transaction(self, connection: Connection, *, alone: bool) -> Iterator[Session]:
+    def _transaction(self, connection: Connection, *, alone: bool, silence: str) -> Iterator[Session]:
         connection.execution_options(writes=True)
         with Session(connection, expire_on_commit=False) as session, session.begin():
             if connection.dialect.name == "postgresql":
                 lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-                session.execute(text(f"SELECT {lock}({_WRITE_LOCK}), {_END_WHEN_SILENT}"), {"for": SILENCE})
+                session.execute(text(f"SELECT {lock}({_WRITE_LOCK}), {_END_WHEN_SILENT}"), {"for": silence})
             yield session
 
     @contextmanager
@@ -131,7 +136,7 @@ class Line:
         """As ``Database.write``, beside others that do the same."""
         with (
             self._database.refusals(),
-            self._database._transaction(self._connection, alone=self._alone) as session,
+            self._database._transaction(self._connection, alone=self._alone, silence=SILENCE) as session,
         ):
             yield session
 

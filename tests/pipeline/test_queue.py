@@ -188,11 +188,12 @@ def test_who_leads_must_show_that_they_live_and_who_works_for_long_need_not(port
 
 
 @on_postgresql
-@pytest.mark.parametrize("hurried", [False, True])
+@pytest.mark.parametrize("silence", [None, "1s"])
 def test_whoever_falls_silent_in_the_middle_of_writing_keeps_nobody_else_from_it(
-    portal, monkeypatch, hurried: bool
+    portal, monkeypatch, silence: str | None
 ) -> None:
-    monkeypatch.setattr("pipeline.store.mutex.SILENCE" if hurried else "pipeline.store.session.SILENCE", "1s")
+    if silence is None:
+        monkeypatch.setattr("pipeline.store.session.SILENCE", "1s")
     with portal.open() as app, portal.open() as other:
 
         def write() -> None:
@@ -202,9 +203,7 @@ def test_whoever_falls_silent_in_the_middle_of_writing_keeps_nobody_else_from_it
         writing = threading.Thread(target=write)
 
         def fall_silent() -> None:
-            with app.store.write() as work:
-                if hurried:
-                    app.backend.hurry(work.session)
+            with app.store.write(silence=silence) as work:
                 work.register.set_fact("silent", "yes")
                 writing.start()
                 writing.join(20)
