@@ -25,6 +25,8 @@ SLOWEST = 8
 _QUIET = 24
 """It is asked so many times in as long a time as it has been quiet."""
 _JITTER = 0.2
+_APART = timedelta(minutes=1)
+"""So much the clocks of two machines may differ."""
 
 
 class Source(SQLModel):
@@ -248,8 +250,8 @@ def is_due(source: Source, memory: Memory, now: datetime) -> bool:
     """
     if memory.gone and memory.gone == source.url:
         return False
-    if memory.last_looked is None:
-        return True
+    if memory.last_looked is None or memory.last_looked > now + _APART:
+        return True  # it was looked at by a clock that had jumped, or never
     wait = rhythm(source, memory)
     if memory.failures:
         wait = _no_more_than_a_day(source.every * 2 ** min(memory.failures, 10), source)

@@ -16,6 +16,7 @@ from pipeline.store.mutex import LockMutex
 from pipeline.store.session import Database
 from pipeline.store.work import Store, StoreLine
 from pipeline.threads import ThreadQueue
+from subscribers.condition import QueueCondition
 
 
 class Backend:
@@ -38,6 +39,15 @@ class Backend:
         from pipeline.store.queue import JobQueue  # which needs the extra for PostgreSQL
 
         return JobQueue(session)
+
+    def waiting(self) -> QueueCondition | None:
+        """How the queue stands; None where it is this process's own, and nobody else can know."""
+        if not self.scales:
+            return None
+        from pipeline.store.queue import condition
+
+        with self._database.read() as session:
+            return condition(session)
 
     def mutex(self, name: str, *, must_show: bool = False) -> Mutex:
         """A lock by its name, which one process of this portal at a time holds.

@@ -5,11 +5,12 @@ Where several processes share a directory, ``$PROMETHEUS_MULTIPROC_DIR``, each t
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
 P = ParamSpec("P")
@@ -66,6 +67,18 @@ def settled(counts: Mapping[str, int]) -> None:
     """Count mails by state."""
     for state, number in counts.items():
         _mails.labels(str(state)).inc(number)
+
+
+@contextmanager
+def serving(address: str, port: int) -> Iterator[int]:
+    """Tell there what this process did, while the block lasts; gives the port. Raises OSError."""
+    server, thread = start_http_server(port, address, registry=registry())
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def registry() -> CollectorRegistry:

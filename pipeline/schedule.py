@@ -6,10 +6,12 @@ that passed while nobody ticked are not made up for; the latest takes in the oth
 """
 
 import logging
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,12 +20,17 @@ from pipeline.app import App
 from pipeline.ports_running import Mutex
 from pipeline.stop import Stop
 from pipeline.store import schema
+from pipeline.store.session import IN_LEAD
+from pipeline.store.vitals import LEADER, TASK, leader_value
 from pipeline.tasks import CLOCKED, Task
+from subscribers.alarm import STILL_AFTER
 
 TICK = 1
 """Seconds between two looks at the clock."""
 CHECK = 2
 """Seconds between two looks at who leads."""
+APART = timedelta(minutes=1)
+"""So much the clocks of two machines may differ. What was taken by one further ahead is taken anew."""
 
 # A tick waits while an edition is planned, and need not be told of each second.
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
@@ -71,6 +78,7 @@ class Clock:
         self._stop = stop
         self._beat = beat
         self._leads = threading.Event()
+        self._lost = False
         self._taken: dict[str, str] = {}
 
     def look(self) -> None:
@@ -78,18 +86,34 @@ class Clock:
         before, leads = self._leads.is_set(), self._lead.hold()
         try:
             schema.require(self._app.database)
+            if leads and not before:
+                self._take_over()
         except schema.UnknownSchema as error:
             self._stop.because(error)
         except Exception as error:
-            log.error("the database is out of reach", error=str(error))
+            if not self._lost:  # once, and not every two seconds of a night
+                log.error("the database is out of reach", error=str(error))
+            self._lost = True
         else:
             self._beat()
-        if leads and not before:
-            log.info("leading")
-            self._leads.set()
-        elif before and not leads:
+            if self._lost:
+                log.info("the database is back")
+            self._lost = False
+        if before and not leads:
             log.warning("no longer leading")
             self._leads.clear()
+
+    def _take_over(self) -> None:
+        """Write down who leads from here on, and say so where nobody did for a while."""
+        now = self._app.clock()
+        with self._app.store.write(silence=IN_LEAD) as work:
+            last = work.vitals.clock()
+            name = f"{socket.gethostname()}, process {os.getpid()}"
+            work.register.set_fact(LEADER, leader_value(name, now))
+        if last is not None and now - last.ticked >= STILL_AFTER:
+            log.warning("nothing was asked for until now", since=last.ticked.isoformat(), by=last.leader)
+        log.info("leading")
+        self._leads.set()
 
     def tick(self) -> None:
         """Take every slot that has begun since the last tick."""
@@ -99,8 +123,9 @@ class Clock:
             if not self._leads.is_set() or self._taken.get(name) == slot:
                 continue
             try:
-                with self._app.store.write() as work:
-                    if work.register.advance(f"task.{name}", slot, now):
+                with self._app.store.write(silence=IN_LEAD) as work:
+                    beyond = slot_of(task, now + APART)
+                    if work.register.advance(f"{TASK}{name}", slot, now, beyond=beyond):
                         work.queue.put(name)
             except Exception as error:
                 log.error("tick failed", task=name, error=str(error))

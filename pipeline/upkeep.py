@@ -61,7 +61,9 @@ def examiner(app: App) -> Examiner:
         found = app.disk
         return DiskCondition(found.free(), found.reserve, found.shortage()) if found else None
 
-    return Examiner(app.store.read, app.settings.source, app.publisher().late, disk, app.clock)
+    return Examiner(
+        app.store.read, app.settings.source, app.publisher().late, disk, app.backend.waiting, app.clock
+    )
 
 
 def watchman(app: App) -> Watchman:

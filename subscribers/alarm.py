@@ -23,6 +23,12 @@ STALLED_AFTER = timedelta(hours=1)
 UNAPPROVED_BEFORE = timedelta(hours=2)
 """An edition that nobody approved so long before it is due."""
 LATE_AFTER = timedelta(minutes=30)
+STILL_AFTER = timedelta(minutes=10)
+"""Without a tick of the clock, or without anything done of what it asks for every few seconds."""
+NOT_DONE_AFTER = timedelta(hours=2)
+"""For a job by itself: some are asked for once an hour, and some take long."""
+_WHEN_NEEDED = frozenset({"deliver"})
+"""Jobs that nobody asks for while there is nothing to do."""
 AGAIN = timedelta(days=1)
 
 FIRST_RETRY = timedelta(minutes=1)
@@ -43,6 +49,8 @@ class AlarmKind(StrEnum):
     DISK_LOW = "disk_low"
     FEED_LATE = "feed_late"
     JOB_FAILING = "job_failing"
+    JOB_STOPPED = "job_stopped"
+    CLOCK_STOPPED = "clock_stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ def standing(condition: Condition) -> dict[str, Alarm]:
         *_of_editions(condition),
         *_of_mail(condition),
         *_of_the_house(condition),
+        *_of_the_clock(condition),
     ]
     return {alarm.name: alarm for alarm in found}
 
@@ -154,6 +163,45 @@ def _of_the_house(condition: Condition) -> Iterator[Alarm]:
             )
 
 
+def _of_the_clock(condition: Condition) -> Iterator[Alarm]:
+    clock, now = condition.clock, condition.at
+    if clock is None:
+        return
+    if now - clock.ticked >= STILL_AFTER:
+        yield Alarm(
+            AlarmKind.CLOCK_STOPPED,
+            "",
+            f"nothing was asked for since {clock.ticked:%Y-%m-%d %H:%M} UTC, so nothing is collected, "
+            "planned or sent; start 'kennisportal run', or a scheduler "
+            f"(the last was {clock.leader or 'unknown'})",
+        )
+        return
+    # Whoever takes over after a while finds everything long ago, and is given the time to have it done.
+    done = {
+        name: max(filter(None, (job.succeeded, clock.since)))
+        for name, job in condition.jobs.items()
+        if name not in _WHEN_NEEDED and job.failing_since is None and job.succeeded is not None
+    }
+    begun = None if condition.jobs else clock.since
+    last = max(done.values(), default=begun or now)
+    if now - last >= STILL_AFTER:
+        yield Alarm(
+            AlarmKind.JOB_STOPPED,
+            "",
+            f"what the clock asks for is not done since {last:%Y-%m-%d %H:%M} UTC; start 'kennisportal "
+            "worker', or see what those that run are at",
+        )
+        return
+    for name, at in done.items():
+        if now - at >= NOT_DONE_AFTER:
+            yield Alarm(
+                AlarmKind.JOB_STOPPED,
+                name,
+                f"the job {name} was not done since {at:%Y-%m-%d %H:%M} UTC, nor did it fail; the log says "
+                "what it is at",
+            )
+
+
 class ChannelError(Exception):
     """A channel did not take what is to be said of alarms; the text says why."""
 
@@ -182,7 +230,7 @@ class Told(SQLModel):
 
     def word(self, now: datetime) -> Word | None:
         """What is to be said now, if anything."""
-        if self.due is not None and now < self.due:
+        if self.due is not None and now < self.due <= now + LONGEST_RETRY:  # or a clock had jumped
             return None
         if self.ended is not None:
             return Word.OVER if self.said else None

@@ -56,6 +56,29 @@ class JobCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockCondition:
+    """The clock: when it last asked for something that was due, and who leads since when."""
+
+    ticked: datetime
+    leader: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCondition:
+    """Jobs that several processes share: so many ``waiting`` that could begin, the ``oldest`` since when.
+
+    ``later`` are those that failed and wait to be tried again; ``workers`` the processes heard of lately.
+    """
+
+    waiting: int = 0
+    under_way: int = 0
+    oldest: datetime | None = None
+    later: int = 0
+    workers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DiskCondition:
     """Bytes on the database's disk; ``shortage`` says what is wrong, in one line, or is empty."""
 
@@ -66,7 +89,10 @@ class DiskCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """All of it at one moment. ``late`` are feeds with how many log entries they are behind."""
+    """All of it at one moment. ``late`` are feeds with how many log entries they are behind.
+
+    ``clock`` is None where none has ever ticked, ``queue`` where one process does everything.
+    """
 
     at: datetime
     head: int = 0
@@ -82,6 +108,8 @@ class Condition:
     complaints: int = 0
     accepted: int = 0
     jobs: Mapping[str, JobCondition] = field(default_factory=dict)
+    clock: ClockCondition | None = None
+    queue: QueueCondition | None = None
     disk: DiskCondition | None = None
 
     @property

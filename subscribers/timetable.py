@@ -92,8 +92,13 @@ class Timetable:
 
         Raises ValueError for ``immediate``.
         """
+        _, due = self.next_turn(now, zone)
+        return due
+
+    def next_turn(self, now: datetime, zone: str) -> tuple[Turn, datetime]:
+        """The turn that goes out first after ``now`` in ``zone``, and when. Raises ValueError as above."""
         return next(
-            due
+            (turn, due)
             for turn in self.turns(now.astimezone(ZoneInfo(zone)).date())
             if turn.day is not None and (due := self.schedule.due(turn.day, zone)) > now
         )

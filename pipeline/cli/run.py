@@ -2,8 +2,8 @@
 
 import os
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -12,10 +12,12 @@ import click
 import uvicorn
 from starlette.types import ASGIApp
 
+from pipeline import meters
 from pipeline.app import App
 from pipeline.cli.console import Failure, fail, say, with_app
 from pipeline.edges.logs import configure
 from pipeline.schedule import ticking
+from pipeline.standin import standing_in
 from pipeline.stop import Stop
 from pipeline.web import build
 from pipeline.worker import working
@@ -57,14 +59,20 @@ def web(app: App, host: str, port: int | None) -> None:
     show_default=True,
     help="How many batches of mail to send at a time, each over [mail] connections of its own.",
 )
+@click.option(
+    "--metrics",
+    metavar="[ADDRESS:]PORT",
+    callback=lambda context, option, value: _place(value),
+    help="Tell Prometheus there what this process did; of this machine alone where no address is given.",
+)
 @_alive
 @with_app
-def worker(app: App, concurrency: int, alive: Path | None) -> None:
+def worker(app: App, concurrency: int, metrics: tuple[str, int] | None, alive: Path | None) -> None:
     """Collect, publish, plan and send what a scheduler asks for, beside other workers."""
     _refuse_sqlite(app, "worker")
     stop = _staying(app)
     _look_ahead(app)
-    with working(app, stop, concurrency, _touching(alive)):
+    with _telling(metrics), working(app, stop, concurrency, _touching(alive)):
         say(f"Working as process {os.getpid()} – stop with Ctrl-C.")
         stop.wait()
     _tell(stop)
@@ -97,6 +105,8 @@ def _serve(app: App, host: str, port: int | None, *, alone: bool) -> None:
         if alone:
             parts.enter_context(working(app, stop))
             parts.enter_context(ticking(app, stop))
+        else:
+            parts.enter_context(standing_in(app))
         _Server(build(app), stop).run(sockets=[listener])
     _tell(stop)
 
@@ -122,6 +132,34 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         return self._stop.asked() or await super().on_tick(counter)
+
+
+@contextmanager
+def _telling(metrics: tuple[str, int] | None) -> Iterator[None]:
+    """The figures of this process, for who has no web server to tell them."""
+    if metrics is None:
+        yield
+        return
+    address, port = metrics
+    with ExitStack() as parts:
+        try:
+            port = parts.enter_context(meters.serving(address, port))
+        except OSError as error:
+            raise Failure(
+                f"can't listen on {address}:{port} ({error.strerror}); choose another with --metrics"
+            ) from error
+        say(f"Figures on http://{address}:{port}/metrics.")
+        yield
+
+
+def _place(value: str | None) -> tuple[str, int] | None:
+    """An ``[ADDRESS:]PORT`` as it was given."""
+    if value is None:
+        return None
+    address, _, port = value.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise click.BadParameter(f"{value!r} is no port; write it like 9100 or 0.0.0.0:9100")
+    return address.strip("[]") or "127.0.0.1", int(port)
 
 
 def _touching(alive: Path | None) -> Callable[[], None]:

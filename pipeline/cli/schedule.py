@@ -6,7 +6,6 @@ import click
 
 from pipeline.app import App
 from pipeline.cli.console import as_option, json_option, say, say_json, table, with_app
-from pipeline.steps.calendar import Coming
 from subscribers.frequency import Frequency
 
 
@@ -31,7 +30,7 @@ def show(app: App, weeks: int, as_json: bool) -> None:
     if as_json:
         say_json(
             [
-                {"edition": _name(one), "at": one.at.isoformat() if one.at else None, "why": one.turn.why}
+                {"edition": one.name, "at": one.at.isoformat() if one.at else None, "why": one.turn.why}
                 for one in coming
             ]
         )
@@ -40,7 +39,7 @@ def show(app: App, weeks: int, as_json: bool) -> None:
     table(
         ("edition", "goes out", "why"),
         [
-            (_name(one), f"{one.at.astimezone(zone):%a %Y-%m-%d %H:%M}" if one.at else "not", one.turn.why)
+            (one.name, f"{one.at.astimezone(zone):%a %Y-%m-%d %H:%M}" if one.at else "not", one.turn.why)
             for one in coming
         ],
     )
@@ -81,10 +80,6 @@ def restore(app: App, frequency: str, slot: datetime, who: str) -> None:
     turn = app.calendar().restore(Frequency(frequency), slot.date())
     app.audit(who, "schedule restore", f"{frequency}/{slot.date()}")
     say(f"{frequency}/{slot.date()} {_told(turn.day, turn.why)}.")
-
-
-def _name(one: Coming) -> str:
-    return f"{one.frequency}/{one.turn.slot}"
 
 
 def _told(day: date | None, why: str) -> str:

@@ -1,6 +1,6 @@
 """``kennisportal status``: how it goes, on one screen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 import click
@@ -8,6 +8,7 @@ import click
 from feeds.size import size_text
 from pipeline.app import App
 from pipeline.cli.console import json_option, numbers, say, say_json, with_app
+from pipeline.steps.calendar import Coming
 from pipeline.upkeep import examiner
 from subscribers.alarm import standing
 from subscribers.condition import COMPLAINTS_MOST, Condition, EditionCondition
@@ -22,11 +23,13 @@ _MOST = 10
 def status(app: App, as_json: bool) -> None:
     """What is due, what is sick, what is being sent, and which alarms stand."""
     condition = examiner(app).examine()
+    coming = app.calendar().next()
     if as_json:
-        say_json(_document(condition))
+        say_json(_document(condition, coming))
         return
     zone = app.settings.site.zone
-    for part in (_articles(condition, zone), _mail(condition), _house(condition)):
+    parts = (_articles(condition, zone), _mail(condition), _next(condition, coming, zone), _house(condition))
+    for part in parts:
         for line in part:
             say(line)
 
@@ -73,6 +76,27 @@ def _mail(condition: Condition) -> Iterator[str]:
         yield f"Uncertain: {number} of {name}; 'kennisportal digest settle {name}' settles them."
 
 
+def _next(condition: Condition, coming: Sequence[Coming], zone: ZoneInfo) -> Iterator[str]:
+    if coming:
+        slots = ", ".join(
+            f"{one.name} on {one.at.astimezone(zone):%a %Y-%m-%d %H:%M}" for one in coming if one.at
+        )
+        yield f"Next: {slots}."
+    if (clock := condition.clock) is not None:
+        ticked = f"{clock.ticked.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        yield f"Clock: last asked for what is due at {ticked}, by {clock.leader or 'a scheduler'}."
+    else:
+        yield "Clock: nobody has asked for what is due yet; 'kennisportal run' does."
+    if (queue := condition.queue) is not None:
+        oldest = (
+            f", the oldest since {queue.oldest.astimezone(zone):%Y-%m-%d %H:%M:%S}" if queue.oldest else ""
+        )
+        yield (
+            f"Queue: {queue.waiting} jobs wait{oldest}; {queue.under_way} are under way, {queue.later} are "
+            f"tried again later; workers that live: {queue.workers}."
+        )
+
+
 def _house(condition: Condition) -> Iterator[str]:
     if (disk := condition.disk) is not None:
         yield f"Disk: {size_text(disk.free)} free; nothing is sent with less than {size_text(disk.reserve)}."
@@ -98,7 +122,8 @@ def _some(names: list[str]) -> str:
     return (", ".join(names[:_MOST]) or "none") + more
 
 
-def _document(condition: Condition) -> dict[str, object]:
+def _document(condition: Condition, coming: Sequence[Coming]) -> dict[str, object]:
+    clock, queue = condition.clock, condition.queue
     sources = condition.sources
     return {
         "log": {"head": condition.head, "last": condition.last_entry},
@@ -136,6 +161,19 @@ def _document(condition: Condition) -> dict[str, object]:
         "jobs": {
             name: {"succeeded": job.succeeded, "failing_since": job.failing_since, "error": job.error}
             for name, job in condition.jobs.items()
+        },
+        "next": [{"edition": one.name, "at": one.at, "why": one.turn.why} for one in coming],
+        "clock": None
+        if clock is None
+        else {"ticked": clock.ticked, "leader": clock.leader, "since": clock.since},
+        "queue": None
+        if queue is None
+        else {
+            "waiting": queue.waiting,
+            "under_way": queue.under_way,
+            "oldest": queue.oldest,
+            "later": queue.later,
+            "workers": queue.workers,
         },
         "disk": None
         if condition.disk is None

@@ -2,15 +2,19 @@
 
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from feeds.size import size_text
 from pipeline.app import App
 from pipeline.doctor.outside import Outside
 from pipeline.edges import ntp
+from pipeline.edges.journal import JournalError
 from pipeline.store import schema
 from pipeline.store.session import WAL_IS_SAFE, StoreError, sqlite
 from subscribers.senderdns import Finding, Verdict
@@ -30,7 +34,7 @@ def house(app: App, outside: Outside) -> Iterator[Finding]:
         yield Finding(
             "database", Verdict.WRONG, str(error), "see that it runs and that [database] url is right"
         )
-    yield _clock(app, outside.time_server)
+    yield from _clocks(app, outside.time_server)
     yield from _disk(app)
 
 
@@ -45,8 +49,11 @@ def _config(app: App) -> Iterator[Finding]:
             "there is none",
             "the law wants one in every mail: [mail] postal_address",
         )
-    urls = [*settings.mail.transports, settings.bounces.imap, settings.database.url, settings.alerts.webhook]
-    if app.config is not None and any("@" in url for url in urls) and _may_read(app.config, stat.S_IROTH):
+    urls = [*settings.mail.transports, settings.bounces.imap, settings.database.url]
+    private = [*(url for url in urls if urlsplit(url).password), settings.alerts.webhook]
+    # What comes from the environment is in no file that others could read.
+    held = app.config.read_text(encoding="utf-8") if app.config else ""
+    if app.config and any(one in held for one in private if one) and _may_read(app.config, stat.S_IROTH):
         yield Finding(
             "config", Verdict.WARNING, "it holds a password and others may read it", f"chmod 640 {app.config}"
         )
@@ -69,12 +76,20 @@ def _secrets(app: App) -> Iterator[Finding]:
     journal = app.settings.path(app.settings.database.journal)
     if not journal.is_file():
         yield Finding("journal", Verdict.OK, f"{journal} is begun when the first reader comes")
-    elif app.journal.record().since:
-        yield Finding("journal", Verdict.OK, f"{journal}, since {app.journal.record().since:%Y-%m-%d}")
+        return
+    try:
+        since = app.journal.record().since
+    except JournalError as error:
+        yield Finding(
+            "journal", Verdict.WRONG, str(error), "let our user write it: who leaves stands there first"
+        )
+    else:
+        if since:
+            yield Finding("journal", Verdict.OK, f"{journal}, since {since:%Y-%m-%d}")
 
 
 def _database(app: App) -> Iterator[Finding]:
-    with app.database.engine.connect() as connection:
+    with app.database.refusals(), app.database.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             version = f"SQLite {sqlite.sqlite_version}"
             if WAL_IS_SAFE:
@@ -91,6 +106,14 @@ def _database(app: App) -> Iterator[Finding]:
                 yield Finding("integrity", Verdict.OK, "quick_check finds nothing")
             else:
                 yield Finding("integrity", Verdict.WRONG, found, "restore a backup: kennisportal restore")
+            file = Path(app.database.url.database or "")
+            if _may_read(file, stat.S_IROTH):
+                yield Finding(
+                    "database",
+                    Verdict.WARNING,
+                    "it holds people's addresses and others may read it",
+                    f"chmod 600 {file}",
+                )
         else:
             yield Finding(
                 "database",
@@ -104,16 +127,22 @@ def _database(app: App) -> Iterator[Finding]:
         yield Finding("schema", Verdict.WRONG, str(error), "kennisportal db upgrade")
 
 
-def _clock(app: App, time_server: str) -> Finding:
-    """Against the database server's clock or a time server's; else against what was written before."""
+def _clocks(app: App, time_server: str) -> Iterator[Finding]:
+    """The database server's clock, where it has one of its own, and ours."""
     if app.database.url.get_backend_name() != "sqlite":
-        with app.database.engine.connect() as connection:
+        with suppress(SQLAlchemyError), app.database.engine.connect() as connection:
             theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        return _judge_clock(app.clock() - theirs, "the database server's")
+            yield _judge_clock("database clock", app.clock() - theirs, "the database server's")
+    yield _clock(app, time_server)
+
+
+def _clock(app: App, time_server: str) -> Finding:
+    """Against a time server's, or what was written before."""
     off = ntp.ahead(time_server)
     if off is not None:
-        return _judge_clock(timedelta(seconds=off), f"that of {time_server}")
-    with app.store.read() as work:
+        return _judge_clock("clock", timedelta(seconds=off), f"that of {time_server}")
+    last = None
+    with suppress(StoreError), app.store.read() as work:  # the database is looked at above
         _, last = work.log.last_change(None)
     if last is not None and last > app.clock() + _OFF:
         return Finding(
@@ -127,12 +156,12 @@ def _clock(app: App, time_server: str) -> Finding:
     )
 
 
-def _judge_clock(ahead: timedelta, whose: str) -> Finding:
+def _judge_clock(check: str, ahead: timedelta, whose: str) -> Finding:
     saw = f"{ahead.total_seconds():+.1f} s beside {whose}"
     if abs(ahead) < _OFF:
-        return Finding("clock", Verdict.OK, saw)
+        return Finding(check, Verdict.OK, saw)
     verdict = Verdict.WRONG if abs(ahead) >= _FAR_OFF else Verdict.WARNING
-    return Finding("clock", verdict, saw, "have the clocks kept by NTP")
+    return Finding(check, verdict, saw, "have the clocks kept by NTP")
 
 
 def _disk(app: App) -> Iterator[Finding]:

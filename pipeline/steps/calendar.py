@@ -35,6 +35,11 @@ class Coming:
     turn: Turn
     at: datetime | None
 
+    @property
+    def name(self) -> str:
+        """The edition's."""
+        return f"{self.frequency}/{self.turn.slot}"
+
 
 class Calendar:
     """The timetables of a portal's ``[[digest]]`` schedules."""
@@ -75,6 +80,15 @@ class Calendar:
                 if at > now:
                     found.append((at, Coming(schedule.frequency, turn, at if turn.day else None)))
         return [one for _, one in sorted(found, key=lambda each: (each[0], each[1].frequency))]
+
+    def next(self) -> list[Coming]:
+        """The next edition of each frequency that goes out, as they come."""
+        now = self._clock()
+        found = []
+        for schedule in self._schedules.values():
+            if schedule.frequency is not Frequency.IMMEDIATE:
+                found.append(Coming(schedule.frequency, *self.timetable(schedule).next_turn(now, self._zone)))
+        return sorted(found, key=lambda one: (one.at, one.frequency))
 
     def skip(self, frequency: Frequency, slot: date) -> None:
         """Let a slot pass; what it would have brought comes with the next. Raises SlotError."""

@@ -8,10 +8,12 @@ from feeds.health import silence
 from feeds.source import Source, is_due
 from pipeline.ports import Clock, LogStore, ProviderStore, SourceStore, Start
 from subscribers.condition import (
+    ClockCondition,
     Condition,
     DiskCondition,
     EditionCondition,
     JobCondition,
+    QueueCondition,
     SourceCondition,
 )
 
@@ -23,6 +25,7 @@ class VitalsStore(Protocol):
     def complaints(self, now: datetime) -> tuple[int, int]: ...
     def feed_cursors(self) -> Mapping[str, int]: ...
     def jobs(self) -> dict[str, JobCondition]: ...
+    def clock(self) -> ClockCondition | None: ...
 
 
 class _Articles(Protocol):
@@ -52,7 +55,8 @@ class ExamineWork(Protocol):
 
 
 class Examiner:
-    """Examines a portal. ``late`` names the feeds that are behind; ``disk`` looks at the database's disk."""
+    """Examines a portal. ``late`` names the feeds that are behind; ``disk`` looks at the database's disk, and
+    ``queue`` at the jobs that wait."""
 
     def __init__(
         self,
@@ -60,12 +64,14 @@ class Examiner:
         sources: Sequence[Source],
         late: Callable[[], Sequence[str]],
         disk: Callable[[], DiskCondition | None],
+        queue: Callable[[], QueueCondition | None],
         clock: Clock,
     ) -> None:
         self._read = read
         self._sources = sources
         self._late = late
         self._disk = disk
+        self._queue = queue
         self._clock = clock
 
     def examine(self) -> Condition:
@@ -91,6 +97,8 @@ class Examiner:
                 complaints=complaints,
                 accepted=accepted,
                 jobs=work.vitals.jobs(),
+                clock=work.vitals.clock(),
+                queue=self._queue(),
                 disk=self._disk(),
             )
 

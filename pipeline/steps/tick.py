@@ -13,8 +13,6 @@ from pipeline.steps.plan import Planner, PlanReport, slot_now
 from subscribers.frequency import Frequency, Schedule
 from subscribers.timetable import Holiday, Timetable
 
-_START = "start"
-
 
 class Ticker:
     """Plans whatever is due of the config's ``[[digest]]`` schedules."""
@@ -75,12 +73,13 @@ class Ticker:
         return Timetable(schedule, self._holiday, work.slots.changes(schedule.frequency))
 
     def _since(self, work: EditionWork, schedule: Schedule, now: datetime) -> datetime:
-        """When a schedule was first looked at: now, if that never was."""
+        """When a schedule was first looked at: now, if that never was, or by a clock that had jumped."""
         name = f"digest.{schedule.frequency}"
         since = work.register.first_tick(name)
-        if since is None:
-            work.register.tick(name, _START, now)
-        return since or now
+        if since is None or since > now:
+            work.register.begin(name, now)
+            return now
+        return since
 
     def _immediate(self, schedule: Schedule) -> PlanReport | None:
         """An edition once the log has been quiet for a while since its last entry."""

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, delete, or_, select, update
 
 from pipeline.store.tables import NoticeRow
+from subscribers.delivery import LONGEST_RETRY
 from subscribers.notice import LEASE, Notice, NoticeKind, NoticeState, Pending
 
 
@@ -20,9 +21,11 @@ class Notices:
 
     def claim(self, now: datetime, limit: int) -> list[Pending]:
         """Take what is to be sent now. Others leave it alone until it is settled, or the lease is over."""
+        # What is put off for longer than we ever do was so by a clock that had jumped.
+        due = or_(col(NoticeRow.due) <= now, col(NoticeRow.due) > now + LONGEST_RETRY)
         rows = self._session.exec(
             select(NoticeRow)
-            .where(NoticeRow.state == NoticeState.PENDING, NoticeRow.due <= now)
+            .where(NoticeRow.state == NoticeState.PENDING, due)
             .order_by(col(NoticeRow.due), col(NoticeRow.id))
             .limit(limit)
             .with_for_update(skip_locked=True)

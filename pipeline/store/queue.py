@@ -18,6 +18,8 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import URL, text
 from sqlmodel import Session
 
+from subscribers.condition import QueueCondition
+
 BATCH = 500
 """About so many mails are one job: a queue moves a few hundred jobs a second, a worker thousands of mails."""
 HEARTBEAT = 5.0
@@ -28,6 +30,8 @@ DEAD = 20.0
 _DELIVER = "deliver"
 _MAIL = "mail"
 _PORTAL = "portal"
+_QUEUES = (_MAIL, _PORTAL)
+"""A process is a worker of each."""
 _MANY = 200
 """Jobs put in at once after which the database must look at its table anew: it would fetch them slowly."""
 _LONGEST_WAIT = 300
@@ -37,6 +41,18 @@ _KEEP_FAILED = 7 * 24
 _WAITING = text(
     "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND task_name = :task "
     "AND args->>'edition' = :edition"
+)
+
+_STANDS = text(
+    "WITH job AS (SELECT status, status = 'todo' AND coalesce(scheduled_at <= now(), true) AS ready, "
+    "coalesce(scheduled_at, (SELECT min(at) FROM procrastinate_events WHERE job_id = procrastinate_jobs.id)) "
+    "AS since FROM procrastinate_jobs WHERE status IN ('todo', 'doing')) "
+    "SELECT count(*) FILTER (WHERE ready) AS waiting, min(since) FILTER (WHERE ready) AS oldest, "
+    "count(*) FILTER (WHERE status = 'doing') AS under_way, "
+    "count(*) FILTER (WHERE status = 'todo' AND NOT ready) AS later FROM job"
+)
+_WORKERS = text(
+    "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => :dead)"
 )
 
 
@@ -70,6 +86,13 @@ class JobQueue:
     def _task(self, name: str, **options: Any) -> Any:
         raw = self._session.connection().connection.driver_connection
         return self._app.configure_task(name, connection=raw, **options)
+
+
+def condition(session: Session) -> QueueCondition:
+    """How much waits, and for whom."""
+    row = session.execute(_STANDS).one()
+    workers = session.execute(_WORKERS, {"dead": DEAD}).scalar_one()
+    return QueueCondition(row.waiting, row.under_way, row.oldest, row.later, -(-workers // len(_QUEUES)))
 
 
 class _Later(BaseRetryStrategy):

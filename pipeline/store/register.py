@@ -9,6 +9,8 @@ from sqlmodel import Session, col, delete, select
 from pipeline.store.tables_running import AuditRow, Fact, Tick
 from pipeline.store.upsert import upsert
 
+_START = "start"
+
 
 class Register:
     """Ticks, facts and the audit log in one transaction."""
@@ -25,11 +27,13 @@ class Register:
             return False
         return True
 
-    def advance(self, schedule: str, slot: str, at: datetime) -> bool:
+    def advance(self, schedule: str, slot: str, at: datetime, *, beyond: str) -> bool:
         """Claim a slot that comes after all before it; False for any other, or when somebody already has.
 
-        The slots before it are forgotten. Names of slots must sort as they come.
+        The slots before it are forgotten, and those after ``beyond``, which a clock that had jumped has
+        claimed. Names of slots must sort as they come.
         """
+        self._session.execute(delete(Tick).where(col(Tick.schedule) == schedule, col(Tick.slot) > beyond))
         later = select(Tick.slot).where(Tick.schedule == schedule, Tick.slot >= slot)
         if self._session.exec(later).first() is not None or not self.tick(schedule, slot, at):
             return False
@@ -40,6 +44,10 @@ class Register:
         """When a schedule first ran here."""
         query = select(Tick.at).where(Tick.schedule == schedule).order_by(col(Tick.at)).limit(1)
         return self._session.exec(query).first()
+
+    def begin(self, schedule: str, at: datetime) -> None:
+        """Have a schedule begin now, whatever was said of its beginning before."""
+        self._session.merge(Tick(schedule=schedule, slot=_START, at=at))
 
     def fact(self, name: str) -> str:
         """A value by name; empty where it was never set."""

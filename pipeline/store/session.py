@@ -6,8 +6,9 @@ PostgreSQL it begins with an advisory lock, which senders share: they lock what 
 Commits are synced to disk, since what was sent must not be forgotten.
 """
 
+import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ _WRITE_LOCK = 0x6B656E6F
 """The advisory lock that every writing transaction holds; any number, as long as every process uses it."""
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """In seconds: a machine that is gone must neither keep others waiting for its locks nor wait for them."""
+
+SILENCE = "60s"
+"""So long after the last word of it a transaction that writes is undone: a machine that stands still would
+otherwise keep everybody else from writing. Well above what we ever do between two statements."""
+IN_LEAD = "10s"
+"""The same for who leads: whoever takes over must not wait for what the one before was in the middle of."""
+_END_WHEN_SILENT = "set_config('idle_in_transaction_session_timeout', :for, true)"
 
 
 class StoreError(Exception):
@@ -68,12 +76,15 @@ class Database:
                 yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session that commits when the block ends, and rolls back when it raises."""
+    def write(self, silence: str | None = None) -> Iterator[Session]:
+        """A session that commits when the block ends, and rolls back when it raises.
+
+        On PostgreSQL also after a ``silence``: SILENCE where none is given.
+        """
         with (
             self.refusals(),
             self.engine.connect() as connection,
-            self._transaction(connection, alone=True) as session,
+            self._transaction(connection, alone=True, silence=silence or SILENCE) as session,
         ):
             yield session
 
@@ -87,12 +98,12 @@ class Database:
             yield Line(self, connection, alone=alone)
 
     @contextmanager
-    def _transaction(self, connection: Connection, *, alone: bool) -> Iterator[Session]:
+    def _transaction(self, connection: Connection, *, alone: bool, silence: str) -> Iterator[Session]:
         connection.execution_options(writes=True)
         with Session(connection, expire_on_commit=False) as session, session.begin():
             if connection.dialect.name == "postgresql":
                 lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-                session.execute(text(f"SELECT {lock}({_WRITE_LOCK})"))
+                session.execute(text(f"SELECT {lock}({_WRITE_LOCK}), {_END_WHEN_SILENT}"), {"for": silence})
             yield session
 
     @contextmanager
@@ -125,7 +136,7 @@ class Line:
         """As ``Database.write``, beside others that do the same."""
         with (
             self._database.refusals(),
-            self._database._transaction(self._connection, alone=self._alone) as session,
+            self._database._transaction(self._connection, alone=self._alone, silence=SILENCE) as session,
         ):
             yield session
 
@@ -153,6 +164,13 @@ def _tune_postgresql(engine: Engine) -> None:
 
 
 def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "do_connect")
+    def make(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
+        # It holds people's addresses; what SQLite puts beside it is as private as the file itself.
+        if engine.url.database not in (None, "", ":memory:"):
+            with suppress(OSError):  # it is there, or connecting says what is wrong
+                os.close(os.open(str(engine.url.database), os.O_CREAT | os.O_EXCL, 0o600))
+
     @event.listens_for(engine, "connect")
     def connect(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
+from pipeline.store.providers import Providers
 from pipeline.store.tables import (
     UNCERTAIN,
     BounceRow,
@@ -16,9 +17,9 @@ from pipeline.store.tables import (
     SubscriberRow,
     Wave,
 )
-from pipeline.store.tables_running import Fact
+from pipeline.store.tables_running import Fact, Tick
 from subscribers.bounces import SPIKE_FROM, SPIKE_WITHIN, is_spike
-from subscribers.condition import COMPLAINTS_WITHIN, EditionCondition, JobCondition
+from subscribers.condition import COMPLAINTS_WITHIN, ClockCondition, EditionCondition, JobCondition
 from subscribers.delivery import DeliveryState
 from subscribers.edition import CLOSED, EditionName, EditionState
 from subscribers.feedback import FeedbackKind
@@ -28,6 +29,10 @@ from subscribers.subscriber import State
 _LATELY = timedelta(minutes=5)
 """The time over which a rate is taken."""
 _JOB = "job."
+TASK = "task."
+"""Begins the schedules of the clock's own tasks."""
+LEADER = "leader"
+"""The fact of who leads."""
 _SETTLED = (DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED)
 
 
@@ -108,7 +113,10 @@ class Vitals:
                 col(EditionRow.state).in_([EditionState.PLANNED, EditionState.SENDING]),
                 col(Wave.due) <= now,
                 col(EditionRow.id).in_(
-                    select(DeliveryRow.edition_id).where(DeliveryRow.state == DeliveryState.PLANNED)
+                    select(DeliveryRow.edition_id).where(
+                        DeliveryRow.state == DeliveryState.PLANNED,
+                        col(DeliveryRow.domain).not_in(self._closed(now)),
+                    )
                 ),
             )
         ).one()
@@ -119,6 +127,19 @@ class Vitals:
             select(Fact.name, Fact.value).where(col(Fact.name).startswith(_JOB, autoescape=True))
         )
         return {name.removeprefix(_JOB): _job(json.loads(value)) for name, value in rows}
+
+    def clock(self) -> ClockCondition | None:
+        """Who ticks, and when they last did; None where nobody ever has."""
+        ticked = self._session.exec(
+            select(func.max(Tick.at)).where(col(Tick.schedule).startswith(TASK, autoescape=True))
+        ).one()
+        if ticked is None:
+            return None
+        leader = self._session.get(Fact, LEADER)
+        if leader is None:
+            return ClockCondition(ticked)
+        known: dict[str, str] = json.loads(leader.value)
+        return ClockCondition(ticked, known["name"], datetime.fromisoformat(known["since"]))
 
     def frequencies(self) -> dict[tuple[str, str], int]:
         """Subscribers by frequency and state."""
@@ -148,6 +169,7 @@ class Vitals:
             select(func.count()).where(
                 of_edition,
                 DeliveryRow.state == DeliveryState.PLANNED,
+                col(DeliveryRow.domain).not_in(self._closed(now)),
                 col(DeliveryRow.wave_id).in_(
                     select(Wave.id).where(Wave.edition_id == row.id, col(Wave.due) <= now)
                 ),
@@ -164,6 +186,10 @@ class Vitals:
             lately / _LATELY.total_seconds(),
         )
 
+    def _closed(self, now: datetime) -> list[str]:
+        """Providers that get nothing now: what waits for them could not leave."""
+        return [one.domain for one in Providers(self._session).known() if one.closed(now)]
+
     def _readers(self, domain: str) -> int:
         mailed = (State.ACTIVE, State.PAUSED, State.SUSPENDED)
         return self._session.exec(
@@ -178,6 +204,11 @@ def _name(row: EditionRow) -> str:
 def job_fact(name: str) -> str:
     """The fact in which a job's condition stands."""
     return _JOB + name
+
+
+def leader_value(name: str, since: datetime) -> str:
+    """What stands in the fact ``LEADER``."""
+    return json.dumps({"name": name, "since": since.isoformat()})
 
 
 def job_value(job: JobCondition) -> str:

@@ -215,9 +215,12 @@ class Store:
         with self._database.read() as session:
             yield Work(session, self._suppression_key)
 
-    def write(self) -> AbstractContextManager[Work]:
-        """One transaction: all of it is kept when the block ends, nothing when it raises."""
-        return _written(self._database.write(), self._suppression_key, self._queue, self._journaling)
+    def write(self, *, silence: str | None = None) -> AbstractContextManager[Work]:
+        """One transaction: all of it is kept when the block ends, nothing when it raises.
+
+        ``silence`` as for ``Database.write``.
+        """
+        return _written(self._database.write(silence), self._suppression_key, self._queue, self._journaling)
 
     @contextmanager
     def look(self, claims: LockClaims) -> Iterator[Work]:

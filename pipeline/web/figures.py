@@ -128,6 +128,14 @@ def _of_condition(condition: Condition) -> Iterator[Metric]:
     rate = condition.complaint_rate or 0
     yield _gauge("complaint_ratio", "Complaints per accepted mail of the last 30 days.", rate)
     yield from _of_jobs(condition)
+    if condition.clock is not None:
+        ticked = condition.clock.ticked.timestamp()
+        yield _gauge("clock_timestamp_seconds", "When anything that is due was last asked for.", ticked)
+    if (queue := condition.queue) is not None:
+        age = (condition.at - queue.oldest).total_seconds() if queue.oldest else 0
+        yield _gauge("jobs_waiting", "Jobs that wait for a worker.", queue.waiting)
+        yield _gauge("jobs_age_seconds", "How long the oldest of them has waited.", age)
+        yield _gauge("workers", "Workers that were heard of lately.", queue.workers)
     if condition.disk is not None:
         yield _gauge("disk_free_bytes", "Room on the database's disk.", condition.disk.free)
         yield _gauge("disk_reserve_bytes", "With less room, nothing is sent.", condition.disk.reserve)

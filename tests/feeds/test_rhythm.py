@@ -37,6 +37,12 @@ def test_a_source_is_asked_less_often_the_longer_it_has_been_quiet(quiet: dict, 
     assert is_due(source(), memory, NOW + timedelta(**wait))
 
 
+def test_a_source_that_was_looked_at_by_a_clock_that_ran_ahead_is_asked_again() -> None:
+    memory = Memory(last_looked=NOW + timedelta(days=365), not_before=NOW + timedelta(days=365), failures=3)
+    assert is_due(source(), memory, NOW)
+    assert not is_due(source(), Memory(last_looked=NOW + timedelta(seconds=5)), NOW), "clocks differ a little"
+
+
 def test_a_folder_is_looked_at_as_the_config_says() -> None:
     assert rhythm(source(path="artikelen"), quiet_for(days=30)) == timedelta(minutes=15)
 

@@ -4,8 +4,10 @@ The same jobs are done as in a portal that runs: at each look the waves that are
 handed out is sent. Looks are half an hour apart, so that any mistake of an hour, or of half of one, shows.
 """
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, time, timedelta
+from email import message_from_bytes, policy
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -54,7 +56,12 @@ def sign_up(app: App) -> None:
     assert app.enroller().take(rows_of(document.encode()), "op papier").refused == []
 
 
-@pytest.mark.parametrize("change", [date(2026, 10, 25), date(2027, 3, 28)], ids=["autumn", "spring"])
+around_each_change = pytest.mark.parametrize(
+    "change", [date(2026, 10, 25), date(2027, 3, 28)], ids=["autumn", "spring"]
+)
+
+
+@around_each_change
 def test_weekly_readers_get_one_edition_a_week_and_daily_readers_seven_at_their_hour(
     portal, change: date
 ) -> None:
@@ -97,3 +104,66 @@ def test_weekly_readers_get_one_edition_a_week_and_daily_readers_seven_at_their_
             assert len(left) == len(due) == (14 if frequency == "daily" else 2), f"{frequency} in {zone}"
             late = [at - instant for at, instant in zip(left, due, strict=True)]
             assert all(timedelta(0) <= one < LOOK for one in late), f"{frequency} in {zone}"
+
+
+def titles(post: Post, email: str) -> Counter[str]:
+    """How often a reader got each article."""
+    found: Counter[str] = Counter()
+    for parcel in post.parcels:
+        if parcel.recipient == email:
+            mail = message_from_bytes(parcel.message, policy=policy.default)
+            found.update(set(re.findall(r"wolk \d\d-\d\d", mail.get_body(("plain",)).get_content())))
+    return found
+
+
+@around_each_change
+def test_readers_who_move_or_change_their_pace_get_all_of_it_once_though_the_portal_was_down_at_the_change(
+    portal, change: date
+) -> None:
+    at = HOURS["daily"]
+    text = portal.config.read_text()
+    portal.config.write_text(
+        text.replace('frequency = "daily"', f'frequency = "daily"\nat = "{at:%H:%M}"')
+        + '\n[[digest]]\nfrequency = "immediate"\n'
+    )
+    midnight = datetime.combine(change, time(), UTC)
+    changes = {
+        midnight - timedelta(hours=20): ("verhuizer", {"timezone": "Pacific/Kiritimati"}),
+        midnight + timedelta(hours=20): ("verhuizer", {"timezone": "Pacific/Pago_Pago"}),
+        midnight - timedelta(hours=44): ("wisselaar", {"frequency": "weekly"}),
+        midnight + timedelta(hours=31): ("wisselaar", {"frequency": "daily"}),
+        midnight + timedelta(hours=8): ("haastige", {"frequency": "immediate"}),
+    }
+    down = (midnight - timedelta(hours=1), midnight + timedelta(hours=6))
+    who = {"blijver": "daily", "verhuizer": "daily", "wisselaar": "daily", "haastige": "weekly"}
+    who |= {"weekse": "weekly", "directe": "immediate"}
+    rows = [f"{name}@voorbeeld.example,{pace},cloud,Europe/Amsterdam" for name, pace in who.items()]
+    post, written = Post(), []
+    moment = midnight - timedelta(days=7)
+    with time_machine.travel(moment, tick=False) as clock, App.open(portal.config) as app:
+        app.transport = lambda connections: post
+        app.senders.seconds = 60
+        jobs.plan(app)
+        document = "\n".join(["email,frequency,interests,timezone", *rows])
+        assert app.enroller().take(rows_of(document.encode()), "op papier").refused == []
+        while moment < midnight + timedelta(days=16):
+            clock.move_to(moment, tick=False)
+            if moment in changes:
+                name, values = changes[moment]
+                app.enroller().edit(f"{name}@voorbeeld.example", values)
+            if moment.time() == time(12) and moment < midnight + timedelta(days=7):
+                written.append(f"wolk {moment:%m-%d}")
+                portal.write(f"a{moment:%m%d}", f"De cloud, {written[-1]}", date=moment)
+                app.collector().collect(app.settings.source, force=True)
+            if not down[0] <= moment < down[1]:
+                jobs.plan(app)
+                send_what_is_handed_out(app)
+            moment += 2 * LOOK
+    for name in who:
+        assert titles(post, f"{name}@voorbeeld.example") == dict.fromkeys(written, 1), name
+    late = [at for at in post.left["blijver@voorbeeld.example"] if at.date() == change]
+    assert late == [down[1]], "what was due while it was down leaves once it is up, and once"
+    quick = post.left["directe@voorbeeld.example"]
+    assert [one.hour for one in quick] == [13] * len(written), (
+        "an immediate one comes at the first look after it is quiet"
+    )

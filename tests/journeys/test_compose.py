@@ -144,6 +144,7 @@ class Composed:
         replaced = {
             "0.0.0.0": "127.0.0.1",
             "8000": str(self.port),
+            "0.0.0.0:9100": "127.0.0.1:0",
             "/tmp/alive": str(self.alive(name, number)),
         }
         return [replaced.get(word, word) for word in self._services[name]["command"][1:]]
@@ -219,6 +220,12 @@ def test_an_edition_reaches_everybody_once_though_a_worker_is_killed_in_the_midd
     assert len(lost) <= 32, "only what the dead worker had in hand may not have been handed over"
     assert json.loads(portal.run("digest", "reconcile", status()["edition"], "--json").stdout)["balanced"]
 
+    told = re.search(r"Figures on (http://\S+/metrics)", workers[1].said)
+    assert told
+    figures = httpx2.get(told[1]).text
+    assert 'kennisportal_mails_total{state="accepted"}' in figures
+    assert 'kennisportal_job_duration_seconds_count{job="deliver"}' in figures
+    assert "@" not in figures
     assert composed.is_healthy("worker", 2)
     assert composed.is_healthy("scheduler")
     os.utime(composed.alive("worker", 1), (0, 0))

@@ -1,6 +1,7 @@
 """Schedulers and workers that die, stop, or find a database they do not know."""
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,19 @@ def test_on_sqlite_there_is_one_process_and_it_is_run(portal, name: str) -> None
     assert refused.exit_code == 1
     assert "'kennisportal run' does all of it" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
+
+
+@on_postgresql
+def test_a_port_for_figures_that_is_taken_or_is_none_is_said_at_once(portal) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused = portal.run("worker", "--metrics", str(taken.getsockname()[1]))
+    assert refused.exit_code == 1
+    assert "choose another with --metrics" in refused.stderr
+    wrong = portal.run("worker", "--metrics", "hier")
+    assert wrong.exit_code == 2
+    assert "'hier' is no port" in wrong.stderr
 
 
 @on_postgresql

@@ -8,6 +8,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from pipeline import jobs
+from pipeline.schedule import Clock
+from pipeline.standin import stand_in
+from pipeline.stop import Stop
+from pipeline.tasks import CLOCKED, bound
 from subscribers.edition import EditionName
 
 pytestmark = pytest.mark.each_database
@@ -128,3 +132,69 @@ def test_what_waits_for_approval_or_is_stuck_is_seen_in_the_database(portal) -> 
     with portal.open() as app:
         names = [account.edition for account in app.desk().recent(5)]
         assert EditionName.parse(str(names[0])) == names[0]
+
+
+def test_mail_that_only_waits_for_its_provider_is_not_stalled(portal) -> None:
+    alert(portal)
+    portal.write("wolk", "De gemeente gaat naar de cloud")
+    with portal.open() as app:
+        row = {"email": "lezer1@a.example", "interests": "cloud", "frequency": "daily"}
+        app.enroller().add(row, "zei het")
+        app.collector().collect(app.settings.source)
+        app.publisher().publish()
+    assert portal.run("digest", "plan", "daily").exit_code == 0
+    pause(portal)
+    portal.wait(hours=2)
+    go_round(portal)
+    [(_, text)] = mails(portal)
+    assert "domain_paused a.example" in text
+    assert "edition_stalled" not in text
+    with portal.open() as app, app.store.read() as work:
+        assert work.vitals.oldest_ready(portal.now) is None
+
+
+class Lead:
+    """A lock that is ours."""
+
+    def hold(self) -> bool:
+        return True
+
+    def release(self) -> None: ...
+
+
+def test_who_only_serves_says_that_those_who_work_are_gone_and_later_that_they_are_back(portal) -> None:
+    alert(portal)
+    with portal.open() as app:
+        clock, tasks = Clock(app, Lead(), CLOCKED, Stop(), lambda: None), bound(app, lambda: False)
+        clock.look()
+        clock.tick()
+        assert stand_in(app) is None
+        portal.wait(minutes=9)
+        clock.tick()
+        tasks["ping"]()
+        tasks["alarms"]()
+        portal.wait(minutes=9)
+        assert stand_in(app) is None, "those whose work it is did it lately"
+        portal.wait(minutes=2)
+        clock.tick()
+        for _ in range(2):
+            stand_in(app)
+        [(_, text)] = mails(portal)
+        assert "job_stopped: began" in text
+        assert "start 'kennisportal worker'" in text
+        portal.wait(minutes=10)
+        for _ in range(2):
+            stand_in(app)
+        assert "clock_stopped" in "".join(text for _, text in mails(portal))
+        clock.tick()
+        tasks["ping"]()
+        tasks["alarms"]()
+        assert "clock_stopped: is over" in "".join(text for _, text in mails(portal))
+        assert stand_in(app) is None
+
+
+def test_where_no_clock_ever_ticked_nobody_stands_in(portal) -> None:
+    alert(portal)
+    pause(portal)
+    with portal.open() as app:
+        assert stand_in(app) is None

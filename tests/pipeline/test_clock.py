@@ -1,13 +1,16 @@
 """The clock that only ticks: each slot of a task is taken once, whoever ticks and however often."""
 
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from pipeline.schedule import Clock, slot_of
 from pipeline.stop import Stop
+from pipeline.store.session import StoreError
 from pipeline.store.work import Store
 from pipeline.tasks import CLOCKED, Task
 
@@ -67,6 +70,21 @@ def test_a_slot_is_taken_once_whoever_ticks_and_the_missed_ones_are_one(portal) 
 
 
 @pytest.mark.each_database
+def test_a_clock_that_ran_ahead_and_was_set_right_keeps_nothing_waiting(portal) -> None:
+    queue = Put()
+    with portal.open() as app:
+        app.store = Store(app.database, b"", lambda session: queue)
+        clock = Clock(app, Lead(), TASKS, Stop(), lambda: None)
+        clock.look()
+        portal.wait(days=365)
+        clock.tick()
+        portal.wait(days=-365)
+        for _ in range(2):
+            clock.tick()
+    assert sorted(queue.tasks) == ["often", "often", "seldom", "seldom"]
+
+
+@pytest.mark.each_database
 def test_a_slot_whose_job_could_not_be_put_in_is_taken_again(portal) -> None:
     class Broken(Put):
         def put(self, task: str) -> None:
@@ -96,6 +114,22 @@ def test_who_does_not_lead_does_not_tick(portal) -> None:
         clock.look()
         clock.tick()
         assert queue.tasks == ["often", "seldom"]
+
+
+def test_a_database_that_is_gone_is_said_once_and_so_is_that_it_is_back(portal, monkeypatch) -> None:
+    with portal.open() as app, capture_logs() as logged:
+        clock = Clock(app, Lead(), TASKS, Stop(), lambda: None)
+        with monkeypatch.context() as gone:
+            gone.setattr("pipeline.store.schema.require", Mock(side_effect=StoreError("weg")))
+            for _ in range(3):
+                clock.look()
+        for _ in range(3):
+            clock.look()
+    assert [entry["event"] for entry in logged] == [
+        "the database is out of reach",
+        "leading",
+        "the database is back",
+    ]
 
 
 @given(

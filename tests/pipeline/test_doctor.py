@@ -116,6 +116,47 @@ def test_every_mistake_is_found_with_what_to_do_about_it(sound) -> None:
     assert "v=DKIM1; k=rsa; p=" in wrong["DKIM key at w1._domainkey.portaal.example"]
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_beside_the_clock_of_the_database_server_that_of_a_time_server_is_looked_at(sound) -> None:
+    sound.go_live()
+    code, found = look(sound, sound.zone, off=90)
+    assert code == 1
+    assert found["database clock"][0] == "ok"
+    assert found["clock"][0] == "wrong"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_database_server_that_is_gone_is_said_and_the_rest_is_looked_at(sound) -> None:
+    text = sound.config.read_text()
+    lines = [
+        'url = "postgresql+psycopg://postgres@127.0.0.1:1/weg"' if "postgresql" in line else line
+        for line in text.splitlines()
+    ]
+    sound.config.write_text("\n".join(lines))
+    code, found = look(sound, sound.zone)
+    assert code == 1
+    assert [check for check, (verdict, _) in found.items() if verdict == "wrong"] == ["database"]
+    assert found["DKIM key at w1._domainkey.portaal.example"][0] == "ok"
+
+
+def test_a_damaged_journal_is_named_and_hides_nothing_else(sound) -> None:
+    (sound.root / "var" / "journal").write_text("x\n")
+    code, found = look(sound, sound.zone)
+    assert code == 1
+    assert [check for check, (verdict, _) in found.items() if verdict == "wrong"] == ["journal"]
+    assert {found[check][0] for check in ("database", "schema", "clock", "disk")} == {"ok"}
+
+
+def test_a_password_is_only_a_fault_of_the_config_where_it_stands_in_it(portal, monkeypatch) -> None:
+    transport = "smtp://lezer:geheim@127.0.0.1:1"
+    monkeypatch.setenv("KENNISPORTAL_MAIL__TRANSPORT", transport)
+    assert look(portal, {})[1]["config"][0] == "ok"
+    portal.config.write_text(portal.config.read_text().replace("maildir://mail", transport))
+    verdict, told = look(portal, {})[1]["config"]
+    assert verdict == "warning"
+    assert "it holds a password" in told
+
+
 def test_what_can_t_be_asked_is_not_known_and_no_fault(sound) -> None:
     text = sound.config.read_text().replace("@portaal.example", f"@{BROKEN}")
     sound.config.write_text(text.replace("terug.portaal.example", f"terug.{BROKEN}"))

@@ -325,6 +325,17 @@ def test_a_slot_that_passed_before_we_first_looked_is_not_sent_late(portal) -> N
     assert tick(portal) == []
 
 
+def test_a_portal_begun_by_a_clock_that_ran_ahead_sends_once_that_is_set_right(portal) -> None:
+    sign_up(portal, "d@voorbeeld.example,daily,cloud,")
+    portal.wait(days=365)
+    tick(portal)
+    portal.wait(days=-365)
+    assert tick(portal) == [], "that slot was over before"
+    portal.wait(days=1)
+    collect(portal, "De cloud")
+    assert [report.planned for report in tick(portal)] == [1]
+
+
 def test_slots_missed_while_nothing_ran_are_one_edition(portal) -> None:
     collect(portal, "De cloud")
     sign_up(portal, "c@voorbeeld.example,weekly,cloud,")

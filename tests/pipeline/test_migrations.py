@@ -196,6 +196,22 @@ def test_a_table_that_differs_is_told_by_name_and_those_of_the_queue_are_left_ou
     assert "slot_change" in missing
 
 
+@pytest.mark.each_database
+def test_db_check_says_what_differs_and_fails_and_is_silent_on_stderr_where_nothing_does(portal) -> None:
+    sound = portal.run("db", "check")
+    assert (sound.exit_code, sound.stdout, sound.stderr) == (0, "The database is as it should be.\n", "")
+    with portal.open() as app, app.database.write() as session:
+        session.execute(text("ALTER TABLE fact ADD COLUMN surplus INTEGER"))
+        session.execute(text("DROP TABLE slot_change"))
+    differs = portal.run("db", "check")
+    assert differs.exit_code == 1
+    assert differs.stdout == ""
+    surplus, missing, summary = sorted(differs.stderr.splitlines(), key=lambda line: "surplus" not in line)
+    assert "surplus" in surplus
+    assert "slot_change" in missing
+    assert "differs from what this version expects in 2 places" in summary
+
+
 def test_upgrading_twice_changes_nothing(database: Database) -> None:
     assert schema.upgrade(database) == schema.upgrade(database) == schema.head()
     assert schema.differences(database) == []

@@ -1,6 +1,7 @@
 """Mishaps met by hard use, each of which once stopped more than it should."""
 
 import json
+import stat
 
 from click.testing import CliRunner
 from pytest_httpserver import HTTPServer
@@ -94,6 +95,16 @@ def test_init_completes_a_portal_and_never_replaces_a_key_that_people_are_known_
     refused = CliRunner().invoke(cli, ["init", str(portal.root)])
     assert (refused.exit_code, "from a backup" in refused.stderr) == (1, True)
     assert not key.exists()
+
+
+def test_the_database_is_for_its_owner_alone_and_doctor_says_where_it_is_not(portal) -> None:
+    database = portal.root / "var" / "kennisportal.db"
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+    assert "others may read" not in portal.run("doctor").stdout
+    database.chmod(0o644)
+    shown = portal.run("doctor").stdout
+    assert "others may read" in shown
+    assert f"chmod 600 {database}" in shown
 
 
 def test_a_missing_page_template_is_named_as_such(portal) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from pipeline.store.queue import BATCH, Engine
+from pipeline.store.session import StoreError
 from pipeline.tasks import CLOCKED, bound
 from pipeline.threads import ThreadQueue
 from subscribers.delivery import TransportUnavailable
@@ -184,6 +185,34 @@ def test_who_leads_must_show_that_they_live_and_who_works_for_long_need_not(port
         with other.backend.alone("task.collect") as theirs:
             assert not theirs
         next.release()
+
+
+@on_postgresql
+@pytest.mark.parametrize("silence", [None, "1s"])
+def test_whoever_falls_silent_in_the_middle_of_writing_keeps_nobody_else_from_it(
+    portal, monkeypatch, silence: str | None
+) -> None:
+    if silence is None:
+        monkeypatch.setattr("pipeline.store.session.SILENCE", "1s")
+    with portal.open() as app, portal.open() as other:
+
+        def write() -> None:
+            with other.store.write() as work:
+                work.register.set_fact("after", "all")
+
+        writing = threading.Thread(target=write)
+
+        def fall_silent() -> None:
+            with app.store.write(silence=silence) as work:
+                work.register.set_fact("silent", "yes")
+                writing.start()
+                writing.join(20)
+                assert not writing.is_alive()
+
+        with pytest.raises(StoreError, match="refuses"):
+            fall_silent()
+        with other.store.read() as work:
+            assert (work.register.fact("after"), work.register.fact("silent")) == ("all", "")
 
 
 @pytest.mark.each_database

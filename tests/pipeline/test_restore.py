@@ -109,21 +109,21 @@ def reader(app: App, email: str) -> int:
 
 
 @contextmanager
-def backup(portal, request) -> Iterator[Callable[[], Result]]:
+def backup(portal, request) -> Iterator[Callable[..., Result]]:
     """A backup made now; what it gives puts that back, by the means of the database at hand."""
     url = make_url(load(portal.config).database.url)
     if url.get_backend_name() == "sqlite":
         file = str(portal.root / "gisteren.db")
         made = portal.run("backup", file)
         assert made.exit_code == 0, made.output
-        yield lambda: portal.run("restore", file, "--yes")
+        yield lambda *more: portal.run("restore", file, "--yes", *more)
         return
     with request.getfixturevalue("postgresql").database(template=url.database or "") as copy:
 
-        def put_back() -> Result:
+        def put_back(*more: str) -> Result:
             text = portal.config.read_text()
             portal.config.write_text(text.replace(url.render_as_string(hide_password=False), copy))
-            return portal.run("restore", "--replay", "--yes")
+            return portal.run("restore", "--replay", "--yes", *more)
 
         yield put_back
 
@@ -228,6 +228,23 @@ def test_what_was_planned_then_and_never_begun_is_still_sent(portal, life, reque
         assert put_back().exit_code == 0
         life.tick()
         assert Counter(who for who, _ in life.got()) == Counter(set(OLD) - {LEAVES})
+
+
+@pytest.mark.each_database
+def test_the_journals_of_all_machines_are_heeded(portal, life, request, monkeypatch) -> None:
+    with backup(portal, request) as put_back:
+        with portal.open() as app:
+            app.enroller().unsubscribe(reader(app, LEAVES), "link")
+        with monkeypatch.context() as another:
+            another.setenv("KENNISPORTAL_DATABASE__JOURNAL", "elders/journal")
+            with portal.open() as app:
+                app.enroller().unsubscribe(reader(app, STAYS), "link")
+        journals = [str(portal.root / place / "journal") for place in ("var", "elders")]
+        restored = put_back("--journal", journals[0], "--journal", journals[1])
+        assert restored.exit_code == 0, restored.output
+        with portal.open() as app, app.store.read() as work:
+            states = {who: work.subscribers.by_email(who).subscriber.state for who in OLD}
+        assert {who for who, state in states.items() if state is not State.ACTIVE} == {LEAVES, STAYS}
 
 
 def test_who_came_back_of_their_own_will_is_not_sent_away_by_a_restore(portal, life) -> None:

@@ -1,12 +1,18 @@
 """Readers, editions and themes in numbers, and how it goes on one screen."""
 
 import json
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from handed_out import send_what_is_handed_out
+from sqlalchemy import text
 
 from pipeline import jobs
+from pipeline.schedule import Clock
+from pipeline.settings import load
+from pipeline.stop import Stop
+from pipeline.tasks import CLOCKED
 
 pytestmark = pytest.mark.each_database
 
@@ -64,7 +70,67 @@ def test_status_tells_of_complaints_what_is_sent_and_which_alarms_stand(lived) -
     assert "NOT below" in shown
     assert "could leave now, and none does" in shown
     assert len(shown.splitlines()) < 24
+    assert (
+        "Next: daily/2026-11-25 on Wed 2026-11-25 08:00, weekly/2026-11-30 on Mon 2026-11-30 08:00." in shown
+    )
+    assert [one["edition"] for one in found["next"]] == ["daily/2026-11-25", "weekly/2026-11-30"]
+    assert found["clock"] is None
+    assert "nobody has asked for what is due yet" in shown
     with lived.open() as app:
         send_what_is_handed_out(app)
     lived.wait(minutes=1)
     assert json.loads(lived.run("status", "--json").stdout)["alarms"] == []
+
+
+class Lead:
+    """A lock that is ours."""
+
+    def hold(self) -> bool:
+        return True
+
+    def release(self) -> None: ...
+
+
+def test_status_tells_who_asks_for_what_is_due_and_since_when_nobody_does(lived) -> None:
+    began = lived.now
+    with lived.open() as app:
+        clock = Clock(app, Lead(), CLOCKED, Stop(), lambda: None)
+        clock.look()
+        lived.wait(minutes=1)
+        clock.tick()
+    found = json.loads(lived.run("status", "--json").stdout)
+    assert datetime.fromisoformat(found["clock"]["ticked"]) == lived.now
+    assert datetime.fromisoformat(found["clock"]["since"]) == began
+    assert str(os.getpid()) in found["clock"]["leader"]
+    assert found["alarms"] == []
+    lived.wait(minutes=10)
+    [alarm] = json.loads(lived.run("status", "--json").stdout)["alarms"]
+    assert alarm["kind"] == "clock_stopped"
+    assert f"Clock: last asked for what is due at 2026-11-24 10:01:00, by {found['clock']['leader']}" in (
+        lived.run("status").stdout
+    )
+
+
+def test_status_tells_how_much_waits_in_a_queue_that_processes_share(lived) -> None:
+    found = json.loads(lived.run("status", "--json").stdout)["queue"]
+    if load(lived.config).database.url.startswith("sqlite"):
+        assert found is None
+        return
+    with lived.open() as app, app.store.write() as work:
+        work.session.execute(text("DELETE FROM procrastinate_jobs"))  # of what was planned before
+        for task in ("collect", "ping"):
+            work.queue.put(task)
+    with lived.open() as app, app.database.write() as session:
+        session.execute(text("UPDATE procrastinate_jobs SET status = 'doing' WHERE task_name = 'ping'"))
+        session.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
+        session.execute(text("INSERT INTO procrastinate_workers VALUES (DEFAULT, now() - interval '1 hour')"))
+        session.execute(
+            text(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, scheduled_at) "
+                "VALUES ('mail', 'deliver', now() + interval '1 hour')"
+            )
+        )
+    found = json.loads(lived.run("status", "--json").stdout)["queue"]
+    assert (found["waiting"], found["under_way"], found["later"], found["workers"]) == (1, 1, 1, 1)
+    assert datetime.now(UTC) - datetime.fromisoformat(found["oldest"]) < timedelta(minutes=5)
+    assert "Queue: 1 jobs wait, the oldest since" in lived.run("status").stdout

@@ -17,6 +17,7 @@ from subscribers.alarm import (
     standing,
 )
 from subscribers.condition import (
+    ClockCondition,
     Condition,
     DiskCondition,
     EditionCondition,
@@ -29,6 +30,7 @@ from subscribers.provider import Provider
 NOW = datetime(2026, 12, 7, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 EDITION = "weekly/2026-12-07"
+TICKS = ClockCondition(NOW, "a, process 1", NOW - 24 * HOUR)
 
 
 def edition(state: EditionState, *, ready: int = 0, due: datetime = NOW, **values) -> EditionCondition:
@@ -56,6 +58,13 @@ def edition(state: EditionState, *, ready: int = 0, due: datetime = NOW, **value
         ({"disk": DiskCondition(5, 10, "too little")}, "disk_low"),
         ({"late": {"cloud": 3}, "last_entry": NOW - HOUR}, "feed_late cloud"),
         ({"jobs": {"plan_and_send": JobCondition(None, NOW - HOUR, "weg")}}, "job_failing plan_and_send"),
+        ({"clock": ClockCondition(NOW - HOUR, "a, process 1")}, "clock_stopped"),
+        ({"clock": TICKS, "jobs": {"ping": JobCondition(NOW - HOUR)}}, "job_stopped"),
+        ({"clock": TICKS}, "job_stopped"),
+        (
+            {"clock": TICKS, "jobs": {"ping": JobCondition(NOW), "collect": JobCondition(NOW - 3 * HOUR)}},
+            "job_stopped collect",
+        ),
     ],
 )
 def test_what_is_wrong_is_an_alarm_and_says_what_to_look_at(condition: dict, name: str) -> None:
@@ -77,6 +86,10 @@ def test_what_is_wrong_is_an_alarm_and_says_what_to_look_at(condition: dict, nam
         {"jobs": {"plan_and_send": JobCondition(NOW)}},
         {"jobs": {"plan_and_send": JobCondition(None, NOW - timedelta(minutes=5), "weg")}},
         {"disk": DiskCondition(20, 10)},
+        {"clock": TICKS, "jobs": {"ping": JobCondition(NOW), "deliver": JobCondition(NOW - 99 * HOUR)}},
+        {"clock": TICKS, "jobs": {"ping": JobCondition(NOW), "tidy": JobCondition(NOW - HOUR)}},
+        {"clock": ClockCondition(NOW, "", NOW), "jobs": {"ping": JobCondition(NOW - 99 * HOUR)}},
+        {"jobs": {"ping": JobCondition(NOW - 99 * HOUR)}},
     ],
 )
 def test_what_passes_by_itself_is_none(condition: dict) -> None:
@@ -106,6 +119,7 @@ def told(**values) -> Told:
         ({"ended": NOW}, NOW, None),
         ({"due": NOW + HOUR, "attempts": 1}, NOW, None),
         ({"due": NOW + HOUR, "attempts": 1}, NOW + HOUR, Word.BEGAN),
+        ({"due": NOW + 2 * LONGEST_RETRY, "attempts": 1}, NOW, Word.BEGAN),  # a clock had jumped
     ],
 )
 def test_an_alarm_is_told_when_it_begins_for_every_day_and_when_it_is_over(values, at, word) -> None:

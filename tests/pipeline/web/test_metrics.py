@@ -54,6 +54,22 @@ def test_the_figures_are_those_of_the_database(site, portal) -> None:
     assert found["kennisportal_job_duration_seconds_count"][(("job", "deliver"),)] >= 1
 
 
+@pytest.mark.each_database
+def test_what_the_clock_asked_for_and_what_waits_for_workers_is_told(site, portal) -> None:
+    assert "kennisportal_clock_timestamp_seconds" not in figures(site)
+    with site.app.store.write() as work:
+        work.register.advance("task.ping", "2026-11-24T09:00:00Z", portal.now, beyond="9999")
+        work.queue.put("ping")
+    found = figures(site)
+    assert found["kennisportal_clock_timestamp_seconds"] == {(): portal.now.timestamp()}
+    if not site.app.backend.scales:
+        assert "kennisportal_jobs_waiting" not in found
+        return
+    assert found["kennisportal_jobs_waiting"] == {(): 1}
+    assert found["kennisportal_workers"] == {(): 0}
+    assert "kennisportal_jobs_age_seconds" in found
+
+
 def test_no_address_of_anybody_is_among_them(site) -> None:
     leave = site.join(EMAIL)
     site.plan()

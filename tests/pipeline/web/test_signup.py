@@ -409,6 +409,14 @@ def test_a_notice_that_nobody_settled_is_sent_again_as_the_same_message(site, po
     assert link(first) == link(again)
 
 
+def test_a_notice_put_off_by_a_clock_that_ran_ahead_is_sent_once_that_is_set_right(site, portal) -> None:
+    wish = Wish(EMAIL, ("cloud",), Frequency.WEEKLY, "nl")
+    site.app.signing_up().ask(wish, text="Ja.", source="test", network="")
+    with site.app.store.write() as work:
+        work.notices.settle(1, NoticeState.PENDING, "451 later", portal.now + timedelta(days=365))
+    assert jobs.notify(site.app).settled == {"accepted": 1}
+
+
 def test_an_old_count_is_forgotten(site, portal) -> None:
     ask(site)
     portal.wait(days=1, seconds=1)
