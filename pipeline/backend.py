@@ -9,8 +9,8 @@ from sqlmodel import Session
 
 from pipeline.edges.claims import FileClaims
 from pipeline.edges.mutex import FileMutex
-from pipeline.ports import Claims, EditionWork, Start
-from pipeline.ports_running import Mutex, QueueStore
+from pipeline.ports import EditionWork, Start
+from pipeline.ports_running import Claims, Mutex, QueueStore
 from pipeline.store.claims import LockClaims
 from pipeline.store.mutex import LockMutex
 from pipeline.store.session import Database

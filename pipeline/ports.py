@@ -431,21 +431,3 @@ class Live(Protocol):
 
 class PublishError(Exception):
     """Documents could not be put live; the text names the place and says what to do."""
-
-
-class ClaimsLost(Exception):
-    """This worker can't hold its claims any more, and must neither claim nor send; the text says why."""
-
-
-class Claims(Protocol):
-    """Claims that die with the process that holds them."""
-
-    @property
-    def worker(self) -> str:
-        """This worker's name, unlike any other's ever."""
-
-    def is_dead(self, worker: str) -> bool:
-        """Whether the process that was this worker is gone."""
-
-    def check(self) -> None:
-        """Raises ClaimsLost where others may take this worker for dead."""

@@ -1,4 +1,4 @@
-"""What running a portal asks of the store: a queue of jobs, slots that were changed, and a lock by name."""
+"""What running a portal asks of the store: a queue of jobs, slots that were changed, locks and claims."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -26,3 +26,21 @@ class Mutex(Protocol):
 
     def release(self) -> None:
         """Let another have it."""
+
+
+class ClaimsLost(Exception):
+    """This worker can't hold its claims any more, and must neither claim nor send; the text says why."""
+
+
+class Claims(Protocol):
+    """Claims that die with the process that holds them."""
+
+    @property
+    def worker(self) -> str:
+        """This worker's name, unlike any other's ever."""
+
+    def is_dead(self, worker: str) -> bool:
+        """Whether the process that was this worker is gone."""
+
+    def check(self) -> None:
+        """Raises ClaimsLost where others may take this worker for dead."""

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.ports import SMTPUTF8_FACT, Claims, Clock, EditionWork, Start, Transport
+from pipeline.ports import SMTPUTF8_FACT, Clock, EditionWork, Start, Transport
+from pipeline.ports_running import Claims
 from pipeline.steps.bounce import BounceReport, count_bounce
 from pipeline.steps.hand import GROUP, SIZE, Hand
 from pipeline.steps.letters import LetterFailed, Letters, Stationery

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from pipeline.ports import ClaimsLost
+from pipeline.ports_running import ClaimsLost
 from pipeline.store.session import Database
 
 _CHECK_EVERY = 1.0

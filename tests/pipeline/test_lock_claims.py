@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from pipeline import jobs
-from pipeline.ports import ClaimsLost
+from pipeline.ports_running import ClaimsLost
 from pipeline.store.claims import LockClaims
 from pipeline.store.session import Database
 from pipeline.store.tables import DeliveryRow
