@@ -313,13 +313,7 @@ class Subscribers:
 
     def suppress(self, email: str, reason: str, at: datetime) -> None:
         """Keep an address from ever being mailed, subscriber or not."""
-        key = self._hash(email)
-        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=_told(reason)))
-        if self._session.get(Suppression, key) is None:
-            self._session.add(Suppression(address_key=key, reason=reason, at=at))
-        reader = self.by_email(email)
-        if reader is not None and reader.subscriber.state != State.ERASED:
-            self.leave(reader.id, State.SUPPRESSED, str(State.SUPPRESSED), at)
+        self._suppress(self._hash(email), reason, at)
 
     def unsuppress(self, email: str) -> bool:
         """Lift a suppression; False where there was none."""
@@ -334,12 +328,16 @@ class Subscribers:
         """As ``suppress``, by an address's keyed hash; False where it was suppressed already."""
         if self._session.get(Suppression, key) is not None:
             return False
-        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=_told(reason)))
-        self._session.add(Suppression(address_key=key, reason=reason, at=at))
-        id = self._session.exec(select(SubscriberRow.id).where(SubscriberRow.address_key == key)).first()
-        if id is not None:
-            self.leave(id, State.SUPPRESSED, str(State.SUPPRESSED), at)
+        self._suppress(key, reason, at)
         return True
+
+    def _suppress(self, key: str, reason: str, at: datetime) -> None:
+        self.leaving.append(Left(key, State.SUPPRESSED, at, suppression=_told(reason)))
+        if self._session.get(Suppression, key) is None:
+            self._session.add(Suppression(address_key=key, reason=reason, at=at))
+        reader = self._one(SubscriberRow.address_key == key)
+        if reader is not None and reader.subscriber.state != State.ERASED:
+            self.leave(reader.id, State.SUPPRESSED, str(State.SUPPRESSED), at)
 
     def suppression(self, email: str) -> str | None:
         """Why an address gets no mail; None for one that may."""

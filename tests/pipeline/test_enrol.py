@@ -475,3 +475,17 @@ def test_a_list_from_elsewhere_may_be_addresses_alone(portal) -> None:
         "ander@voorbeeld.example is suppressed" in take(portal, ROW.replace("lezer1", "ander")).refused[0][1]
     )
     assert portal.run("subscribers", "suppress").exit_code == 2
+
+
+def test_a_list_by_hashes_makes_nobody_else_of_who_was_erased(portal) -> None:
+    take(portal, ROW)
+    with portal.open() as app:
+        id = reader(portal, "lezer1@voorbeeld.example").id
+        app.accounts().erase(id)
+        file = portal.root / "weg.csv"
+        portal.run("subscribers", "suppressed", str(file))
+        app.enroller().unsuppress("lezer1@voorbeeld.example")
+    assert portal.run("subscribers", "suppress", "--from", str(file)).exit_code == 0
+    with portal.open() as app, app.store.read() as work:
+        assert work.subscribers.by_id(id).subscriber.state is State.ERASED
+        assert work.subscribers.suppressed(["lezer1@voorbeeld.example"])
