@@ -123,7 +123,8 @@ def _add_articles(connection: Connection, total: int, content: str) -> None:
     )
 
 
-def add_readers(connection: Connection, readers: int) -> None:
+def add_readers(connection: Connection, readers: int, cursor: int | None = None) -> None:
+    """So many readers; most have had the last edition, unless they all stand at ``cursor``."""
     random = Random(2)
     sets: dict[tuple[str, ...], int] = {}
     choices = []
@@ -135,7 +136,8 @@ def add_readers(connection: Connection, readers: int) -> None:
         InterestSet,
         ({"id": id, "key": set_key(chosen), "themes": list(chosen)} for chosen, id in sets.items()),
     )
-    fill(connection, SubscriberRow, (_reader(number, set, random) for number, set in enumerate(choices, 1)))
+    rows = (_reader(number, set, random) for number, set in enumerate(choices, 1))
+    fill(connection, SubscriberRow, rows if cursor is None else (row | {"cursor": cursor} for row in rows))
 
 
 def _reader(number: int, interest_set: int, random: Random) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def prepare(url: str, readers: int) -> None:
         connection.begin(),
     ):
         add_articles(connection)
-        add_readers(connection, readers)
+        add_readers(connection, readers, cursor=180)
         edition = {"id": 1, "frequency": "weekly", "slot": "2026-12-07", "n": 1, "day": NOW.date()}
         fill(connection, EditionRow, [edition | {"state": EditionState.PLANNED, "created_at": NOW}])
         wave = {"id": 1, "edition_id": 1, "due": NOW, "planned_at": NOW, "cutoff": 240}
@@ -127,7 +127,6 @@ def prepare(url: str, readers: int) -> None:
         ]
         fill(connection, Segment, segments)
         fill(connection, DeliveryRow, (_delivery(number, readers) for number in range(readers)))
-        connection.exec_driver_sql("UPDATE subscriber SET cursor = 180")
     with closing(Database(url)) as database, database.engine.connect() as connection, connection.begin():
         connection.exec_driver_sql("ANALYZE")
 

@@ -59,10 +59,10 @@ def _plain(value: str) -> bytes:
     """What needs no encoding, in lines that are short enough; empty for anything else."""
     if not _PLAIN.fullmatch(value):
         return b""
-    lines = [value[start : start + _ROOM] for start in range(0, len(value), _ROOM)]
-    if any(line.startswith(".") for line in lines):
+    if "." in value[::_ROOM]:  # at the beginning of a line
         return b""
-    return b"".join(line.encode() + _SOFT for line in lines)
+    lines = [value[start : start + _ROOM] for start in range(0, len(value), _ROOM)]
+    return b"".join([line.encode() + _SOFT for line in lines])
 
 
 def _without_leading_dots(data: bytes) -> bytes:

@@ -12,7 +12,7 @@ of which nobody can know, and never one that is sent twice or forgotten.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -317,7 +317,10 @@ class _Run:
         with self._deliverer.write() as work:
             now = self._deliverer.clock()
             record = self._record(work, now)
-            situation = work.outbox.look(edition, worker)
+            situation = self._situation
+            # Without a claim it may be the last word on all this, maybe from one who was taken for dead.
+            if not claim or self._deliverer.changed():
+                situation = work.outbox.look(edition, worker)
             claims: list[Claim] = []
             if situation.state is EditionState.CANCELLED:
                 work.deliveries.cancel_edition(edition, now)
@@ -325,6 +328,7 @@ class _Run:
                 claims = self._claim(work, now)
                 if claims and situation.state is EditionState.PLANNED:
                     work.editions.set_state(edition, EditionState.SENDING)
+                    situation = replace(situation, state=EditionState.SENDING)
         record()
         self._hand.take(claims)
         self._heed(situation)

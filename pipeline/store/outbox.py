@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -66,7 +67,13 @@ def _may_leave(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     )
 
 
-def _claimable(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+@cache
+def _claimable(condition: sa.ColumnElement[bool], most: int) -> sa.Select[Any]:
+    """Up to ``most`` deliveries, and what must be known of each.
+
+    The number stands in the text: PostgreSQL would take one that it can't see for a large one, and plan anew
+    each time that it sees it.
+    """
     return (
         sa.select(
             _delivery.c.id,
@@ -87,10 +94,15 @@ def _claimable(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
         .outerjoin(_suppression, _suppression.c.address_key == _subscriber.c.address_key)
         .where(_may_leave(condition))
         .order_by(_delivery.c.id)
-        .limit(sa.bindparam("most"))
+        .limit(sa.literal_column(str(most)))
         # Where rows can be locked, another worker takes other ones; SQLite has one writer anyway.
         .with_for_update(of=_delivery, skip_locked=True)
     )
+
+
+@cache
+def _quickly_claimable(condition: sa.ColumnElement[bool], most: int) -> Prepared:
+    return Prepared(_claimable(condition, most))
 
 
 _planned = sa.and_(
@@ -102,15 +114,12 @@ _waited = sa.and_(
     # A retry further off than any of ours was set by a clock that has jumped.
     sa.or_(_delivery.c.retry_at <= _moment("now"), _delivery.c.retry_at > _moment("far")),
 )
-_PLANNED = _claimable(_planned)
-_WAITED = _claimable(_waited)
 _READY = [
     sa.select(sa.func.count()).select_from(
-        sa.select(_delivery.c.id).where(_may_leave(which)).limit(sa.bindparam("most")).subquery()
+        sa.select(_delivery.c.id).where(_may_leave(which)).limit(_MANY).subquery()
     )
     for which in (_planned, _waited)
 ]
-_QUICK = {_PLANNED: Prepared(_PLANNED), _WAITED: Prepared(_WAITED)}
 _CLAIM = Prepared(
     sa.update(_delivery)
     .where(_delivery.c.id == sa.bindparam("this"))
@@ -215,10 +224,10 @@ class Outbox:
         served past the delivery's start meanwhile. Gives the claims and the last id looked at, from
         which the next call may go on; 0 once everything was looked at.
         """
-        rows = self._candidates(_PLANNED, wanted, limit, now)
+        rows = self._candidates(_planned, wanted, limit, now)
         last = rows[-1].id if len(rows) == limit else 0
         if len(rows) < limit:
-            rows = [*rows, *self._candidates(_WAITED, wanted, limit - len(rows), now)]
+            rows = [*rows, *self._candidates(_waited, wanted, limit - len(rows), now)]
         moment = reading(self._session.connection().dialect)
         claims: list[Claim] = []
         refused: dict[int, str] = {}
@@ -254,35 +263,35 @@ class Outbox:
 
     def ready(self, edition: int, now: datetime) -> int:
         """How many deliveries of an edition could be claimed now; of very many, only that they are many."""
-        values = self._values(Wanted(edition, due_only=True), _MANY, now)
+        values = self._values(Wanted(edition, due_only=True), now)
         return sum(int(self._session.execute(which, values).scalar_one()) for which in _READY)
 
     def awaits(self, wanted: Wanted, domains: Collection[str], now: datetime) -> bool:
         """Whether there is anything to claim for these domains, once they have room."""
-        values = self._values(wanted, 1, now) | {"after": 0}
+        values = self._values(wanted, now) | {"after": 0}
         return bool(domains) and any(
             self._session.execute(
-                which.where(
+                _claimable(which, 1).where(
                     _delivery.c.domain.in_(sorted(domains)), _delivery.c.segment_id.not_in(wanted.broken)
                 ),
                 values,
             ).first()
-            for which in (_PLANNED, _WAITED)
+            for which in (_planned, _waited)
         )
 
     def _candidates(
-        self, which: sa.Select[Any], wanted: Wanted, limit: int, now: datetime
+        self, which: sa.ColumnElement[bool], wanted: Wanted, limit: int, now: datetime
     ) -> Sequence[sa.Row[Any]]:
-        values = self._values(wanted, limit, now)
+        values = self._values(wanted, now)
         if not (wanted.full or wanted.broken):
-            return _QUICK[which].run(self._session, values).all()
-        narrower = which.where(
+            return _quickly_claimable(which, limit).run(self._session, values).all()
+        narrower = _claimable(which, limit).where(
             _delivery.c.domain.not_in(wanted.full), _delivery.c.segment_id.not_in(wanted.broken)
         )
         return self._session.execute(narrower, values).all()
 
     @staticmethod
-    def _values(wanted: Wanted, limit: int, now: datetime) -> dict[str, Any]:
+    def _values(wanted: Wanted, now: datetime) -> dict[str, Any]:
         return {
             "edition": wanted.edition,
             "after": wanted.after,
@@ -290,7 +299,6 @@ class Outbox:
             "now": now,
             "held": now + LONGEST_HOLD,
             "far": now + LONGEST_RETRY,
-            "most": limit,
         }
 
     def look(self, edition: int, worker: str) -> Situation:

@@ -37,6 +37,12 @@ otherwise keep everybody else from writing. Well above what we ever do between t
 IN_LEAD = "10s"
 """The same for who leads: whoever takes over must not wait for what the one before was in the middle of."""
 _END_WHEN_SILENT = "set_config('idle_in_transaction_session_timeout', :for, true)"
+_PLAN_ONCE = ", set_config('plan_cache_mode', 'force_generic_plan', true)"
+"""A line runs few statements, and those again and again: planning them took as long as running them."""
+_COUNT = text(
+    "INSERT INTO lone_write (id, number) VALUES (1, 1) "
+    "ON CONFLICT (id) DO UPDATE SET number = lone_write.number + 1"
+)
 
 
 class StoreError(Exception):
@@ -79,13 +85,16 @@ class Database:
     def write(self, silence: str | None = None) -> Iterator[Session]:
         """A session that commits when the block ends, and rolls back when it raises.
 
-        On PostgreSQL also after a ``silence``: SILENCE where none is given.
+        On PostgreSQL also after a ``silence``: SILENCE where none is given; and there it is counted, since
+        the server can't tell a line which commits were not another line's.
         """
         with (
             self.refusals(),
             self.engine.connect() as connection,
             self._transaction(connection, alone=True, silence=silence or SILENCE) as session,
         ):
+            if connection.dialect.name == "postgresql":
+                session.execute(_COUNT)
             yield session
 
     @contextmanager
@@ -98,12 +107,16 @@ class Database:
             yield Line(self, connection, alone=alone)
 
     @contextmanager
-    def _transaction(self, connection: Connection, *, alone: bool, silence: str) -> Iterator[Session]:
+    def _transaction(
+        self, connection: Connection, *, alone: bool, silence: str, also: str = ""
+    ) -> Iterator[Session]:
         connection.execution_options(writes=True)
         with Session(connection, expire_on_commit=False) as session, session.begin():
             if connection.dialect.name == "postgresql":
                 lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-                session.execute(text(f"SELECT {lock}({_WRITE_LOCK}), {_END_WHEN_SILENT}"), {"for": silence})
+                session.execute(
+                    text(f"SELECT {lock}({_WRITE_LOCK}), {_END_WHEN_SILENT}{also}"), {"for": silence}
+                )
             yield session
 
     @contextmanager
@@ -136,7 +149,9 @@ class Line:
         """As ``Database.write``, beside others that do the same."""
         with (
             self._database.refusals(),
-            self._database._transaction(self._connection, alone=self._alone, silence=SILENCE) as session,
+            self._database._transaction(
+                self._connection, alone=self._alone, silence=SILENCE, also=_PLAN_ONCE
+            ) as session,
         ):
             yield session
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlmodel import Field, SQLModel, Text
+from sqlmodel import BigInteger, Field, SQLModel, Text
 
 from feeds.moment import Moment
 from subscribers.alarm import Told
@@ -36,6 +36,18 @@ class Fact(SQLModel, table=True):
 
     name: str = Field(primary_key=True, max_length=60)
     value: str = Field(sa_type=Text)
+
+
+class LoneWrite(SQLModel, table=True):
+    """How many transactions that write alone were committed, in one row; kept on PostgreSQL only.
+
+    Whoever sends reads it for nearly each message, to know whether anything changed.
+    """
+
+    __tablename__ = "lone_write"
+
+    id: int = Field(primary_key=True)
+    number: int = Field(sa_type=BigInteger)
 
 
 class AlarmRow(Told, table=True):
