@@ -126,16 +126,18 @@ def prepare(url: str, readers: int) -> None:
             for number in range(1, SEGMENTS + 1)
         ]
         fill(connection, Segment, segments)
-        fill(connection, DeliveryRow, (_delivery(number, readers) for number in range(readers)))
+        # As a plan writes them: by segment, whose readers are anywhere among the others.
+        order = sorted(range(readers), key=lambda number: (number % SEGMENTS, number))
+        fill(connection, DeliveryRow, map(_delivery, order))
     with closing(Database(url)) as database, database.engine.connect() as connection, connection.begin():
         connection.exec_driver_sql("ANALYZE")
 
 
-def _delivery(number: int, readers: int) -> dict[str, Any]:
+def _delivery(number: int) -> dict[str, Any]:
     return {
         "edition_id": 1,
         "wave_id": 1,
-        "segment_id": number * SEGMENTS // readers + 1,
+        "segment_id": number % SEGMENTS + 1,
         "subscriber_id": number + 1,
         "domain": f"provider{(number + 1) % 50}.example",
         "state": "planned",
