@@ -36,6 +36,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
+from pipeline.store.bulk import put
 from pipeline.store.segments import Segments
 from pipeline.store.tables import STANDING, DeliveryRow, InterestSet, LogRow, Segment, SubscriberRow
 from subscribers.delivery import REPLACEABLE, SMTPUTF8, DeliveryState
@@ -45,7 +46,9 @@ from subscribers.subscriber import CANDIDATES, State
 
 _BATCH = 1_000  # groups decided about at a time
 _PART = 20_000  # readers looked at by one statement
-_TURNS = 2_000  # deliveries made by one statement: their readers, and so their index entries, lie far apart
+_TURNS = {"sqlite": 2_000, "postgresql": 50_000}
+"""Deliveries made by one statement. Their readers, and so their index entries, lie far apart: SQLite
+remembers each page that it changes, while PostgreSQL does better the more it is told at once."""
 _CACHE = 12_000  # kB of pages that SQLite keeps while deliveries are made, all over five indexes
 _USUAL_CACHE = 2_000
 _NOTHING: frozenset[int] = frozenset()
@@ -244,18 +247,19 @@ class WavePlan:
         segments = iter(
             self._segments.put((group.language, digest) for group, _, digest in decided if digest)
         )
+        columns = ("interest_set_id", "cursor", "language", "received", "verdict", "segment_id")
         rows = [
-            {
-                "interest_set_id": group.interest_set,
-                "cursor": group.cursor,
-                "language": group.language,
-                "received": "".join(f"{id}," for id in sorted(group.received)),
-                "verdict": str(verdict),
-                "segment_id": next(segments) if digest else None,
-            }
+            (
+                group.interest_set,
+                group.cursor,
+                group.language,
+                "".join(f"{id}," for id in sorted(group.received)),
+                str(verdict),
+                next(segments) if digest else None,
+            )
             for group, verdict, digest in decided
         ]
-        self._session.connection().execute(insert(_verdict), rows)
+        put(self._session.connection(), _verdict, columns, rows)
 
     def segments(self) -> int:
         """How many segments the wave has."""
@@ -294,14 +298,15 @@ class WavePlan:
         turns = self._decided(Verdict.PLAN).with_only_columns(_verdict.c.segment_id, _subscriber.c.id)
         planned = self._changed(insert(_turn).from_select(["segment_id", "subscriber_id"], turns))
         self._analyze(_turn)
+        many = _TURNS[self._session.get_bind().dialect.name]
         place = tuple_(_turn.c.segment_id, _turn.c.subscriber_id)
         ahead = select(_turn).order_by(*_turn.primary_key)
         start = self._session.execute(ahead.limit(1)).one_or_none()
         while start is not None:
             ahead_of_it = ahead.where(place >= tuple(start))
             # With a limit, PostgreSQL knows how few they are; from two bounds it would guess at a third.
-            self._deliver(ahead_of_it.limit(_TURNS).subquery("turns"))
-            start = self._session.execute(ahead_of_it.offset(_TURNS).limit(1)).one_or_none()
+            self._deliver(ahead_of_it.limit(many).subquery("turns"))
+            start = self._session.execute(ahead_of_it.offset(many).limit(1)).one_or_none()
         self._cache(_USUAL_CACHE)
         return planned
 

@@ -12,21 +12,18 @@ from sqlalchemy import (
     Table,
     column,
     delete,
-    insert,
     select,
     table,
 )
 from sqlmodel import Session
 
+from pipeline.store.bulk import put
 from pipeline.store.deliveries import as_items
 from pipeline.store.ids import reserve
 from pipeline.store.tables import Segment
 from subscribers.digest import Digest, Item
 
 _stored = Segment.__table__  # type: ignore[attr-defined]
-# Without types, here and below, so that values go in as they are.
-_written = table("segment", *(column(name) for name in ("id", "wave_id", "language", "cutoff", "items")))
-
 _plan_segment = Table(
     "plan_segment",
     MetaData(),
@@ -35,6 +32,7 @@ _plan_segment = Table(
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
 )
+# Without types, so that keys go in as they are.
 _known = table("plan_segment", column("key"), column("id"))
 
 
@@ -69,15 +67,11 @@ class Segments:
         if fresh:
             self.count += len(fresh)
             ids |= zip(fresh, reserve(self._session, _stored, len(fresh)), strict=True)
-            connection.execute(insert(_known), [{"key": key, "id": ids[key]} for key in fresh])
+            put(connection, _plan_segment, ("key", "id"), [(key, ids[key]) for key in fresh])
             rows = [
-                {
-                    "id": ids[key], "wave_id": self._wave, "language": texts[key][0], "cutoff": self._cutoff,
-                    "items": f"[{texts[key][1]}]",
-                }
-                for key in fresh
-            ]  # fmt: skip
-            connection.execute(insert(_written), rows)
+                (ids[key], self._wave, texts[key][0], self._cutoff, f"[{texts[key][1]}]") for key in fresh
+            ]
+            put(connection, _stored, ("id", "wave_id", "language", "cutoff", "items"), rows)
         return [ids[key] for key in keys]
 
     def _text(self, item: Item) -> str:
