@@ -12,8 +12,8 @@ from urllib.parse import urljoin, urlsplit
 from feeds.address import web_address
 from feeds.source import HttpRequest, NotModified, Payload, Request, Source, SourceError
 from feeds.sources.feed import FeedSource
+from feeds.sources.listing import is_sitemap
 from feeds.sources.page import NoArticle, feed_links
-from feeds.sources.sitemap import is_sitemap
 
 MOST = 20
 _ACCEPT = "text/html, application/atom+xml, application/rss+xml, application/feed+json, */*;q=0.5"

@@ -181,6 +181,8 @@ class Reading:
     moved: str = ""
     partial: bool = False
     """Whether it holds only what changed since the last visit."""
+    wait: timedelta = timedelta(0)
+    """How long its server asked to be left alone, having given this much."""
 
 
 class SourceError(Exception):
