@@ -108,10 +108,14 @@ class _AtOnce(_Text):
     """
 
     def parameters(self, shared: Values, rows: Sequence[Values]) -> Any:
-        values = {**self._constants, **shared, _ROWS: json.dumps(rows, default=datetime.isoformat)}
+        values = {**self._constants, **shared, _ROWS: json.dumps(rows, default=self._as_text)}
         for name in self._moments:
             values[name] = self._stored(values[name])
         return values
+
+    def _as_text(self, moment: datetime) -> str:
+        stored: datetime = self._stored(moment)
+        return stored.isoformat()
 
 
 _ROWS = "rows"
