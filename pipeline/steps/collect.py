@@ -19,8 +19,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from feeds.article import Draft, Problem
 from feeds.discover import Offer, discover
 from feeds.health import breach, look_at
-from feeds.identity import distinct
-from feeds.normalise import normalise
+from feeds.shown import Shown, make_ready
 from feeds.source import (
     Memory,
     Move,
@@ -45,8 +44,8 @@ TOGETHER = 16
 
 log = structlog.get_logger()
 
-Found = tuple[Reading, list[Draft]]
-"""What was read, and its drafts, normalised."""
+Found = tuple[Reading, list[Shown]]
+"""What was read, and what it shows."""
 Answer = Found | NotModified | Exception
 """What a look at a source gave; an exception where that is nothing."""
 
@@ -177,7 +176,7 @@ class Collector:
                 raise _first(group) from group
         return report
 
-    def test(self, source: Source) -> Found:
+    def test(self, source: Source) -> tuple[Reading, list[Draft]]:
         """What a source shows now, normalised; stores nothing. Raises SourceError."""
 
         async def run() -> Answer:
@@ -190,7 +189,8 @@ class Collector:
             raise answer if isinstance(answer, SourceError) else SourceError(_named(source, answer))
         if isinstance(answer, NotModified):
             raise SourceError(f"source {source.name}: it answers 304 to a request without validators")
-        return answer
+        reading, shown = answer
+        return reading, [one.draft for one in shown]
 
     def discover(self, address: str) -> list[Offer]:
         """What an address offers to collect from, the best first. Raises SourceError."""
@@ -214,21 +214,14 @@ class Collector:
             reading = await drive(visit, fetch, turn)
             if isinstance(reading, NotModified):
                 return reading
-            return await anyio.to_thread.run_sync(self._fit, reading, limiter=turn)
+            return await anyio.to_thread.run_sync(self._made_ready, look, reading, limiter=turn)
         except Exception as error:  # a fault of one source, or of ours with it, is not the others'
             return error
 
-    def _fit(self, reading: Reading) -> Found:
-        """The reading's drafts, normalised; what was wrong with them joins its problems."""
-        fit = []
-        for draft in reading.drafts:
-            normal, problems = normalise(
-                draft, base=reading.base, language=reading.language or self._language
-            )
-            reading.problems.extend(problems)
-            if normal is not None:
-                fit.append(normal)
-        return reading, distinct(fit, reading.problems)
+    def _made_ready(self, look: "_Look", reading: Reading) -> Found:
+        # All that is shown is new where nothing was ever seen; later, few of it are.
+        classifier = self._house.classifier if look.memory.first_collected is None else None
+        return reading, make_ready(reading, look.source, self._language, classifier)
 
     def _settle(self, looks: Sequence["_Look"], force: bool, accept: bool, dry_run: bool) -> None:
         """Turn answers into articles, or remember that there was none; all of them in one transaction."""
@@ -266,27 +259,28 @@ class Collector:
         if isinstance(look.answer, Exception):
             raise look.answer
         assert not isinstance(look.answer, NotModified)
-        reading, drafts = look.answer
+        reading, shown = look.answer
         complete = self._kinds[look.source.kind].complete
         look.part.outcome = absorb(
             work,
             self._house,
             look.source,
             reading,
-            drafts,
+            shown,
             complete=complete,
             force=force,
             now=now,
         )
         outcome = look.part.outcome
-        shown = look_at(drafts, outcome.new)
-        wrong = breach(look.memory.history, shown, drafts, partial=reading.partial)
+        drafts = [one.draft for one in shown]
+        seen = look_at(drafts, outcome.new)
+        wrong = breach(look.memory.history, seen, drafts, partial=reading.partial)
         if wrong and not accept and not complete:
             raise _Held(
                 f"source {look.source.name}: it {wrong}; it is held back until it is mended, or you run "
                 f"'kennisportal sources accept {look.source.name}'"
             )
-        work.sources.succeeded(look.source.name, now, reading, _place(look.source), shown)
+        work.sources.succeeded(look.source.name, now, reading, _place(look.source), seen)
         proven = bool(outcome.unchanged or outcome.updated or reading.title == look.memory.title != "")
         self._follow(work, look, reading.moved, proven=proven)
 
