@@ -6,7 +6,7 @@ What the library does for each execution costs several times what the database d
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -63,9 +63,47 @@ class Prepared:
         return made
 
 
-def inserting(table: Table) -> Prepared:
-    """Rows with a value for each column of a table: JSON as text, and everything else as it is."""
-    return Prepared(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
+class Insertion:
+    """Rows into a table, many at a time: each a tuple with a value for each of the ``columns``, in their order.
+
+    JSON goes in as text, and everything else as it is.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str]) -> None:
+        self._statement = insert(table).values({name: bindparam(name) for name in columns})
+        self._columns = columns
+        self._moments = [place for place, name in enumerate(columns) if _holds_moments(table.c[name].type)]
+        self._texts: dict[str, tuple[str, bool]] = {}
+
+    def run(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert these rows, of which there may be none, in the session's transaction."""
+        if not rows:
+            return
+        connection = session.connection()
+        dialect = connection.dialect
+        sql, by_place = self._texts.get(dialect.name) or self._compile(dialect)
+        given = self._stored(rows, storing(dialect)) if self._moments else rows
+        connection.exec_driver_sql(sql, [*given] if by_place else [self._named(row) for row in given])
+
+    def _stored(self, rows: Sequence[tuple[Any, ...]], store: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
+        places = self._moments
+        given = []
+        for row in rows:
+            values = list(row)
+            for place in places:
+                values[place] = store(values[place])
+            given.append(tuple(values))
+        return given
+
+    def _named(self, row: tuple[Any, ...]) -> dict[str, Any]:
+        return dict(zip(self._columns, row, strict=True))
+
+    def _compile(self, dialect: Dialect) -> tuple[str, bool]:
+        compiled: Any = self._statement.compile(dialect=dialect)
+        order = compiled.positiontup
+        assert order is None or order == list(self._columns), "the columns must stand as the table has them"
+        self._texts[dialect.name] = str(compiled), order is not None
+        return self._texts[dialect.name]
 
 
 class _Text(ABC):
@@ -137,7 +175,10 @@ def storing(dialect: Dialect) -> Callable[[Any], Any]:
     """How a moment goes to the driver."""
     write = _moment(dialect).bind_processor(dialect)
     assert write is not None, "a moment always has something to be checked for"
-    return write
+    # Rows that are written together have few moments between them. Two that are an hour apart may be equal
+    # when a clock goes back, and differ in their fold.
+    remembered = lru_cache(maxsize=1_000)(lambda moment, fold: write(moment))
+    return lambda moment: None if moment is None else remembered(moment, moment.fold)
 
 
 @cache

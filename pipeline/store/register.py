@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import bindparam
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
@@ -10,6 +11,7 @@ from pipeline.store.tables_running import AuditRow, Fact, Tick
 from pipeline.store.upsert import upsert
 
 _START = "start"
+_FACT = select(Fact.value).where(Fact.name == bindparam("name"))
 
 
 class Register:
@@ -51,8 +53,7 @@ class Register:
 
     def fact(self, name: str) -> str:
         """A value by name; empty where it was never set."""
-        row = self._session.get(Fact, name)
-        return row.value if row else ""
+        return self._session.connection().execute(_FACT, {"name": name}).scalar() or ""
 
     def set_fact(self, name: str, value: str) -> None:
         upsert(self._session, Fact, [{"name": name, "value": value}])

@@ -75,10 +75,13 @@ class Work:
     @contextmanager
     def part(self) -> Iterator[None]:
         """A part of the transaction that is undone by itself when it raises."""
+        self.session.flush()
         try:
-            with self.session.begin_nested():
+            with self.session.connection().begin_nested():
                 yield
+                self.session.flush()
         except BaseException:
+            self.session.expunge_all()  # what it was told, and saw, in the part never was
             self.__dict__.pop("log", None)  # the lock it holds was let go of with the part
             raise
 
