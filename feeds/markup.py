@@ -123,7 +123,7 @@ def plain_text(markup: str) -> str:
 
 
 def text_of_clean(content: str) -> str:
-    """The plain text of what ``clean_html`` gave: it says the same as ``plain_text``, and need not be read."""
+    """The same as ``plain_text``, of what ``clean_html`` gave, which need not be read again for it."""
     if "<" not in content:
         return plain_text(content)
     text = _INLINE.sub("", _BLOCK.sub("\n", content))

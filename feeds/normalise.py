@@ -63,10 +63,14 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
         title = _first_sentence(summary)  # nothing in it can be seen
         if not title:
             return None, [Problem(_name(draft), "it has no title and no text; it was left out")]
-        problems.append(Problem(_name(draft), "it has no title; its first sentence serves as one", lost=False))
+        problems.append(
+            Problem(_name(draft), "it has no title; its first sentence serves as one", lost=False)
+        )
     published = _published(draft.published)
     if published is None:
-        problems.append(Problem(_name(draft), "it has no date; the day it was found serves as one", lost=False))
+        problems.append(
+            Problem(_name(draft), "it has no date; the day it was found serves as one", lost=False)
+        )
     return (
         Draft(
             key=one_line(draft.key)[:KEY_LENGTH] or url,

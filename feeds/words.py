@@ -9,9 +9,7 @@ _SIGNS = frozenset("€$£¥%°+=<>")
 _TOKEN = re.compile(rf"\w+|[{''.join(sorted(_SIGNS))}]")
 _ASCII_SIGNS = tuple(sorted(sign for sign in _SIGNS if sign.isascii()))
 _BETWEEN = {
-    code: " "
-    for code in range(128)
-    if not (chr(code).isalnum() or chr(code) == "_" or chr(code) in _SIGNS)
+    code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_" or chr(code) in _SIGNS)
 }
 
 

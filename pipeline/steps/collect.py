@@ -6,10 +6,11 @@
 What a source gets wrong is that source's own problem: the others go on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -18,9 +19,11 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from feeds.article import Draft, Problem
 from feeds.discover import Offer, discover
+from feeds.document import Document, Found, read_document
 from feeds.health import breach, look_at
-from feeds.shown import Shown, make_ready
+from feeds.shown import make_ready
 from feeds.source import (
+    DocumentKind,
     Memory,
     Move,
     NotModified,
@@ -39,13 +42,17 @@ from pipeline.steps.visit import Fetch, drive
 
 AT_ONCE = 32
 """Sources looked at at a time, and so the payloads in memory."""
+AHEAD = 3
+"""Documents that whoever helps to read has at a time: one to read, and what is next without waiting."""
 TOGETHER = 16
 """Sources absorbed in one transaction at most: each commit waits for the disk."""
+SOON = 0.1
+"""Seconds for which those that are over wait for others."""
 
 log = structlog.get_logger()
 
-Found = tuple[Reading, list[Shown]]
-"""What was read, and what it shows."""
+Parse = Callable[[Document], Awaitable[Found | None]]
+"""Reads a document elsewhere; None where that can't be done now."""
 Answer = Found | NotModified | Exception
 """What a look at a source gave; an exception where that is nothing."""
 
@@ -92,13 +99,17 @@ class _Held(Exception):
 
 
 class Collector:
-    """Collects from the config's sources. ``fetching`` opens whatever fetches for the length of a run."""
+    """Collects from the config's sources.
+
+    ``fetching`` opens whatever fetches for the length of a run, and ``parsing`` whatever helps to read.
+    """
 
     def __init__(
         self,
         *,
         start: Start[CollectWork],
         fetching: Callable[[], AbstractAsyncContextManager[Fetch]],
+        parsing: Callable[[], AbstractAsyncContextManager[Parse]],
         kinds: Mapping[str, SourceKind],
         house: House,
         language: str,
@@ -106,7 +117,12 @@ class Collector:
     ) -> None:
         self._start = start
         self._fetching = fetching
+        self._parsing = parsing
         self._kinds = kinds
+        # Of what is complete, the drafts are still wanted when it is read.
+        self._documents = {
+            name: kind for name, kind in kinds.items() if isinstance(kind, DocumentKind) and not kind.complete
+        }
         self._house = house
         self._language = language
         self._clock = clock
@@ -145,16 +161,27 @@ class Collector:
                 1
             )  # at the interpreter: threads that compute only get in each other's way
             done, settled = anyio.create_memory_object_stream[_Look](TOGETHER)
+            found, unread = anyio.create_memory_object_stream[_Unread](AT_ONCE)
 
             async def one(look: _Look) -> None:
                 async with slots:
-                    look.answer = await self._visit(fetch, look, turn)
+                    look.answer = await self._visit(fetch, queued, look, turn)
                     await done.send(look)
+
+            async def queued(document: Document) -> Answer:
+                job = _Unread(document)
+                await found.send(job)
+                await job.read.wait()
+                return job.answer
+
+            async def read(parse: Parse) -> None:
+                async for job in unread:
+                    job.answer = await self._read(job.document, parse, turn)
+                    job.read.set()
 
             async def settle() -> None:
                 async with settled:
-                    async for look in settled:
-                        looks = [look, *_waiting(settled)]
+                    while looks := await _together(settled):
                         await anyio.to_thread.run_sync(
                             self._settle, looks, force, accept, dry_run, limiter=turn
                         )
@@ -162,9 +189,16 @@ class Collector:
                             look.answer = NotModified()  # what was read is not needed any more
                             progress(look.part)
 
-            async with self._fetching() as fetch, anyio.create_task_group() as writer:
+            async with (
+                self._fetching() as fetch,
+                self._parsing() as parse,
+                unread,
+                anyio.create_task_group() as writer,
+            ):
                 writer.start_soon(settle)
-                async with done, anyio.create_task_group() as tasks:
+                for reader in (_nowhere, *AHEAD * [parse]):
+                    writer.start_soon(read, reader)
+                async with done, found, anyio.create_task_group() as tasks:
                     for look in due:
                         tasks.start_soon(one, look)
 
@@ -182,7 +216,8 @@ class Collector:
         async def run() -> Answer:
             async with self._fetching() as fetch:
                 look = _Look(source.url, source, Memory(), SourceReport(source.name))
-                return await self._visit(fetch, look, anyio.CapacityLimiter(1))
+                turn = anyio.CapacityLimiter(1)
+                return await self._visit(fetch, partial(self._read, parse=_nowhere, turn=turn), look, turn)
 
         answer = anyio.run(run)
         if isinstance(answer, Exception):
@@ -207,30 +242,56 @@ class Collector:
             raise found
         return found
 
-    async def _visit(self, fetch: Fetch, look: "_Look", turn: anyio.CapacityLimiter) -> Answer:
+    async def _visit(
+        self,
+        fetch: Fetch,
+        read: Callable[[Document], Awaitable[Answer]],
+        look: "_Look",
+        turn: anyio.CapacityLimiter,
+    ) -> Answer:
         """Fetch whatever the source's kind asks for, until it has read enough."""
+        source, memory = look.source, look.memory
+        # All that is shown is new where nothing was ever seen; later, little of it is.
+        placed = memory.first_collected is None
         try:
-            visit = self._kinds[look.source.kind].visit(look.source, look.memory)
+            visit = self._kinds[source.kind].visit(source, memory)
+            if source.kind in self._documents:
+                answer = await fetch(next(visit))
+                if isinstance(answer, NotModified):
+                    return answer
+                return await read(Document(source, answer, self._language, placed))
             reading = await drive(visit, fetch, turn)
             if isinstance(reading, NotModified):
                 return reading
-            return await anyio.to_thread.run_sync(self._made_ready, look, reading, limiter=turn)
+            classifier = self._house.classifier if placed else None
+            shown = await anyio.to_thread.run_sync(
+                make_ready, reading, source, self._language, classifier, limiter=turn
+            )
         except Exception as error:  # a fault of one source, or of ours with it, is not the others'
             return error
+        return reading, shown
 
-    def _made_ready(self, look: "_Look", reading: Reading) -> Found:
-        # All that is shown is new where nothing was ever seen; later, few of it are.
-        classifier = self._house.classifier if look.memory.first_collected is None else None
-        return reading, make_ready(reading, look.source, self._language, classifier)
+    async def _read(self, document: Document, parse: Parse, turn: anyio.CapacityLimiter) -> Answer:
+        """Read a document elsewhere if that can be, or here."""
+        kind = self._documents[document.source.kind]
+        try:
+            if (found := await parse(document)) is not None:
+                return found
+            return await anyio.to_thread.run_sync(
+                read_document, kind, document, self._house.classifier, limiter=turn
+            )
+        except Exception as error:  # as in a visit
+            return error
 
     def _settle(self, looks: Sequence["_Look"], force: bool, accept: bool, dry_run: bool) -> None:
         """Turn answers into articles, or remember that there was none; all of them in one transaction."""
         try:
             with self._start() as work:
                 now = self._clock()
-                work.sources.unchanged(
-                    [look.source.name for look in looks if isinstance(look.answer, NotModified)], now
-                )
+                unchanged = [look.source.name for look in looks if isinstance(look.answer, NotModified)]
+                work.sources.unchanged(unchanged, now)
+                if len(unchanged) < len(looks):
+                    work.sources.memories([look.source.name for look in looks])  # at once
                 for look in looks:
                     if isinstance(look.answer, NotModified):
                         look.part.outcome.unchanged = look.memory.shown
@@ -299,6 +360,19 @@ class Collector:
             look.part.outcome.problems.append(Problem(f"source {look.source.name}", why, lost=False))
 
 
+async def _nowhere(document: Document) -> None:
+    """Nobody helps."""
+
+
+@dataclass(slots=True)
+class _Unread:
+    """A document that was fetched, and what came of reading it."""
+
+    document: Document
+    read: anyio.Event = field(default_factory=anyio.Event)
+    answer: Answer = field(default_factory=NotModified)
+
+
 @dataclass(slots=True)
 class _Look:
     """One source being looked at, and what came of it. ``configured`` is its url by the config."""
@@ -327,11 +401,15 @@ def _recalled(source: Source, memory: Memory, force: bool) -> Memory:
     return memory
 
 
-def _waiting(settled: MemoryObjectReceiveStream["_Look"]) -> Iterator["_Look"]:
-    """What is there already, up to a batch."""
-    with suppress(anyio.WouldBlock, anyio.EndOfStream):
-        for _ in range(TOGETHER - 1):
-            yield settled.receive_nowait()
+async def _together(settled: MemoryObjectReceiveStream["_Look"]) -> list["_Look"]:
+    """Looks that are over, as many as fit in a batch or come soon; none once all are over."""
+    looks: list[_Look] = []
+    with suppress(anyio.EndOfStream):
+        looks.append(await settled.receive())
+        with anyio.move_on_after(SOON):
+            while len(looks) < TOGETHER:
+                looks.append(await settled.receive())
+    return looks
 
 
 def _left_alone(source: Source, error: Exception, now: datetime) -> tuple[datetime | None, str]:

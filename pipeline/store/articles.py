@@ -14,7 +14,7 @@ from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.identity import address_alias
 from pipeline.store.ids import reserve
-from pipeline.store.prepared import Insertion
+from pipeline.store.insertion import Insertion
 from pipeline.store.tables import ArticleAlias, ArticleRow, ArticleTheme
 from subscribers.digest import Facts
 

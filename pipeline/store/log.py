@@ -13,7 +13,7 @@ from feeds.history import SHOWN, Slot
 from feeds.log import Entry, Kind
 from pipeline.store.articles import batches
 from pipeline.store.ids import reserve
-from pipeline.store.prepared import Insertion
+from pipeline.store.insertion import Insertion
 from pipeline.store.tables import WITHDRAWN, ArticleRow, LogRow, LogTheme
 
 _log_table = LogRow.__table__  # type: ignore[attr-defined]

@@ -15,11 +15,9 @@ from sqlalchemy import (
     CursorResult,
     Dialect,
     Executable,
-    Table,
     UpdateBase,
     bindparam,
     func,
-    insert,
 )
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
@@ -63,49 +61,6 @@ class Prepared:
         return made
 
 
-class Insertion:
-    """Rows into a table, many at a time: each a tuple with a value for each of the ``columns``, in their order.
-
-    JSON goes in as text, and everything else as it is.
-    """
-
-    def __init__(self, table: Table, columns: Sequence[str]) -> None:
-        self._statement = insert(table).values({name: bindparam(name) for name in columns})
-        self._columns = columns
-        self._moments = [place for place, name in enumerate(columns) if _holds_moments(table.c[name].type)]
-        self._texts: dict[str, tuple[str, bool]] = {}
-
-    def run(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert these rows, of which there may be none, in the session's transaction."""
-        if not rows:
-            return
-        connection = session.connection()
-        dialect = connection.dialect
-        sql, by_place = self._texts.get(dialect.name) or self._compile(dialect)
-        given = self._stored(rows, storing(dialect)) if self._moments else rows
-        connection.exec_driver_sql(sql, [*given] if by_place else [self._named(row) for row in given])
-
-    def _stored(self, rows: Sequence[tuple[Any, ...]], store: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
-        places = self._moments
-        given = []
-        for row in rows:
-            values = list(row)
-            for place in places:
-                values[place] = store(values[place])
-            given.append(tuple(values))
-        return given
-
-    def _named(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        return dict(zip(self._columns, row, strict=True))
-
-    def _compile(self, dialect: Dialect) -> tuple[str, bool]:
-        compiled: Any = self._statement.compile(dialect=dialect)
-        order = compiled.positiontup
-        assert order is None or order == list(self._columns), "the columns must stand as the table has them"
-        self._texts[dialect.name] = str(compiled), order is not None
-        return self._texts[dialect.name]
-
-
 class _Text(ABC):
     """A statement in one database's words, and how its parameters go to the driver."""
 
@@ -114,7 +69,7 @@ class _Text(ABC):
         self.sql = str(compiled)
         self._order: Sequence[str] | None = compiled.positiontup
         self._constants: Values = compiled.params
-        self._moments = [name for name, bound in compiled.binds.items() if _holds_moments(bound.type)]
+        self._moments = [name for name, bound in compiled.binds.items() if holds_moments(bound.type)]
         self._stored = storing(dialect)
 
     @abstractmethod
@@ -166,7 +121,7 @@ def _from_lists(statement: UpdateBase, each: Sequence[str]) -> UpdateBase:
     return changed
 
 
-def _holds_moments(kind: TypeEngine[Any]) -> bool:
+def holds_moments(kind: TypeEngine[Any]) -> bool:
     return isinstance(kind.item_type if isinstance(kind, ARRAY) else kind, Moment)
 
 

@@ -19,6 +19,7 @@ class Register:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._facts: dict[str, str] = {}
 
     def tick(self, schedule: str, slot: str, at: datetime) -> bool:
         """Claim a slot of a schedule; False when somebody already has."""
@@ -53,10 +54,14 @@ class Register:
 
     def fact(self, name: str) -> str:
         """A value by name; empty where it was never set."""
-        return self._session.connection().execute(_FACT, {"name": name}).scalar() or ""
+        if name not in self._facts:
+            found = self._session.connection().execute(_FACT, {"name": name}).scalar()
+            self._facts[name] = found or ""
+        return self._facts[name]
 
     def set_fact(self, name: str, value: str) -> None:
         upsert(self._session, Fact, [{"name": name, "value": value}])
+        self._facts[name] = value
 
     def audit(self, at: datetime, who: str, action: str, what: str) -> None:
         """Write down who did what."""

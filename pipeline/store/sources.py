@@ -18,7 +18,6 @@ Row = dict[str, Any]
 # Not through the mapper, which takes longer over a row than the database.
 _source = SourceState.__table__  # type: ignore[attr-defined]
 _BLANK: Row = SourceState(name="").model_dump()
-_ONE = select(_source).where(_source.c.name == bindparam("name"))
 _ADD = insert(_source)
 _REPLACE = (
     update(_source)
@@ -32,6 +31,8 @@ class Sources:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._rows: dict[str, Row | None] = {}
+        """What was looked up, or written, in this transaction."""
 
     def memory(self, name: str) -> Memory:
         """What is remembered of a source; blank for one never looked at."""
@@ -42,7 +43,9 @@ class Sources:
         found = {name: Memory() for name in names}
         for batch in batches(names):
             rows = self._session.connection().execute(select(_source).where(_source.c.name.in_(batch)))
-            found.update({row["name"]: _memory(dict(row)) for row in rows.mappings()})
+            known = {row["name"]: dict(row) for row in rows.mappings()}
+            self._rows |= {name: known.get(name) for name in batch}
+            found.update({name: _memory(row) for name, row in known.items()})
         return found
 
     def unchanged(self, names: Sequence[str], at: datetime) -> None:
@@ -53,6 +56,8 @@ class Sources:
                 .where(_source.c.name.in_(batch))
                 .values(last_looked=at, failures=0, error="", not_before=None, gone="", held="")
             )
+            for name in batch:
+                self._rows.pop(name, None)
 
     def succeeded(self, name: str, at: datetime, reading: Reading, validated: str, look: Look) -> None:
         """A look at a source went well. What the reading left for next time is of the address ``validated``.
@@ -91,9 +96,7 @@ class Sources:
 
     def moving(self, name: str, move: Move) -> None:
         """What is known of a source's move to another address."""
-        self._keep(
-            name, self._state(name), move_to=move.to, move_times=move.times, move_origin=move.origin
-        )
+        self._keep(name, self._state(name), move_to=move.to, move_times=move.times, move_origin=move.origin)
 
     def failed(
         self, name: str, at: datetime, error: str, not_before: datetime | None = None, gone: str = ""
@@ -106,16 +109,17 @@ class Sources:
         )
 
     def _state(self, name: str) -> Row | None:
-        row = self._session.connection().execute(_ONE, {"name": name}).mappings().first()
-        return None if row is None else dict(row)
+        if name not in self._rows:
+            self.memories([name])
+        return self._rows[name]
 
     def _keep(self, name: str, known: Row | None, **changed: object) -> None:
         """Remember of a source what is known, but for what changed."""
-        connection = self._session.connection()
+        self._rows[name] = row = {**(known or _BLANK), "name": name, **changed}
         if known is None:
-            connection.execute(_ADD, _BLANK | changed | {"name": name})
+            self._session.connection().execute(_ADD, row)
         else:
-            connection.execute(_REPLACE, known | changed | {"key": name})
+            self._session.connection().execute(_REPLACE, {**row, "key": name})
 
 
 def _memory(row: Row) -> Memory:

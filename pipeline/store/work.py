@@ -81,8 +81,9 @@ class Work:
                 yield
                 self.session.flush()
         except BaseException:
-            self.session.expunge_all()  # what it was told, and saw, in the part never was
-            self.__dict__.pop("log", None)  # the lock it holds was let go of with the part
+            self.session.expunge_all()
+            for repository in ("log", "sources", "register"):  # the lock that is held, and what was seen
+                self.__dict__.pop(repository, None)
             raise
 
     @cached_property
