@@ -1,6 +1,7 @@
 """A source's one document, from its bytes to what it shows: work that another process can do as well."""
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -59,10 +60,16 @@ def unpack(packed: Any) -> Found:
             mark,
             names,
             by_words,
-            None if places is None else {slug: Placement(score, why) for slug, score, why in places},
+            None if places is None else {slug: _placement(score, why) for slug, score, why in places},
         )
         for draft, mark, names, by_words, places in shown
     ]
+
+
+@lru_cache(maxsize=5_000)
+def _placement(score: int, evidence: tuple[str, ...]) -> Placement:
+    """The same few reasons put most articles where they are."""
+    return Placement(score, evidence)
 
 
 _values = attrgetter(*(field.name for field in fields(Draft)))

@@ -5,6 +5,7 @@ documents; for each one what it shows, or the SourceError it came to. It ends wh
 is also when that process dies.
 """
 
+import fcntl
 import gc
 import pickle
 import signal
@@ -18,9 +19,15 @@ from feeds.sources import KINDS
 from feeds.theme import ThemeTree
 
 
+_ROOM = 1 << 20
+"""Bytes that fit in a pipe, so that neither side waits for the other to have time for it."""
+
+
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that began this one
     given, taken = sys.stdin.buffer, sys.stdout.buffer
+    for pipe in (given, taken):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _ROOM)
     classifier = Classifier(ThemeTree(pickle.load(given)))  # noqa: S301  (from the process that began this one)
     gc.freeze()  # what is there by now stays; looking at it again and again would take a tenth of the time
     taken.write(b"!")  # ready

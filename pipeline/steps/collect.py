@@ -42,8 +42,10 @@ from pipeline.steps.visit import Fetch, drive
 
 AT_ONCE = 32
 """Sources looked at at a time, and so the payloads in memory."""
-AHEAD = 3
+AHEAD = 6
 """Documents that whoever helps to read has at a time: one to read, and what is next without waiting."""
+BEHIND = 8
+"""So many that wait for it are too many: then one is read here, if there is nothing else to do."""
 TOGETHER = 16
 """Sources absorbed in one transaction at most: each commit waits for the disk."""
 SOON = 0.1
@@ -169,12 +171,15 @@ class Collector:
                     await done.send(look)
 
             async def queued(document: Document) -> Answer:
+                waiting = unread.statistics().current_buffer_used
+                if waiting >= BEHIND and turn.available_tokens:
+                    return await self._read(document, _nowhere, turn)
                 job = _Unread(document)
                 await found.send(job)
                 await job.read.wait()
                 return job.answer
 
-            async def read(parse: Parse) -> None:
+            async def read() -> None:
                 async for job in unread:
                     job.answer = await self._read(job.document, parse, turn)
                     job.read.set()
@@ -196,8 +201,8 @@ class Collector:
                 anyio.create_task_group() as writer,
             ):
                 writer.start_soon(settle)
-                for reader in (_nowhere, *AHEAD * [parse]):
-                    writer.start_soon(read, reader)
+                for _ in range(AHEAD):
+                    writer.start_soon(read)
                 async with done, found, anyio.create_task_group() as tasks:
                     for look in due:
                         tasks.start_soon(one, look)

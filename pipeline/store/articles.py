@@ -23,7 +23,9 @@ _HABIT = 12  # articles by which to know how often a source has news
 _FIELDS = tuple(Article.model_fields)
 _FIND = "SELECT alias, article_id FROM article_alias WHERE alias {}"
 _article_table = ArticleRow.__table__  # type: ignore[attr-defined]
-_INSERT_ARTICLE = Insertion(_article_table, (*_FIELDS, "id"))
+_OTHERS = ("visibility", "categories", "versions", "editor", "enclosures", "corrections")
+_AS_THEY_ARE = tuple(name for name in _FIELDS if name not in _OTHERS)
+_INSERT_ARTICLE = Insertion(_article_table, (*_AS_THEY_ARE, *_OTHERS, "id"))
 _INSERT_ALIAS = Insertion(ArticleAlias.__table__, ("alias", "article_id"))  # type: ignore[attr-defined]
 _INSERT_PLACE = Insertion(
     ArticleTheme.__table__,  # type: ignore[attr-defined]
@@ -109,7 +111,10 @@ class Articles:
         ids = reserve(self._session, _article_table, len(found))
         _INSERT_ARTICLE.run(
             self._session,
-            [(*map(_plain, _fields(article)), id) for id, (article, _) in zip(ids, found, strict=True)],
+            [
+                (*_as_they_are(article), *map(_plain, _others(article)), id)
+                for id, (article, _) in zip(ids, found, strict=True)
+            ],
         )
         _INSERT_PLACE.run(
             self._session,
@@ -264,17 +269,15 @@ class Articles:
             last = batch[-1]
 
 
-_fields = attrgetter(*_FIELDS)
+_as_they_are = attrgetter(*_AS_THEY_ARE)
+_others = attrgetter(*_OTHERS)
 
 
 def _plain(value: object) -> object:
-    """A value as the driver takes it; moments are its own business."""
-    if type(value) is list or type(value) is dict:
-        return json.dumps(value) if value else _EMPTY[type(value)]
-    return value.value if type(value) is Visibility else value
-
-
-_EMPTY = {list: "[]", dict: "{}"}
+    """A list or dictionary as JSON, which nearly always is an empty one, and an enumeration as its word."""
+    if isinstance(value, Visibility):
+        return value.value
+    return json.dumps(value) if value else "[]" if isinstance(value, list) else "{}"
 
 
 @lru_cache(maxsize=5_000)
