@@ -10,6 +10,7 @@ import gc
 import pickle
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 from feeds.classify import Classifier
@@ -18,7 +19,6 @@ from feeds.source import DocumentKind, SourceError
 from feeds.sources import KINDS
 from feeds.theme import ThemeTree
 
-
 _ROOM = 1 << 20
 """Bytes that fit in a pipe, so that neither side waits for the other to have time for it."""
 
@@ -26,8 +26,10 @@ _ROOM = 1 << 20
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that began this one
     given, taken = sys.stdin.buffer, sys.stdout.buffer
-    for pipe in (given, taken):
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _ROOM)
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # which only Linux has
+        for pipe in (given, taken):
+            with suppress(OSError):  # as much as a user may have, or is left of it
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _ROOM)
     classifier = Classifier(ThemeTree(pickle.load(given)))  # noqa: S301  (from the process that began this one)
     gc.freeze()  # what is there by now stays; looking at it again and again would take a tenth of the time
     taken.write(b"!")  # ready

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from feeds.address import web_address
 from feeds.article import TITLE_LENGTH, URL_LENGTH, Draft
 from feeds.characters import fit, shorten
-from feeds.markup import clean_html, plain_text
+from feeds.markup import clean_html, plain_text, text_of_clean
 from feeds.normalise import normalise
 
 BASE = "https://bron.example/map/feed.xml"
@@ -99,6 +99,15 @@ def test_plain_text_takes_anything(markup: str) -> None:
     text = plain_text(markup)
     assert text == text.strip()
     text.encode()
+
+
+@settings(max_examples=500, deadline=None)
+@given(HOSTILE)
+@example('<p title="a > b">x<br>y &amp;lt; z</p>')
+@example("<table><tr><td>a<td>b</table>c<pre>\n\nd</pre><ul><li>e<li>f</ul>g")
+def test_the_text_of_clean_markup_is_told_without_reading_it_again(markup: str) -> None:
+    clean = clean_html(markup, BASE)
+    assert text_of_clean(clean) == plain_text(clean)
 
 
 def test_links_and_images_resolve_and_dangerous_ones_go() -> None:
