@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from itertools import compress
 from typing import Any
 
 import snowballstemmer
@@ -237,7 +236,18 @@ class _Phrases:
     def count(self, found: Sequence[str]) -> dict[int, int]:
         """How often each rule's phrase stands in these words, by the rule's number, where it does at all."""
         counts: dict[int, int] = {}
-        for place, word in compress(enumerate(found), map(self._begun_by.__getitem__, found)):
+        begun_by = self._begun_by
+        for word in filter(begun_by.__getitem__, found):
+            for number, phrase in begun_by[word]:
+                if len(phrase) > 1:
+                    return self._count_by_place(found)
+                counts[number] = counts.get(number, 0) + 1
+        return counts
+
+    def _count_by_place(self, found: Sequence[str]) -> dict[int, int]:
+        """The same, where some phrases are of several words, one of which is in the text."""
+        counts: dict[int, int] = {}
+        for place, word in enumerate(found):
             for number, phrase in self._begun_by[word]:
                 if len(phrase) == 1 or self._stems(found[place : place + len(phrase)]) == phrase:
                     counts[number] = counts.get(number, 0) + 1

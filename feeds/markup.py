@@ -55,7 +55,9 @@ _BLOCKS = _names(
     "tr ul article aside footer header main nav section"
 )
 _BREAK = re.compile(r"</?[a-z0-9]+>")
-_BLOCK = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS & TAGS))})(?:>|\s[^\"<>]*(?:\"[^\"]*\"[^\"<>]*)*>)")
+_BLOCK = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS & TAGS))})(?:/?>|\s[^\"<>]*(?:\"[^\"]*\"[^\"<>]*)*>)")
+_TAME = re.compile(r"(?:[^<&]++|<(?:/?(?:p|b|i|em|strong)|br ?/?)>|&(?:[a-z]{2,8}|#[0-9]{2,5});)*+")
+"""Markup that however it stands means what it says: none of it moves, closes or opens anything else."""
 _INLINE = re.compile(r"<[^\"<>]*(?:\"[^\"]*\"[^\"<>]*)*>")
 
 _IMAGE = re.compile(r'<img((?:\s+[^\s=>"]+="[^"]*")*)\s*/?>')
@@ -108,6 +110,8 @@ def plain_text(markup: str) -> str:
         if markup.isprintable():
             return " ".join(markup.split())
         text = markup
+    elif markup.count("<") <= FEW_TAGS and _TAME.fullmatch(markup):
+        text = _bared(markup)
     else:
         # No attribute survives, so what is left of the markup is told from text by a simple pattern.
         bare = nh3.clean(
@@ -126,8 +130,13 @@ def text_of_clean(content: str) -> str:
     """The same as ``plain_text``, of what ``clean_html`` gave, which need not be read again for it."""
     if "<" not in content:
         return plain_text(content)
-    text = _INLINE.sub("", _BLOCK.sub("\n", content))
-    return _lines(fit(html.unescape(text)) if "&" in text else text)
+    return _lines(_bared(content))
+
+
+def _bared(markup: str) -> str:
+    """The text of markup in which every tag stands for itself, with line ends for blocks."""
+    text = _INLINE.sub("", _BLOCK.sub("\n", markup))
+    return fit(html.unescape(text)) if "&" in text else text
 
 
 def _lines(text: str) -> str:

@@ -16,7 +16,7 @@ from feeds.document import Document, Found, unpack
 from feeds.source import SourceError
 from feeds.theme import Theme
 
-ENOUGH = 16
+ENOUGH = 32
 """Documents after which it is worth to begin a process, which takes as long as reading a hundred."""
 
 

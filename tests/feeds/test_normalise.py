@@ -101,6 +101,28 @@ def test_plain_text_takes_anything(markup: str) -> None:
     text.encode()
 
 
+TAME = [
+    "<p>",
+    "</p>",
+    "<br/>",
+    "<br />",
+    "</b>",
+    "<em>",
+    "&amp;lt;",
+    "&notit;",
+    "&#150;",
+    "&#65534;",
+    "x",
+    "\n ",
+]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(TAME) | st.text(max_size=3)).map("".join))
+def test_tame_markup_says_what_it_says_to_who_reads_all_of_it(markup: str) -> None:
+    assert plain_text(markup) == plain_text(f"{markup}<!-- which is not tame -->")
+
+
 @settings(max_examples=500, deadline=None)
 @given(HOSTILE)
 @example('<p title="a > b">x<br>y &amp;lt; z</p>')
