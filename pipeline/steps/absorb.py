@@ -7,6 +7,7 @@ drafts ─▶ recognise ─▶ judge ─┬▶ article stored ─▶ placed in t
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -168,6 +169,21 @@ def _unread(work: CollectWork, source: Source, reading: Reading) -> set[int]:
     return set(work.articles.find(names).values())
 
 
+def _told(draft: Draft) -> dict[str, Any]:
+    """What a source says of an article, in the article's fields; a date is not among them."""
+    return {
+        "url": draft.url,
+        "title": draft.title,
+        "summary": draft.summary,
+        "content": draft.content,
+        "author": draft.author,
+        "language": draft.language,
+        "categories": list(draft.categories),
+        "image": draft.image,
+        "enclosures": [asdict(enclosure) for enclosure in draft.enclosures],
+    }
+
+
 def _names(one: Shown) -> tuple[str, ...]:
     """What an article is known by from now on."""
     return (*one.names, one.by_words) if one.by_words else one.names
@@ -271,19 +287,11 @@ class _Absorber:
                 draft.key,
             ),
             source=self._source.name,
-            url=draft.url,
-            title=draft.title,
-            summary=draft.summary,
-            content=draft.content,
-            author=draft.author,
-            language=draft.language,
-            categories=list(draft.categories),
             published=draft.published or self._now,
             updated=draft.published or self._now,
             fingerprint=mark,
-            image=draft.image,
-            enclosures=[asdict(enclosure) for enclosure in draft.enclosures],
             visibility=Visibility.WAITING if sighting is Sighting.EMBARGOED else Visibility.VISIBLE,
+            **_told(draft),
         )
 
     def _update(self, id: int, known: Article, draft: Draft, mark: str) -> None:
@@ -345,6 +353,9 @@ class _Absorber:
         self.outcome.unchanged += 1
         if known.source != self._source.name:
             return
+        shown = _told(draft) | known.corrections
+        if all(shown[name] == getattr(known, name) for name in (*_AROUND, "url", "categories")):
+            return
         seen = self._revised(known, draft)
         moved = canonical_url(seen.url) != canonical_url(known.url)
         around = any(getattr(seen, name) != getattr(known, name) for name in _AROUND)
@@ -357,22 +368,7 @@ class _Absorber:
 
     def _revised(self, known: Article, draft: Draft, **values: object) -> Article:
         """The article as the draft has it, validated. Its first date stays: sources touch dates at will."""
-        return Article.model_validate(
-            known.model_dump()
-            | {
-                "url": draft.url,
-                "title": draft.title,
-                "summary": draft.summary,
-                "content": draft.content,
-                "author": draft.author,
-                "language": draft.language,
-                "categories": list(draft.categories),
-                "image": draft.image,
-                "enclosures": [asdict(enclosure) for enclosure in draft.enclosures],
-            }
-            | known.corrections
-            | values
-        )
+        return Article.model_validate(known.model_dump() | _told(draft) | known.corrections | values)
 
     def _store(self, id: int, article: Article) -> frozenset[str]:
         """Revise a visible article, and log the themes it reached or lost; gives those it kept."""

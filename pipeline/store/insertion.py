@@ -17,7 +17,7 @@ _MOST = 128
 class Insertion:
     """Rows of values for these ``columns``, in their order: JSON as text, and everything else as it is."""
 
-    def __init__(self, table: Table, columns: Sequence[str]) -> None:
+    def __init__(self, table: Table, columns: tuple[str, ...]) -> None:
         self._table = table
         self._columns = columns
         self._moments = [place for place, name in enumerate(columns) if holds_moments(table.c[name].type)]
@@ -31,7 +31,7 @@ class Insertion:
             self._at_once(connection, rows)
         elif rows:
             named = [dict(zip(self._columns, row, strict=True)) for row in rows]
-            connection.exec_driver_sql(self._one_by_one(connection.dialect), named)
+            connection.exec_driver_sql(_one_by_one(self._table, self._columns, connection.dialect), named)
 
     def _stored(self, rows: Sequence[tuple[Any, ...]], store: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
         given = []
@@ -51,16 +51,17 @@ class Insertion:
         while left := len(rows) - done:
             number = min(_MOST, 1 << (left.bit_length() - 1))
             values: Any = tuple(chain.from_iterable(rows[done : done + number]))
-            connection.exec_driver_sql(self._of_rows(number), values)
+            connection.exec_driver_sql(_of_rows(self._table.name, self._columns, number), values)
             done += number
 
-    @cache  # noqa: B019  (there are a handful of these, made once)
-    def _of_rows(self, number: int) -> str:
-        row = f"({', '.join('?' * len(self._columns))})"
-        names = ", ".join(self._columns)
-        return f"INSERT INTO {self._table.name} ({names}) VALUES {', '.join([row] * number)}"  # noqa: S608
 
-    @cache  # noqa: B019
-    def _one_by_one(self, dialect: Dialect) -> str:
-        values: dict[str, Any] = {name: bindparam(name) for name in self._columns}
-        return str(insert(self._table).values(values).compile(dialect=dialect))
+@cache
+def _of_rows(table: str, columns: tuple[str, ...], number: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * number)}"  # noqa: S608
+
+
+@cache
+def _one_by_one(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    return str(insert(table).values(values).compile(dialect=dialect))
