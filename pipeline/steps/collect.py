@@ -42,7 +42,7 @@ AHEAD = 6
 """Documents that whoever helps to read has at a time: one to read, and what is next without waiting."""
 BEHIND = 8
 """So many that wait for it are too many: then one is read here, if there is nothing else to do."""
-TOGETHER = 16
+TOGETHER = 32
 """Sources absorbed in one transaction at most: each commit waits for the disk."""
 SOON = 0.1
 """Seconds for which those that are over wait for others."""
