@@ -26,6 +26,7 @@ _ROOM = 1 << 20
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that began this one
     given, taken = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # nothing else may get between the answers
     if hasattr(fcntl, "F_SETPIPE_SZ"):  # which only Linux has
         for pipe in (given, taken):
             with suppress(OSError):  # as much as a user may have, or is left of it
@@ -37,7 +38,7 @@ def main() -> None:
     while True:
         try:
             document = pickle.load(given)  # noqa: S301
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):  # it ended, between two documents or within one
             return
         answer = pickle.dumps(_read(document, classifier), pickle.HIGHEST_PROTOCOL)
         taken.write(len(answer).to_bytes(4) + answer)

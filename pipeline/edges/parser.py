@@ -66,7 +66,11 @@ class _Parser:
 
     async def _run(self) -> None:
         command = [sys.executable, "-m", "pipeline.parse"]
-        async with await anyio.open_process(command, stderr=None) as process:
+        try:
+            process = await anyio.open_process(command, stderr=None)
+        except OSError:  # there is no room for it, and it is not needed
+            return
+        async with process:
             assert process.stdin is not None
             assert process.stdout is not None
             answers = BufferedByteReceiveStream(process.stdout)
@@ -80,7 +84,7 @@ class _Parser:
                     job = self._jobs.popleft()
                     job.answer = answer
                     job.done.set()
-            # It has died: by lack of memory, or by a document that broke more than its reader.
+            # It has died: for lack of memory, or of a document that broke more than its reader.
             self._input = None
             for job in self._jobs:
                 job.done.set()

@@ -121,6 +121,27 @@ def test_where_the_other_process_dies_everything_is_read_here(monkeypatch: pytes
     assert len(begun) == 1
 
 
+@pytest.mark.usefixtures("at_once")
+def test_where_no_other_process_can_begin_everything_is_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = 0
+
+    async def refused(*words: object, **options: object) -> None:
+        nonlocal begun
+        begun += 1
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(anyio, "open_process", refused)
+
+    async def main() -> None:
+        async with parsing(THEMES) as parse:
+            for _ in range(3):
+                assert await parse(document(FEEDS[0].read_bytes())) is None
+                await anyio.sleep(0)
+
+    anyio.run(main)
+    assert begun == 1
+
+
 def test_for_a_few_documents_no_process_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(anyio, "open_process", None)
 
