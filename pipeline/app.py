@@ -25,6 +25,7 @@ from pipeline.edges.fetch import fetching
 from pipeline.edges.hub import Hub
 from pipeline.edges.journal import JournalFile
 from pipeline.edges.live import LiveDirectory
+from pipeline.edges.parser import parsing
 from pipeline.edges.templates import environments
 from pipeline.holidays import holidays_of
 from pipeline.imprint import imprint_of
@@ -181,6 +182,7 @@ class App:
         return Collector(
             start=lambda: self.store.write(),  # there only once there is a portal
             fetching=self._fetching,
+            parsing=lambda: parsing(self.settings.theme),
             kinds=KINDS,
             house=self.house,
             language=self.settings.site.language,

@@ -13,12 +13,12 @@ from feeds.history import SHOWN, Slot
 from feeds.log import Entry, Kind
 from pipeline.store.articles import batches
 from pipeline.store.ids import reserve
-from pipeline.store.prepared import inserting
+from pipeline.store.insertion import Insertion
 from pipeline.store.tables import WITHDRAWN, ArticleRow, LogRow, LogTheme
 
 _log_table = LogRow.__table__  # type: ignore[attr-defined]
-_INSERT_ENTRY = inserting(_log_table)
-_INSERT_THEME = inserting(LogTheme.__table__)  # type: ignore[attr-defined]
+_INSERT_ENTRY = Insertion(_log_table, ("position", "article_id", "kind", "at"))
+_INSERT_THEME = Insertion(LogTheme.__table__, ("theme", "position"))  # type: ignore[attr-defined]
 
 _APPEND_LOCK = 0x6B656E6E  # any number, as long as every process uses the same
 
@@ -43,18 +43,21 @@ class Log:
             return []
         self._lock()
         positions = reserve(self._session, _log_table, len(entries))
-        rows = [
-            {"position": position, "article_id": article, "kind": str(kind), "at": at}
-            for position, (article, kind, _) in zip(positions, entries, strict=True)
-        ]
-        _INSERT_ENTRY.run(self._session, {}, rows)
-        themes = [
-            {"theme": theme, "position": position}
-            for position, (_, _, named) in zip(positions, entries, strict=True)
-            for theme in sorted(named)
-        ]
-        if themes:
-            _INSERT_THEME.run(self._session, {}, themes)
+        _INSERT_ENTRY.run(
+            self._session,
+            [
+                (position, article, kind.value, at)
+                for position, (article, kind, _) in zip(positions, entries, strict=True)
+            ],
+        )
+        _INSERT_THEME.run(
+            self._session,
+            [
+                (theme, position)
+                for position, (_, _, named) in zip(positions, entries, strict=True)
+                for theme in sorted(named)
+            ],
+        )
         return positions
 
     def head(self) -> int:

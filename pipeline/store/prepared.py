@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -17,13 +17,11 @@ from sqlalchemy import (
     Dialect,
     Executable,
     String,
-    Table,
     UpdateBase,
     bindparam,
     cast,
     column,
     func,
-    insert,
 )
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
@@ -65,11 +63,6 @@ class Prepared:
             made = _RowByRow(dialect, statement)
         self._texts[dialect.name] = made
         return made
-
-
-def inserting(table: Table) -> Prepared:
-    """Rows with a value for each column of a table: JSON as text, and everything else as it is."""
-    return Prepared(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
 
 
 class _Text(ABC):
@@ -142,7 +135,10 @@ def storing(dialect: Dialect) -> Callable[[Any], Any]:
     """How a moment goes to the driver."""
     write = _moment(dialect).bind_processor(dialect)
     assert write is not None, "a moment always has something to be checked for"
-    return write
+    # Rows that are written together have few moments between them. Two that are an hour apart may be equal
+    # when a clock goes back, and differ in their fold.
+    remembered = lru_cache(maxsize=1_000)(lambda moment, fold: write(moment))
+    return lambda moment: None if moment is None else remembered(moment, moment.fold)
 
 
 @cache

@@ -193,6 +193,7 @@ def _tune_sqlite(engine: Engine) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=30000",
+            "cache_size=-8000",  # kibibytes: what one transaction changes is all over the indexes
             "secure_delete=ON",  # what is erased must not stay behind in the file
             "wal_autocheckpoint=4000",  # pages: each checkpoint waits for the disk twice
         ):

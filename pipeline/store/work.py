@@ -75,11 +75,15 @@ class Work:
     @contextmanager
     def part(self) -> Iterator[None]:
         """A part of the transaction that is undone by itself when it raises."""
+        self.session.flush()
         try:
-            with self.session.begin_nested():
+            with self.session.connection().begin_nested():
                 yield
+                self.session.flush()
         except BaseException:
-            self.__dict__.pop("log", None)  # the lock it holds was let go of with the part
+            self.session.expunge_all()
+            for repository in ("log", "sources", "register"):  # the lock that is held, and what was seen
+                self.__dict__.pop(repository, None)
             raise
 
     @cached_property
