@@ -6,7 +6,8 @@ A theme's documents go live together or not at all. Where nothing happened since
 is seen from the cursors alone, and no file is touched.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -14,6 +15,7 @@ from feeds.check import check
 from feeds.feed import Feed, public_path
 from feeds.formats import FORMATS
 from feeds.formats.opml import Outline, write_opml
+from feeds.history import Archive
 from feeds.page import LATELY
 from feeds.theme import EVERYTHING, ThemeTree
 from pipeline.ports import Clock, Live, PublishError, PublishWork, Start
@@ -69,28 +71,27 @@ class Publisher:
         slugs = [slug for slug in self._slugs() if not only or slug in only]
         with self._read() as work:
             standing = _Standing.of(work)
-            retired = [] if only else sorted(standing.cursors.keys() - set(self._slugs()))
-            installed = work.register.fact(INSTALLED)
+        retired = [] if only else sorted(standing.cursors.keys() - set(self._slugs()))
         late = [slug for slug in slugs if force or self._is_late(standing, slug)]
         report.unchanged = [slug for slug in slugs if slug not in late]
         if not late and not retired:
             return report
-        if not installed:
-            with self._write() as work:
-                if not work.register.fact(INSTALLED):
-                    work.register.set_fact(INSTALLED, self._clock().isoformat())
-        for slug in late:
-            self._bring_up(slug, standing, report, force)
-        for slug in retired:
-            self._take_down(slug, report)
-        with self._write() as work:
-            # Their news would be looked for ever further back.
-            work.publication.catch_up(report.unchanged, standing.head)
-            work.publication.revive(report.built)
-        try:
-            self._list()
-        except PublishError as error:
-            report.failed[INDEX] = [str(error)]
+        if not standing.cursors:
+            self._install()
+        with ExitStack() as stack:
+            try:
+                # Alone from reading on, or another publisher could put something older over something newer.
+                stack.enter_context(self._live.alone())
+            except PublishError as error:
+                report.failed = {slug: [str(error)] for slug in late or retired}
+                return report
+            self._bring_up(late, standing, report, force)
+            for slug in retired:
+                self._take_down(slug, report)
+            try:
+                self._list()
+            except PublishError as error:
+                report.failed[INDEX] = [str(error)]
         return report
 
     def late(self) -> list[str]:
@@ -134,20 +135,39 @@ class Publisher:
         news = standing.head if slug == EVERYTHING else standing.news.get(slug, 0)
         return news > position or made_from != self._imprint.made_from or not self._live.stands(slug)
 
-    def _bring_up(self, slug: str, standing: "_Standing", report: PublishReport, force: bool) -> None:
-        """Build, check and switch one theme. What fails is reported, and leaves what was live."""
-        try:
-            # Alone from reading on, or another publisher could put something older over something newer.
-            with self._live.alone():
-                changed = self._build(slug, standing.cursors.get(slug, (0, ""))[0], force)
-        except Unfit as error:
-            report.failed[slug] = error.faults
-        except PublishError as error:
-            report.failed[slug] = [str(error)]
-        else:
-            (report.built if changed else report.unchanged).append(slug)
+    def _install(self) -> None:
+        with self._write() as work:
+            if not work.register.fact(INSTALLED):
+                work.register.set_fact(INSTALLED, self._clock().isoformat())
 
-    def _build(self, slug: str, after: int, force: bool) -> bool:
+    def _bring_up(
+        self, slugs: Sequence[str], standing: "_Standing", report: PublishReport, force: bool
+    ) -> None:
+        """Build, check and switch these themes. What fails is reported, and leaves what was live.
+
+        What is live is written down at the end. Who dies before that builds the same bytes again.
+        """
+        live: list[_Generation] = []
+        for slug in slugs:
+            try:
+                made = self._build(slug, standing.cursors.get(slug, (0, ""))[0], force)
+            except Unfit as error:
+                report.failed[slug] = error.faults
+            except PublishError as error:
+                report.failed[slug] = [str(error)]
+            else:
+                (report.built if made.changed else report.unchanged).append(slug)
+                live.append(made)
+                if made.archives:  # which took their time
+                    with self._write() as work:
+                        self._settle(work, live)
+        with self._write() as work:
+            self._settle(work, live)
+            # Their news would be looked for ever further back.
+            work.publication.catch_up(report.unchanged, standing.head)
+            work.publication.revive(report.built)
+
+    def _build(self, slug: str, after: int, force: bool) -> "_Generation":
         with self._read() as work:
             position = work.log.head()
             feed, shown = self._selector.current(work, slug)
@@ -164,13 +184,20 @@ class Publisher:
             )
         feed = replace(feed, older=newest)
         changed = self._put(feed, self._pages(feed, news))
-        with self._write() as work:
-            work.publication.keep(slug, archives)
-            work.publication.advance(slug, position, self._imprint.made_from)
-            # Also where it died after the last switch: the documents stand, and nobody was told.
-            if self._imprint.hub and (changed or position > after):
-                work.publication.ping([feed.url(extension) for extension in FORMATS], self._clock())
-        return changed
+        # Also where it died after the last switch: the documents stand, and nobody was told.
+        untold = bool(self._imprint.hub) and (changed or position > after)
+        return _Generation(
+            slug, position, archives, [feed.url(kind) for kind in FORMATS] if untold else [], changed
+        )
+
+    def _settle(self, work: PublishWork, live: "list[_Generation]") -> None:
+        """Write down how far these go, which are live."""
+        for made in live:
+            work.publication.keep(made.slug, made.archives)
+            work.publication.advance(made.slug, made.position, self._imprint.made_from)
+            if made.topics:
+                work.publication.ping(made.topics, self._clock())
+        live.clear()
 
     def _put(self, feed: Feed, pages: Mapping[str, bytes] = MappingProxyType({})) -> bool:
         """Put a document live in every format. Raises Unfit, and leaves what was live."""
@@ -182,7 +209,7 @@ class Publisher:
         ]
         if faults:
             raise Unfit(faults)
-        files = {public_path(feed, extension): document for extension, document in documents.items()}
+        files: dict[str, bytes] = {public_path(feed, kind): document for kind, document in documents.items()}
         files |= pages
         for path, document in list(files.items()):
             files |= self._compress(path, document)
@@ -216,6 +243,21 @@ class Unfit(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Generation:
+    """A theme's documents that went live: the position they show the log up to, and the archives before them.
+
+    ``topics`` are the documents that the hub is to hear of; ``changed`` tells whether they are others than
+    before.
+    """
+
+    slug: str
+    position: int
+    archives: Sequence[Archive]
+    topics: Sequence[str]
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,23 +197,6 @@ class Articles:
         rows = self._session.exec(query.limit(limit))
         return [(row.id, _article(row)) for row in rows if row.id is not None]
 
-    def newest(self, themes: Collection[str], limit: int) -> list[tuple[int, Article]]:
-        """The visible articles of any of these themes, the newest publication first; each once."""
-        dates: dict[int, datetime] = {}
-        for theme in sorted(themes):
-            # A range of one index each, rather than all articles of all of them.
-            rows = self._session.exec(
-                select(ArticleTheme.article_id, ArticleTheme.published)
-                .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
-                .where(ArticleTheme.theme == theme, ArticleRow.visibility == Visibility.VISIBLE)
-                .order_by(col(ArticleTheme.published).desc(), col(ArticleTheme.article_id).desc())
-                .limit(limit)
-            )
-            dates.update(rows.all())
-        ids = [id for id, _ in sorted(dates.items(), key=lambda one: (one[1], one[0]), reverse=True)[:limit]]
-        found = self.get(ids)
-        return [(id, found[id]) for id in ids]
-
     def count(self) -> dict[str, int]:
         """How many visible articles each theme holds."""
         rows = self._session.exec(

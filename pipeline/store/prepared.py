@@ -15,6 +15,7 @@ from sqlalchemy import (
     CursorResult,
     Dialect,
     Executable,
+    Select,
     Table,
     UpdateBase,
     bindparam,
@@ -52,6 +53,14 @@ class Prepared:
         text = self._texts.get(dialect.name) or self._compile(dialect)
         return connection.exec_driver_sql(text.sql, text.parameters(shared, rows))
 
+    def rows(self, session: Session, values: Values) -> list[tuple[Any, ...]]:
+        """What it finds in the session's transaction: moments as such, all else as the driver has it."""
+        found = [tuple(row) for row in self.run(session, values)]
+        if moments := self._texts[session.connection().dialect.name].moments:
+            read = reading(session.connection().dialect)
+            return [_replaced(row, moments, read) for row in found]
+        return found
+
     def _compile(self, dialect: Dialect) -> "_Text":
         statement = self._statement
         assert isinstance(statement, ClauseElement)
@@ -78,6 +87,9 @@ class _Text(ABC):
         self._constants: Values = compiled.params
         self._moments = [name for name, bound in compiled.binds.items() if _holds_moments(bound.type)]
         self._stored = storing(dialect)
+        selected = statement.selected_columns if isinstance(statement, Select) else ()
+        self.moments = [place for place, column in enumerate(selected) if _holds_moments(column.type)]
+        """Where in the rows it finds they stand."""
 
     @abstractmethod
     def parameters(self, shared: Values, rows: Sequence[Values]) -> Any: ...
@@ -111,6 +123,15 @@ class _AtOnce(_Text):
                 [self._stored(one) for one in moments] if name in self._each else self._stored(moments)
             )
         return values
+
+
+def _replaced(
+    row: tuple[Any, ...], places: Sequence[int], read: Callable[[Any], datetime | None]
+) -> tuple[Any, ...]:
+    values = list(row)
+    for place in places:
+        values[place] = read(values[place])
+    return tuple(values)
 
 
 def _from_lists(statement: UpdateBase, each: Sequence[str]) -> UpdateBase:

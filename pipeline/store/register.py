@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import bindparam
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
+from pipeline.store.prepared import Prepared
 from pipeline.store.tables_running import AuditRow, Fact, Tick
 from pipeline.store.upsert import upsert
 
 _START = "start"
+_FACT = Prepared(select(Fact.value).where(Fact.name == bindparam("name")))
 
 
 class Register:
@@ -51,8 +54,8 @@ class Register:
 
     def fact(self, name: str) -> str:
         """A value by name; empty where it was never set."""
-        row = self._session.get(Fact, name)
-        return row.value if row else ""
+        rows = _FACT.rows(self._session, {"name": name})
+        return str(rows[0][0]) if rows else ""
 
     def set_fact(self, name: str, value: str) -> None:
         upsert(self._session, Fact, [{"name": name, "value": value}])
