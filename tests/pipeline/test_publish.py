@@ -193,6 +193,18 @@ def test_a_disk_that_refuses_is_named_and_the_other_themes_go_on(
     assert sorted(report.built) == ["all", "gemeenten", "overheid"]
 
 
+def test_something_in_the_way_of_a_theme_keeps_no_other_from_going_live(portal) -> None:
+    portal.write("a", "De cloud")
+    collect(portal)
+    in_the_way = portal.root / "public" / "feeds" / "cloud.rss"
+    in_the_way.mkdir(parents=True)
+    report = build(portal)
+    assert sorted(report.built) == ["all", "gemeenten", "overheid"]
+    assert "feeds/cloud.rss can't be published" in report.failed["cloud"][0]
+    in_the_way.rmdir()
+    assert build(portal).built == ["cloud"]
+
+
 def test_an_index_lists_every_feed(portal) -> None:
     collect(portal)
     build(portal)
