@@ -418,8 +418,8 @@ class Live(Protocol):
     def alone(self) -> AbstractContextManager[None]:
         """Keeps other publishers out while the block lasts."""
 
-    def stands(self, slug: str) -> bool:
-        """Whether a theme's current documents are there."""
+    def missing(self, slugs: Collection[str]) -> set[str]:
+        """Those of these themes whose current documents are not there."""
 
     def switch(self, slug: str, files: Mapping[str, bytes], archive: int = 0) -> bool:
         """Put a unit's documents, by their public paths, live together; False where they were already."""

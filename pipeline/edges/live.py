@@ -24,6 +24,7 @@ from pathlib import Path
 from pipeline.edges.builds import Builds
 from pipeline.edges.compress import ENCODINGS
 from pipeline.edges.ondisk import create, files_below, holds, link_at, naming, stamp, sync, write
+from pipeline.edges.watch import Watch
 from pipeline.ports import PublishError
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -52,11 +53,15 @@ class LiveDirectory:
         self._lines: dict[str, bytes] = {}
         self._listed_as: object = None
         """The list of everything as this object left it, and what it has switched since."""
+        self._watch = Watch(self._directory, self._standing, ("", ".live", ".builds"))
+
+    def missing(self, slugs: Collection[str]) -> set[str]:
+        """Those of these themes that do not stand, as ``Watch`` has it."""
+        return self._watch.missing(slugs)
 
     def stands(self, slug: str) -> bool:
         """Whether a theme is live, and all its public paths lead to its documents."""
-        paths = list(files_below(self._live(slug)))
-        return bool(paths) and all(self._is_link(path, _target(slug, path)) for path in paths)
+        return bool(self._standing(slug))
 
     def switch(self, slug: str, files: Mapping[str, bytes], archive: int = 0) -> bool:
         """Put documents of a theme live together, by their public paths, as in ``feeds/cloud.atom``.
@@ -75,6 +80,7 @@ class LiveDirectory:
         changed = False
         with self.alone():
             self._switched.add(unit)
+            self._watch.forget(unit)
             before = link_at(live)
             try:
                 if before == target:
@@ -98,6 +104,7 @@ class LiveDirectory:
                 with suppress(PublishError):
                     kept = (target, before)
                     self._builds.discard(each for each in builds if f"../.builds/{each}" not in kept)
+            self._watch.put(unit)
         return changed
 
     def remove(self, slug: str) -> None:
@@ -107,6 +114,7 @@ class LiveDirectory:
             archives = sorted(place.name for place in Path(live).parent.glob(f"{slug}~*"))
             for unit in (slug, *archives):
                 self._switched.add(unit)
+                self._watch.forget(unit)
                 place = f"{self._directory}/.live/{unit}"
                 with naming(place), suppress(FileNotFoundError):
                     os.unlink(place)  # noqa: PTH108
@@ -134,23 +142,41 @@ class LiveDirectory:
         _checked(path)
         with self.alone():
             place = f"{self._directory}/{path}"
-            units: Collection[str] = self._switched
-            if stamp(place) != self._listed_as:  # by another process, or by none yet
+            ours = self._listed_as is not None and stamp(place) == self._listed_as
+            if ours:
+                changed = self._list(self._switched, {})
+            else:  # by another process, or by none yet
                 self._lines.clear()
                 with naming(f"{self._directory}/.live"):
                     units = os.listdir(f"{self._directory}/.live")  # noqa: PTH208 - thousands of archives
-            known = {} if units is self._switched else _listed(place)
-            for unit in units:
-                live = f"{self._directory}/.live/{unit}"
-                build = link_at(live).rpartition("/")[2]
-                if build:
-                    self._lines[unit] = known.get(build) or _line(build, live)
-                else:
-                    self._lines.pop(unit, None)
-            changed = self._put(place, _FIRST + b",\n".join(sorted(self._lines.values())) + _LAST)
+                changed = self._list(units, _listed(place))
+            if changed or not ours:
+                document = _FIRST + b",\n".join(self._lines.values()) + _LAST
+                changed = self._replace(place, document) if ours else self._put(place, document)
             self._listed_as = stamp(place)
             self._switched.clear()
             return changed
+
+    def _list(self, units: Collection[str], known: Mapping[str, bytes]) -> bool:
+        """Bring the lines of these units up to date; False where all of them were."""
+        found = {}
+        for unit in units:
+            live = f"{self._directory}/.live/{unit}"
+            if build := link_at(live).rpartition("/")[2]:
+                found[unit] = known.get(build) or _line(build, live)
+        if {unit: self._lines[unit] for unit in units if unit in self._lines} == found:
+            return False
+        if found.keys() <= self._lines.keys():
+            self._lines |= found
+        else:
+            self._lines = dict(sorted((self._lines | found).items(), key=lambda one: one[1]))
+        for unit in set(units) - found.keys():
+            self._lines.pop(unit, None)
+        return True
+
+    def _standing(self, slug: str) -> list[str]:
+        paths = list(files_below(self._live(slug)))
+        return paths if all(self._is_link(path, _target(slug, path)) for path in paths) else []
 
     def _live(self, slug: str, archive: int = 0) -> str:
         if not _SLUG.fullmatch(slug):
@@ -169,8 +195,9 @@ class LiveDirectory:
         return bool(gone)
 
     def _put(self, place: str, document: bytes) -> bool:
-        if holds(place, document):
-            return False
+        return not holds(place, document) and self._replace(place, document)
+
+    def _replace(self, place: str, document: bytes) -> bool:
         with self._becoming(place) as new:
             handle = create(new)
             try:
@@ -227,7 +254,8 @@ class LiveDirectory:
             with self._one_process():
                 self._held = True
                 try:
-                    yield
+                    with self._watch.changing():
+                        yield
                 finally:
                     self._held = False
 

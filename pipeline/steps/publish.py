@@ -9,6 +9,7 @@ is seen from the cursors alone, and no file is touched.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 from feeds.check import check
@@ -72,7 +73,7 @@ class Publisher:
         with self._read() as work:
             standing = _Standing.of(work)
         retired = [] if only else sorted(standing.cursors.keys() - set(self._slugs()))
-        late = [slug for slug in slugs if force or self._is_late(standing, slug)]
+        late = slugs if force else self._late(standing, slugs)
         report.unchanged = [slug for slug in slugs if slug not in late]
         if not late and not retired:
             return report
@@ -98,15 +99,15 @@ class Publisher:
         """The themes whose documents do not show the log as it is."""
         with self._read() as work:
             standing = _Standing.of(work)
-        return [slug for slug in self._slugs() if self._is_late(standing, slug)]
+        return self._late(standing, list(self._slugs()))
 
     def check(self, read: Callable[[str], bytes | None]) -> dict[str, list[str]]:
         """What is wrong with the documents that are out, by theme; ``read`` gives one by its public path."""
         faults: dict[str, list[str]] = {}
         with self._read() as work:
-            standing = _Standing.of(work)
+            late = self._late(_Standing.of(work), list(self._slugs()))
             for slug in self._slugs():
-                if self._is_late(standing, slug):
+                if slug in late:
                     faults[slug] = ["it is not up to date"]
                     continue
                 archives = work.publication.archives(slug)
@@ -130,10 +131,10 @@ class Publisher:
             for theme in self._tree.children(parent)
         )
 
-    def _is_late(self, standing: "_Standing", slug: str) -> bool:
-        position, made_from = standing.cursors.get(slug, (0, ""))
-        news = standing.head if slug == EVERYTHING else standing.news.get(slug, 0)
-        return news > position or made_from != self._imprint.made_from or not self._live.stands(slug)
+    def _late(self, standing: "_Standing", slugs: Sequence[str]) -> list[str]:
+        late = {slug for slug in slugs if standing.is_behind(slug, self._imprint.made_from)}
+        late |= self._live.missing([slug for slug in slugs if slug not in late])
+        return [slug for slug in slugs if slug in late]
 
     def _install(self) -> None:
         with self._write() as work:
@@ -223,11 +224,15 @@ class Publisher:
 
     def _list(self) -> None:
         """The lists of what there is: for readers as OPML, for caches as a manifest."""
-        outlines = (Outline(self._imprint.name, EVERYTHING), *self._outlines(""))
-        document = write_opml(self._imprint.name, self._imprint.base_url, outlines)
-        for path, form in {INDEX: document, **self._compress(INDEX, document)}.items():
+        for path, form in self._index.items():
             self._live.write(path, form)
         self._live.catalogue(MANIFEST)
+
+    @cached_property
+    def _index(self) -> Mapping[str, bytes]:
+        outlines = (Outline(self._imprint.name, EVERYTHING), *self._outlines(""))
+        document = write_opml(self._imprint.name, self._imprint.base_url, outlines)
+        return {INDEX: document, **self._compress(INDEX, document)}
 
 
 def _news(work: PublishWork, feed: Feed) -> Mapping[str, int]:
@@ -267,6 +272,11 @@ class _Standing:
     head: int
     cursors: Mapping[str, tuple[int, str]]
     news: Mapping[str, int]
+
+    def is_behind(self, slug: str, made_from: str) -> bool:
+        """Whether a theme's documents do not show all of the log, or were made from something else."""
+        position, made = self.cursors.get(slug, (0, ""))
+        return made != made_from or position < (self.head if slug == EVERYTHING else self.news.get(slug, 0))
 
     @classmethod
     def of(cls, work: PublishWork) -> "_Standing":
