@@ -1,7 +1,9 @@
 """Templates: one Jinja environment per language, with its translations and its dates."""
 
 import re
+from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +16,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
+
+from feeds.feed import KEPT
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent / "templates"
@@ -82,15 +86,16 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
         _translations(language, places), newstyle=True
     )
     environment.globals["language"] = language
+    environment.globals["kept"] = lru_cache(maxsize=2 * KEPT)(_called)
     locale = Locale.parse(LOCALES[language])
 
     def day(value: date) -> date:
         return value.astimezone(zone).date() if isinstance(value, datetime) else value
 
     environment.filters |= {
-        "long_date": lambda value: format_date(day(value), "full", locale),
-        "short_date": lambda value: format_date(day(value), "long", locale),
-        "number": lambda value: format_decimal(value, locale=locale),
+        "long_date": lru_cache(lambda value: format_date(day(value), "full", locale)),
+        "short_date": lru_cache(lambda value: format_date(day(value), "long", locale)),
+        "number": lru_cache(lambda value: format_decimal(value, locale=locale)),
         "listing": lambda names: format_list(list(names), locale=locale),
         "foreign": lambda tag: _foreign(tag, language),
         "shorten": shorten,
@@ -98,6 +103,11 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
     }
     environment.tests["web_url"] = lambda url: bool(host(url))
     return environment
+
+
+def _called(macro: Callable[..., str], *arguments: Hashable) -> str:
+    """What a macro makes of an item, for templates that show the same items time and again."""
+    return macro(*arguments)
 
 
 def _translations(language: str, places: list[Path]) -> NullTranslations:
