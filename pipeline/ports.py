@@ -421,8 +421,13 @@ class Live(Protocol):
     def missing(self, slugs: Collection[str]) -> set[str]:
         """Those of these themes whose current documents are not there."""
 
-    def switch(self, slug: str, files: Mapping[str, bytes], archive: int = 0) -> bool:
-        """Put a unit's documents, by their public paths, live together; False where they were already."""
+    def switch(
+        self, slug: str, files: Mapping[str, bytes], archive: int, meanwhile: Callable[[], None]
+    ) -> bool:
+        """Put a unit's documents, by their public paths, live together; False where they were already.
+
+        ``meanwhile`` is called while they are written. Where it raises, they do not go live.
+        """
 
     def remove(self, slug: str) -> None:
         """Take down a theme's documents, archives included."""

@@ -4,6 +4,7 @@ import html
 from functools import lru_cache
 from typing import Any
 
+from feedgen.ext.dc import DcEntryExtension, DcExtension
 from lxml import etree  # type: ignore[import-untyped]
 
 from feeds.feed import KEPT, Feed, FeedItem
@@ -45,7 +46,7 @@ class Rss:
         made = generator(feed, self.extension, self.media_type)
         words = heading(feed)
         made.description(words.description or words.title)
-        made.load_extension("dc", atom=False)
+        made.register_extension("dc", DcExtension, DcEntryExtension, atom=False)
         made.register_extension("more", lambda: _FeedMore(feed), atom=False)
         items = (_item(item, feed.language, feed.changed) for item in feed.items)
         return written(made.rss_str(), b"</channel></rss>", items)
@@ -55,7 +56,7 @@ class Rss:
 def _item(item: FeedItem, language: str, changed: str) -> bytes:
     entry = entry_of(item, language, changed)
     made = started(entry)
-    made.load_extension("dc", atom=False)
+    made.register_extension("dc", DcEntryExtension, atom=False)
     if entry.summary:
         made.description(html.escape(entry.summary, quote=False))
     if entry.author:

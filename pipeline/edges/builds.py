@@ -10,7 +10,17 @@ from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
 
-from pipeline.edges.ondisk import create, files_below, holds, naming, remove, stamp, sync, write
+from pipeline.edges.ondisk import (
+    begin_to_sync,
+    create,
+    files_below,
+    holds,
+    naming,
+    remove,
+    stamp,
+    sync,
+    write,
+)
 
 
 class Builds:
@@ -46,8 +56,11 @@ class Builds:
         """The paths that a build has documents for."""
         return files_below(f"{self._directory}/{name}")
 
-    def fill(self, name: str, files: Mapping[str, bytes]) -> bool:
-        """Write a build that nobody reads yet, and be sure that it is on disk; False where all of it was."""
+    def fill(self, name: str, files: Mapping[str, bytes], meanwhile: Callable[[], None]) -> bool:
+        """Write a build that nobody reads yet, and be sure that it is on disk; False where all of it was.
+
+        ``meanwhile`` is called while the disk takes it in; what that raises, this does.
+        """
         build = f"{self._directory}/{name}"
         folders = {self._directory: None, build: None}
         folders |= {f"{build}/{above}": None for path in files for above in _above(path)}
@@ -70,9 +83,10 @@ class Builds:
                     handle = create(place)
                     stack.callback(os.close, handle)
                     write(handle, document)
+                    begin_to_sync(handle)
                     written.append(handle)
+            meanwhile()
             with naming(build):
-                # After all of it was written, since the disk takes it together.
                 for handle in written:
                     os.fsync(handle)
                 for folder in folders:

@@ -17,7 +17,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -63,10 +63,17 @@ class LiveDirectory:
         """Whether a theme is live, and all its public paths lead to its documents."""
         return bool(self._standing(slug))
 
-    def switch(self, slug: str, files: Mapping[str, bytes], archive: int = 0) -> bool:
+    def switch(
+        self,
+        slug: str,
+        files: Mapping[str, bytes],
+        archive: int = 0,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> bool:
         """Put documents of a theme live together, by their public paths, as in ``feeds/cloud.atom``.
 
-        They are the current ones, or an archive's by its number.
+        They are the current ones, or an archive's by its number. ``meanwhile`` is called while the disk
+        takes them in; where it raises, nothing goes live.
 
         False where exactly these were live: then nothing is written, but what is missing or damaged
         is mended. Of the builds before, the last one is kept, for whoever is reading in it.
@@ -82,28 +89,28 @@ class LiveDirectory:
             self._switched.add(unit)
             self._watch.forget(unit)
             before = link_at(live)
+            builds = self._builds.of(unit)
+            gone = set().union(*map(self._builds.paths, builds)) - set(files)
             try:
                 if before == target:
+                    meanwhile()
                     for path, document in files.items():
                         changed |= self._put(f"{self._directory}/.builds/{build}/{path}", document)
                 else:
-                    changed |= self._builds.fill(build, files)
+                    with suppress(PublishError):  # first, so that the disk has room
+                        kept = (target, before)
+                        self._builds.discard(each for each in builds if f"../.builds/{each}" not in kept)
+                    changed |= self._builds.fill(build, files, meanwhile)
                 # Links before the switch, so that nothing is left to fail once the documents are live.
                 for path in files:
                     changed |= self._link(f"{self._directory}/{path}", _target(unit, path))
                 changed |= self._link(live, target)
-            except PublishError:
+            except BaseException:
                 if link_at(live) != target:
                     with suppress(PublishError):
                         self._builds.discard([build])
                 raise
-            builds = self._builds.of(unit)
-            for other in builds:
-                changed |= self._unlink_public(unit, set(self._builds.paths(other)) - set(files))
-            if before != target:
-                with suppress(PublishError):
-                    kept = (target, before)
-                    self._builds.discard(each for each in builds if f"../.builds/{each}" not in kept)
+            changed |= self._unlink_public(unit, gone)
             self._watch.put(unit)
         return changed
 

@@ -45,6 +45,13 @@ def write(handle: int, document: bytes) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
+def begin_to_sync(handle: int) -> None:
+    """Have the disk begin with what was written to a file, so that there is less to wait for later."""
+    if hasattr(os, "posix_fadvise"):  # not everywhere
+        # Linux begins to write what it is told is not needed; what is not yet written, it keeps.
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def sync(place: str) -> None:
     """See to it that a folder's names are on disk."""
     handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC)

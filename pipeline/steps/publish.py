@@ -203,18 +203,11 @@ class Publisher:
     def _put(self, feed: Feed, pages: Mapping[str, bytes] = MappingProxyType({})) -> bool:
         """Put a document live in every format. Raises Unfit, and leaves what was live."""
         documents = {kind.extension: kind.write(feed) for kind in FORMATS.values()}
-        faults = [
-            f"{extension}: {fault}"
-            for extension, document in documents.items()
-            for fault in check(extension, document, feed)
-        ]
-        if faults:
-            raise Unfit(faults)
         files: dict[str, bytes] = {public_path(feed, kind): document for kind, document in documents.items()}
         files |= pages
         for path, document in list(files.items()):
             files |= self._compress(path, document)
-        return self._live.switch(feed.slug, files, feed.archive)
+        return self._live.switch(feed.slug, files, feed.archive, lambda: _require_fit(feed, documents))
 
     def _take_down(self, slug: str, report: PublishReport) -> None:
         self._live.remove(slug)
@@ -248,6 +241,16 @@ class Unfit(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+
+
+def _require_fit(feed: Feed, documents: Mapping[str, bytes]) -> None:
+    faults = [
+        f"{extension}: {fault}"
+        for extension, document in documents.items()
+        for fault in check(extension, document, feed)
+    ]
+    if faults:
+        raise Unfit(faults)
 
 
 @dataclass(frozen=True, slots=True)

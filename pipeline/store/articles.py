@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlmodel import Session, col, func, select
 
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.identity import address_alias
 from pipeline.store.ids import reserve
-from pipeline.store.prepared import Values, inserting
+from pipeline.store.prepared import Prepared, Values, inserting
 from pipeline.store.tables import ArticleAlias, ArticleRow, ArticleTheme
 from subscribers.digest import Facts
 
@@ -25,6 +25,12 @@ _theme_table = ArticleTheme.__table__  # type: ignore[attr-defined]
 _INSERT_ARTICLE = inserting(_article_table)
 _INSERT_ALIAS = inserting(_alias_table)
 _INSERT_PLACE = inserting(_theme_table)
+_LATELY = Prepared(
+    select(ArticleTheme.theme, func.count())
+    .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
+    .where(ArticleRow.visibility == str(Visibility.VISIBLE), col(ArticleRow.published) > bindparam("since"))
+    .group_by(ArticleTheme.theme)
+)
 
 T = TypeVar("T")
 
@@ -209,13 +215,7 @@ class Articles:
 
     def lately(self, since: datetime) -> dict[str, int]:
         """How many visible articles that were published after a moment each theme holds."""
-        rows = self._session.exec(
-            select(ArticleTheme.theme, func.count())
-            .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
-            .where(ArticleRow.visibility == Visibility.VISIBLE, col(ArticleRow.published) > since)
-            .group_by(ArticleTheme.theme)
-        )
-        return dict(rows.all())
+        return dict(_LATELY.rows(self._session, {"since": since}))
 
     def look_up(self, text: str) -> int | None:
         """The article somebody means: by its number, its ``tag:`` id, or any address it is known at."""

@@ -272,6 +272,23 @@ def test_a_write_that_fails_leaves_what_was_live(live: LiveDirectory, directory:
     assert not (directory / ".new").exists()
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_is_refused_while_it_is_written_does_not_go_live(
+    live: LiveDirectory, directory: Path, number: int
+) -> None:
+    live.switch("cloud", generation(1))
+    builds = list((directory / ".builds").iterdir())
+
+    def refuse() -> None:
+        raise RuntimeError("not this one")
+
+    with pytest.raises(RuntimeError, match="not this one"):
+        live.switch("cloud", generation(number), 0, refuse)
+    assert public(directory) == generation(1)
+    assert live.stands("cloud")
+    assert list((directory / ".builds").iterdir()) == builds
+
+
 def test_something_in_the_way_is_named_and_nothing_goes_live(live: LiveDirectory, directory: Path) -> None:
     live.switch("cloud", generation(1))
     (directory / "extra").write_bytes(b"no folder")

@@ -182,10 +182,10 @@ def test_a_disk_that_refuses_is_named_and_the_other_themes_go_on(
             def __getattr__(self, name: str) -> object:
                 return getattr(live, name)
 
-            def switch(self, slug: str, files: dict[str, bytes], archive: int) -> bool:
+            def switch(self, slug: str, *unit: object) -> bool:
                 if slug == "cloud":
                     raise PublishError("the disk is full; free space")
-                return bool(live.switch(slug, files, archive))
+                return bool(live.switch(slug, *unit))
 
         publisher._live = Full()
         report = publisher.publish()
