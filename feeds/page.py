@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 from jinja2 import Environment
 
@@ -86,8 +87,11 @@ def _elsewhere(item: FeedItem, theme: str) -> FeedItem:
     return replace(item, themes=tuple(name for name in item.themes if name != theme))
 
 
-def _links(feed: Feed) -> list[Mapping[str, str]]:
-    return [
-        {"title": kind.name, "url": feed.url(kind.extension), "type": kind.media_type}
-        for kind in FORMATS.values()
-    ]
+class _Link(NamedTuple):
+    title: str
+    url: str
+    type: str
+
+
+def _links(feed: Feed) -> tuple[_Link, ...]:
+    return tuple(_Link(kind.name, feed.url(kind.extension), kind.media_type) for kind in FORMATS.values())

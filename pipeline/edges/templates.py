@@ -1,9 +1,9 @@
 """Templates: one Jinja environment per language, with its translations and its dates."""
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, date, datetime, tzinfo
-from functools import lru_cache
+from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
+from markupsafe import Markup
 
 from feeds.feed import KEPT
 
@@ -86,7 +87,9 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
         _translations(language, places), newstyle=True
     )
     environment.globals["language"] = language
-    environment.globals["kept"] = lru_cache(maxsize=2 * KEPT)(_called)
+    kept = lru_cache(maxsize=2 * KEPT)(_made_of)
+    environment.globals["kept"] = kept
+    environment.globals["each"] = partial(_each, kept)
     locale = Locale.parse(LOCALES[language])
 
     def day(value: date) -> date:
@@ -105,9 +108,19 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
     return environment
 
 
-def _called(macro: Callable[..., str], *arguments: Hashable) -> str:
-    """What a macro makes of an item, for templates that show the same items time and again."""
+def _made_of(macro: Callable[..., Markup], *arguments: Hashable) -> Markup:
+    """What a macro makes of these, kept for templates that show the same again and again."""
     return macro(*arguments)
+
+
+def _each(
+    made_of: Callable[..., Markup],
+    macro: Callable[..., Markup],
+    items: Iterable[Hashable],
+    *arguments: Hashable,
+) -> Markup:
+    """The same of each of the items, one after the other."""
+    return Markup("".join([made_of(macro, item, *arguments) for item in items]))  # noqa: S704 - escaped each
 
 
 def _translations(language: str, places: list[Path]) -> NullTranslations:
