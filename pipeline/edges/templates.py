@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
@@ -87,8 +88,7 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
         _translations(language, places), newstyle=True
     )
     environment.globals["language"] = language
-    kept = lru_cache(maxsize=2 * KEPT)(_made_of)
-    environment.globals["kept"] = kept
+    environment.globals["kept"] = kept = _keeping()
     environment.globals["each"] = partial(_each, kept)
     locale = Locale.parse(LOCALES[language])
 
@@ -108,19 +108,28 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
     return environment
 
 
-def _made_of(macro: Callable[..., Markup], *arguments: Hashable) -> Markup:
-    """What a macro makes of these, kept for templates that show the same again and again."""
-    return macro(*arguments)
+def _keeping() -> Callable[..., Markup]:
+    """Gives what a macro makes of its arguments; the same again for the same, where one can tell."""
+
+    @lru_cache(maxsize=2 * KEPT)
+    def made(macro: Callable[..., Markup], *arguments: Hashable) -> Markup:
+        return macro(*arguments)
+
+    def kept(macro: Callable[..., Markup], *arguments: Any) -> Markup:
+        try:
+            hash(arguments)
+        except TypeError:
+            return macro(*arguments)
+        return made(macro, *arguments)
+
+    return kept
 
 
 def _each(
-    made_of: Callable[..., Markup],
-    macro: Callable[..., Markup],
-    items: Iterable[Hashable],
-    *arguments: Hashable,
+    kept: Callable[..., Markup], macro: Callable[..., Markup], items: Iterable[Any], *arguments: Any
 ) -> Markup:
     """The same of each of the items, one after the other."""
-    return Markup("".join([made_of(macro, item, *arguments) for item in items]))  # noqa: S704 - escaped each
+    return Markup("".join([kept(macro, item, *arguments) for item in items]))  # noqa: S704 - escaped each
 
 
 def _translations(language: str, places: list[Path]) -> NullTranslations:
