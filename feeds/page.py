@@ -69,22 +69,27 @@ class Pages:
         page = self._environment.get_template(f"web/{name}.html.j2").render(site=self._site, **context)
         return page.encode()
 
-    def _branch(self, parent: str, news: Mapping[str, int]) -> list[dict[str, object]]:
-        return [
-            {
-                "slug": theme.slug,
-                "name": theme.name,
-                "count": news.get(theme.slug, 0),
-                "children": self._branch(theme.slug, news),
-            }
+    def _branch(self, parent: str, news: Mapping[str, int]) -> "tuple[_Node, ...]":
+        return tuple(
+            _Node(theme.slug, theme.name, news.get(theme.slug, 0), self._branch(theme.slug, news))
             for theme in self._tree.children(parent)
-        ]
+        )
 
 
 @lru_cache(maxsize=KEPT)
 def _elsewhere(item: FeedItem, theme: str) -> FeedItem:
     """An item as the page of one of its themes shows it: with the others."""
     return replace(item, themes=tuple(name for name in item.themes if name != theme))
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A theme on the front page, with the number of its recent articles."""
+
+    slug: str
+    name: str
+    count: int
+    children: "tuple[_Node, ...]"
 
 
 class _Link(NamedTuple):

@@ -7,9 +7,12 @@ import os
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+from feeds.feed import KEPT
+from feeds.written import Written
 from pipeline.edges.ondisk import (
     begin_to_sync,
     create,
@@ -39,7 +42,8 @@ class Builds:
         digest = sha256()
         for path, document in sorted(files.items()):
             digest.update(f"{path}:{len(document)}:".encode())
-            digest.update(document)
+            for part in _parts(document):
+                digest.update(part)
         return f"{unit}.{digest.hexdigest()[:20]}"
 
     def of(self, unit: str) -> list[str]:
@@ -104,6 +108,19 @@ class Builds:
     def _note(self, change: Callable[[list[str], str], None], name: str) -> None:
         change(self._names, name)
         self._seen_as = stamp(self._directory)
+
+
+def _parts(document: bytes) -> Iterable[bytes]:
+    """What tells a document from others: itself, or digests of its parts, most of which stood in the last."""
+    if not isinstance(document, Written):
+        return (document,)
+    ends = (sha256(end).digest() for end in (document.head, document.tail))
+    return (*ends, *map(_digest, document.items))
+
+
+@lru_cache(maxsize=3 * KEPT)
+def _digest(item: bytes) -> bytes:
+    return sha256(item).digest()
 
 
 def _above(path: str) -> Iterator[str]:

@@ -158,7 +158,7 @@ class LiveDirectory:
                     units = os.listdir(f"{self._directory}/.live")  # noqa: PTH208 - thousands of archives
                 changed = self._list(units, _listed(place))
             if changed or not ours:
-                document = _FIRST + b",\n".join(self._lines.values()) + _LAST
+                document = b"".join((_FIRST, b",\n".join(self._lines.values()), _LAST))
                 changed = self._replace(place, document) if ours else self._put(place, document)
             self._listed_as = stamp(place)
             self._switched.clear()

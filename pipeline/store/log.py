@@ -220,6 +220,8 @@ class Log:
     def departing(self, theme: str | None, after: int) -> list[int]:
         """The positions of the slots of whatever may have left a theme (or all, for None) past a position."""
         left = {article for (article,) in _LEFT.rows(self._session, {"after": after})}
+        if not left:
+            return []
         query = select(LogRow.position).where(col(LogRow.position) <= after, col(LogRow.kind).in_(SHOWN))
         if theme is not None:
             query = query.join(LogTheme, col(LogTheme.position) == LogRow.position).where(

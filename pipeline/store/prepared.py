@@ -55,10 +55,14 @@ class Prepared:
 
     def rows(self, session: Session, values: Values) -> list[tuple[Any, ...]]:
         """What it finds in the session's transaction: moments as such, all else as the driver has it."""
-        found = [tuple(row) for row in self.run(session, values)]
-        if moments := self._texts[session.connection().dialect.name].moments:
-            read = reading(session.connection().dialect)
-            return [_replaced(row, moments, read) for row in found]
+        result = self.run(session, values)
+        assert result.cursor is not None, "it is a SELECT"
+        found = [*result.cursor.fetchall()]
+        result.close()
+        dialect = session.connection().dialect
+        for place in self._texts[dialect.name].moments:
+            read = reading(dialect)
+            found = [(*row[:place], read(row[place]), *row[place + 1 :]) for row in found]
         return found
 
     def _compile(self, dialect: Dialect) -> "_Text":
@@ -123,15 +127,6 @@ class _AtOnce(_Text):
                 [self._stored(one) for one in moments] if name in self._each else self._stored(moments)
             )
         return values
-
-
-def _replaced(
-    row: tuple[Any, ...], places: Sequence[int], read: Callable[[Any], datetime | None]
-) -> tuple[Any, ...]:
-    values = list(row)
-    for place in places:
-        values[place] = read(values[place])
-    return tuple(values)
 
 
 def _from_lists(statement: UpdateBase, each: Sequence[str]) -> UpdateBase:
