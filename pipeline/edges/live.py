@@ -89,17 +89,12 @@ class LiveDirectory:
             self._switched.add(unit)
             self._watch.forget(unit)
             before = link_at(live)
-            builds = self._builds.of(unit)
-            gone = set().union(*map(self._builds.paths, builds)) - set(files)
             try:
                 if before == target:
                     meanwhile()
                     for path, document in files.items():
                         changed |= self._put(f"{self._directory}/.builds/{build}/{path}", document)
                 else:
-                    with suppress(PublishError):  # first, so that the disk has room
-                        kept = (target, before)
-                        self._builds.discard(each for each in builds if f"../.builds/{each}" not in kept)
                     changed |= self._builds.fill(build, files, meanwhile)
                 # Links before the switch, so that nothing is left to fail once the documents are live.
                 for path in files:
@@ -110,8 +105,15 @@ class LiveDirectory:
                     with suppress(PublishError):
                         self._builds.discard([build])
                 raise
-            changed |= self._unlink_public(unit, gone)
-            self._watch.put(unit)
+            builds = self._builds.of(unit)
+            for other in builds:
+                changed |= self._unlink_public(unit, set(self._builds.paths(other)) - set(files))
+            if before != target:
+                kept = (target, before)
+                with suppress(PublishError):
+                    self._builds.discard(each for each in builds if f"../.builds/{each}" not in kept)
+            if not archive:
+                self._watch.put(unit, files)
         return changed
 
     def remove(self, slug: str) -> None:

@@ -1,6 +1,7 @@
 """What stands, without looking at every file each time: what was found is so until a folder changes."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -28,39 +29,50 @@ class Watch:
         self._stands: dict[str, bool] = {}
         self._seen_as: list[object] = []
         self._seen_at = 0.0
+        self._one_thread = threading.Lock()
 
     def missing(self, units: Collection[str]) -> set[str]:
         """Those of these units that do not stand."""
-        if not self._looks_the_same() or time.monotonic() > self._seen_at + _TRUSTED:
-            self._stands.clear()
-            self._folders = self._always
-            self._seen_at = time.monotonic()
-        unknown = [unit for unit in units if unit not in self._stands]
-        for unit in unknown:
-            paths = self._look(unit)
-            self._stands[unit] = bool(paths)
-            self._folders |= {os.path.dirname(path) for path in paths}  # noqa: PTH120
-        if unknown:
-            self._seen_as = self._stamps()
-        return {unit for unit in units if not self._stands[unit]}
+        with self._one_thread:
+            if not self._looks_the_same() or time.monotonic() > self._seen_at + _TRUSTED:
+                self._stands.clear()
+                self._folders = self._always
+                self._seen_at = time.monotonic()
+            unknown = [unit for unit in units if unit not in self._stands]
+            for unit in unknown:
+                paths = self._look(unit)
+                self._stands[unit] = bool(paths)
+                self._folders |= _folders(paths)
+            if unknown:
+                self._seen_as = self._stamps()
+            return {unit for unit in units if not self._stands[unit]}
 
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Does not mind what its owner changes meanwhile, who says what became of it."""
-        same = self._looks_the_same()
+        with self._one_thread:
+            same = self._looks_the_same()
         yield
-        self._seen_as = self._stamps() if same else []
+        with self._one_thread:
+            self._seen_as = self._stamps() if same else []
 
-    def put(self, unit: str) -> None:
-        """This unit stands now."""
-        self._stands[unit] = True
+    def put(self, unit: str, paths: Collection[str]) -> None:
+        """This unit stands now, with these paths."""
+        with self._one_thread:
+            self._stands[unit] = True
+            self._folders |= _folders(paths)
 
     def forget(self, unit: str) -> None:
         """Look at this unit again."""
-        self._stands.pop(unit, None)
+        with self._one_thread:
+            self._stands.pop(unit, None)
 
     def _looks_the_same(self) -> bool:
         return self._seen_as == self._stamps()
 
     def _stamps(self) -> list[object]:
         return [stamp(f"{self._directory}/{folder}") for folder in sorted(self._folders)]
+
+
+def _folders(paths: Collection[str]) -> set[str]:
+    return {os.path.dirname(path) for path in paths}  # noqa: PTH120

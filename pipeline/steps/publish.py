@@ -166,7 +166,6 @@ class Publisher:
             self._settle(work, live)
             # Their news would be looked for ever further back.
             work.publication.catch_up(report.unchanged, standing.head)
-            work.publication.revive(report.built)
 
     def _build(self, slug: str, after: int, force: bool) -> "_Generation":
         with self._read() as work:
@@ -198,6 +197,7 @@ class Publisher:
             work.publication.advance(made.slug, made.position, self._imprint.made_from)
             if made.topics:
                 work.publication.ping(made.topics, self._clock())
+        work.publication.revive([made.slug for made in live])
         live.clear()
 
     def _put(self, feed: Feed, pages: Mapping[str, bytes] = MappingProxyType({})) -> bool:
