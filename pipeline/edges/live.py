@@ -89,6 +89,14 @@ class LiveDirectory:
             self._switched.add(unit)
             self._watch.forget(unit)
             before = link_at(live)
+            shown = set(self._builds.paths(before.rpartition("/")[2])) if before else set()
+            # The old ones first, so that the disk has room.
+            others = [each for each in self._builds.of(unit) if f"../.builds/{each}" not in (before, target)]
+            for other in others:
+                changed |= self._unlink_public(unit, set(self._builds.paths(other)) - shown - set(files))
+            if before != target:
+                with suppress(PublishError):
+                    self._builds.discard(others)
             try:
                 if before == target:
                     meanwhile()
@@ -105,13 +113,7 @@ class LiveDirectory:
                     with suppress(PublishError):
                         self._builds.discard([build])
                 raise
-            builds = self._builds.of(unit)
-            for other in builds:
-                changed |= self._unlink_public(unit, set(self._builds.paths(other)) - set(files))
-            if before != target:
-                kept = (target, before)
-                with suppress(PublishError):
-                    self._builds.discard(each for each in builds if f"../.builds/{each}" not in kept)
+            changed |= self._unlink_public(unit, shown - set(files))
             if not archive:
                 self._watch.put(unit, files)
         return changed
