@@ -26,6 +26,9 @@ from pipeline.steps.select import INSTALLED, Imprint, Selector
 INDEX = "feeds/index.opml"
 MANIFEST = "feeds/manifest.json"
 
+_AT_ONCE = 5
+"""Themes that are brought up to date between two commits."""
+
 
 @dataclass(slots=True)
 class PublishReport:
@@ -146,59 +149,52 @@ class Publisher:
     ) -> None:
         """Build, check and switch these themes. What fails is reported, and leaves what was live.
 
-        What is live is written down at the end. Who dies before that builds the same bytes again.
+        Some at a time are read in one look and written down together. Who dies in between builds the same
+        bytes again.
         """
-        live: list[_Generation] = []
-        for slug in slugs:
-            try:
-                made = self._build(slug, standing.cursors.get(slug, (0, ""))[0], force)
-            except Unfit as error:
-                report.failed[slug] = error.faults
-            except PublishError as error:
-                report.failed[slug] = [str(error)]
-            else:
-                (report.built if made.changed else report.unchanged).append(slug)
-                live.append(made)
-                if made.archives:  # which took their time
-                    with self._write() as work:
-                        self._settle(work, live)
-        with self._write() as work:
-            self._settle(work, live)
-            # Their news would be looked for ever further back.
-            work.publication.catch_up(report.unchanged, standing.head)
+        for first in range(0, len(slugs), _AT_ONCE):
+            live = []
+            with self._read() as work:
+                position = work.log.head()
+                for slug in slugs[first : first + _AT_ONCE]:
+                    after, _ = standing.cursors.get(slug, (0, ""))
+                    try:
+                        made = self._build(work, slug, after, position, force)
+                    except Unfit as error:
+                        report.failed[slug] = error.faults
+                    except PublishError as error:
+                        report.failed[slug] = [str(error)]
+                    else:
+                        live.append(made)
+                        (report.built if made.changed else report.unchanged).append(slug)
+            with self._write() as work:
+                for made in live:
+                    work.publication.keep(made.slug, made.archives)
+                    work.publication.advance(made.slug, position, self._imprint.made_from)
+                    if made.topics:
+                        work.publication.ping(made.topics, self._clock())
+                work.publication.revive([made.slug for made in live])
+                # Their news would be looked for ever further back.
+                work.publication.catch_up(report.unchanged, standing.head)
 
-    def _build(self, slug: str, after: int, force: bool) -> "_Generation":
-        with self._read() as work:
-            position = work.log.head()
-            feed, shown = self._selector.current(work, slug)
-            news = _news(work, feed) if slug == EVERYTHING else {}
-            archives, newest = archive(
-                work,
-                self._selector,
-                slug,
-                made_from=self._imprint.archives_from,
-                after=after,
-                shown=shown,
-                force=force,
-                put=self._put,
-            )
+    def _build(self, work: PublishWork, slug: str, after: int, position: int, force: bool) -> "_Generation":
+        feed, shown = self._selector.current(work, slug)
+        news = _news(work, feed) if slug == EVERYTHING else {}
+        archives, newest = archive(
+            work,
+            self._selector,
+            slug,
+            made_from=self._imprint.archives_from,
+            after=after,
+            shown=shown,
+            force=force,
+            put=self._put,
+        )
         feed = replace(feed, older=newest)
         changed = self._put(feed, self._pages(feed, news))
         # Also where it died after the last switch: the documents stand, and nobody was told.
         untold = bool(self._imprint.hub) and (changed or position > after)
-        return _Generation(
-            slug, position, archives, [feed.url(kind) for kind in FORMATS] if untold else [], changed
-        )
-
-    def _settle(self, work: PublishWork, live: "list[_Generation]") -> None:
-        """Write down how far these go, which are live."""
-        for made in live:
-            work.publication.keep(made.slug, made.archives)
-            work.publication.advance(made.slug, made.position, self._imprint.made_from)
-            if made.topics:
-                work.publication.ping(made.topics, self._clock())
-        work.publication.revive([made.slug for made in live])
-        live.clear()
+        return _Generation(slug, archives, [feed.url(kind) for kind in FORMATS] if untold else [], changed)
 
     def _put(self, feed: Feed, pages: Mapping[str, bytes] = MappingProxyType({})) -> bool:
         """Put a document live in every format. Raises Unfit, and leaves what was live."""
@@ -255,14 +251,13 @@ def _require_fit(feed: Feed, documents: Mapping[str, bytes]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Generation:
-    """A theme's documents that went live: the position they show the log up to, and the archives before them.
+    """A theme's documents that went live, and the archives that did before them.
 
     ``topics`` are the documents that the hub is to hear of; ``changed`` tells whether they are others than
     before.
     """
 
     slug: str
-    position: int
     archives: Sequence[Archive]
     topics: Sequence[str]
     changed: bool
