@@ -240,10 +240,10 @@ class LiveDirectory:
         """One step, and on disk when this returns: so what is renamed later is never there without it."""
         folder = os.path.dirname(place)  # noqa: PTH120
         changed = [folder]
-        while not os.path.isdir(folder):  # noqa: PTH112
-            folder = os.path.dirname(folder)  # noqa: PTH120
-            changed.append(folder)
-        os.makedirs(changed[0], exist_ok=True)  # noqa: PTH103
+        while not os.path.isdir(changed[-1]):  # noqa: PTH112
+            changed.append(os.path.dirname(changed[-1]))  # noqa: PTH120
+        if len(changed) > 1:
+            os.makedirs(folder)  # noqa: PTH103
         os.replace(f"{self._directory}/{_NEW}", place)  # noqa: PTH105
         for folder in changed:
             sync(folder)
