@@ -205,7 +205,8 @@ class App:
     def live(self) -> LiveDirectory:
         return LiveDirectory(self.public)
 
-    def publisher(self) -> Publisher:
+    @cached_property
+    def _publisher(self) -> Publisher:
         site = self.settings.site
         pages = Pages(
             self.templates[site.language],
@@ -224,6 +225,10 @@ class App:
             compress=compressed,
             clock=self.clock,
         )
+
+    def publisher(self) -> Publisher:
+        """Always the same: what it has made of a config does not change."""
+        return self._publisher
 
     def pinger(self) -> Pinger:
         hub = self.settings.publish.hub

@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import TypeVar
 
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlmodel import Session, col, func, select
 
 from feeds.article import Article, Visibility
@@ -15,6 +15,7 @@ from feeds.classify import Placement
 from feeds.identity import address_alias
 from pipeline.store.ids import reserve
 from pipeline.store.insertion import Insertion
+from pipeline.store.prepared import Prepared
 from pipeline.store.tables import ArticleAlias, ArticleRow, ArticleTheme
 from subscribers.digest import Facts
 
@@ -30,6 +31,12 @@ _INSERT_ALIAS = Insertion(ArticleAlias.__table__, ("alias", "article_id"))  # ty
 _INSERT_PLACE = Insertion(
     ArticleTheme.__table__,  # type: ignore[attr-defined]
     ("article_id", "theme", "score", "evidence", "published"),
+)
+_LATELY = Prepared(
+    select(ArticleTheme.theme, func.count())
+    .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
+    .where(ArticleRow.visibility == str(Visibility.VISIBLE), col(ArticleRow.published) > bindparam("since"))
+    .group_by(ArticleTheme.theme)
 )
 
 T = TypeVar("T")
@@ -207,23 +214,6 @@ class Articles:
         rows = self._session.exec(query.limit(limit))
         return [(row.id, _article(row)) for row in rows if row.id is not None]
 
-    def newest(self, themes: Collection[str], limit: int) -> list[tuple[int, Article]]:
-        """The visible articles of any of these themes, the newest publication first; each once."""
-        dates: dict[int, datetime] = {}
-        for theme in sorted(themes):
-            # A range of one index each, rather than all articles of all of them.
-            rows = self._session.exec(
-                select(ArticleTheme.article_id, ArticleTheme.published)
-                .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
-                .where(ArticleTheme.theme == theme, ArticleRow.visibility == Visibility.VISIBLE)
-                .order_by(col(ArticleTheme.published).desc(), col(ArticleTheme.article_id).desc())
-                .limit(limit)
-            )
-            dates.update(rows.all())
-        ids = [id for id, _ in sorted(dates.items(), key=lambda one: (one[1], one[0]), reverse=True)[:limit]]
-        found = self.get(ids)
-        return [(id, found[id]) for id in ids]
-
     def count(self) -> dict[str, int]:
         """How many visible articles each theme holds."""
         rows = self._session.exec(
@@ -236,13 +226,7 @@ class Articles:
 
     def lately(self, since: datetime) -> dict[str, int]:
         """How many visible articles that were published after a moment each theme holds."""
-        rows = self._session.exec(
-            select(ArticleTheme.theme, func.count())
-            .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
-            .where(ArticleRow.visibility == Visibility.VISIBLE, col(ArticleRow.published) > since)
-            .group_by(ArticleTheme.theme)
-        )
-        return dict(rows.all())
+        return dict(_LATELY.rows(self._session, {"since": since}))
 
     def look_up(self, text: str) -> int | None:
         """The article somebody means: by its number, its ``tag:`` id, or any address it is known at."""

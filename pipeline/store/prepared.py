@@ -16,6 +16,7 @@ from sqlalchemy import (
     CursorResult,
     Dialect,
     Executable,
+    Select,
     String,
     UpdateBase,
     bindparam,
@@ -54,6 +55,18 @@ class Prepared:
         text = self._texts.get(dialect.name) or self._compile(dialect)
         return connection.exec_driver_sql(text.sql, text.parameters(shared, rows))
 
+    def rows(self, session: Session, values: Values) -> list[tuple[Any, ...]]:
+        """What it finds in the session's transaction: moments as such, all else as the driver has it."""
+        result = self.run(session, values)
+        assert result.cursor is not None, "it is a SELECT"
+        found = [*result.cursor.fetchall()]
+        result.close()
+        dialect = session.connection().dialect
+        for place in self._texts[dialect.name].moments:
+            read = reading(dialect)
+            found = [(*row[:place], read(row[place]), *row[place + 1 :]) for row in found]
+        return found
+
     def _compile(self, dialect: Dialect) -> "_Text":
         statement = self._statement
         assert isinstance(statement, ClauseElement)
@@ -75,6 +88,9 @@ class _Text(ABC):
         self._constants: Values = compiled.params
         self._moments = [name for name, bound in compiled.binds.items() if isinstance(bound.type, Moment)]
         self._stored = storing(dialect)
+        selected = statement.selected_columns if isinstance(statement, Select) else ()
+        self.moments = [place for place, column in enumerate(selected) if isinstance(column.type, Moment)]
+        """Where in the rows it finds they stand."""
 
     @abstractmethod
     def parameters(self, shared: Values, rows: Sequence[Values]) -> Any: ...

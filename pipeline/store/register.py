@@ -7,11 +7,12 @@ from sqlalchemy import bindparam
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
+from pipeline.store.prepared import Prepared
 from pipeline.store.tables_running import AuditRow, Fact, Tick
 from pipeline.store.upsert import upsert
 
 _START = "start"
-_FACT = select(Fact.value).where(Fact.name == bindparam("name"))
+_FACT = Prepared(select(Fact.value).where(Fact.name == bindparam("name")))
 
 
 class Register:
@@ -55,8 +56,8 @@ class Register:
     def fact(self, name: str) -> str:
         """A value by name; empty where it was never set."""
         if name not in self._facts:
-            found = self._session.connection().execute(_FACT, {"name": name}).scalar()
-            self._facts[name] = found or ""
+            rows = _FACT.rows(self._session, {"name": name})
+            self._facts[name] = str(rows[0][0]) if rows else ""
         return self._facts[name]
 
     def set_fact(self, name: str, value: str) -> None:

@@ -26,6 +26,7 @@ from pipeline.store.publication import Publication
 from pipeline.store.register import Register
 from pipeline.store.rosters import Rosters
 from pipeline.store.session import Database, Line
+from pipeline.store.shelf import Shelf
 from pipeline.store.signups import SignUps
 from pipeline.store.slots import Slots
 from pipeline.store.sources import Sources
@@ -89,6 +90,10 @@ class Work:
     @cached_property
     def articles(self) -> Articles:
         return Articles(self.session)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        return Shelf(self.session)
 
     @cached_property
     def log(self) -> Log:
