@@ -1,6 +1,7 @@
 """Collecting a folder and feeds into the log: every way in which an article can come, change and go."""
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -320,6 +321,29 @@ def test_a_source_is_left_alone_until_it_is_due(portal, feed: Feed) -> None:
     assert collect(portal, force=False).sources == []
     portal.wait(minutes=2)
     assert len(collect(portal, force=False).sources) == 2
+
+
+def test_many_sources_at_one_host_keep_those_elsewhere_from_nothing(portal) -> None:
+    """The host lets everybody wait until the other one was asked."""
+    elsewhere = threading.Event()
+
+    def answer(request: Request) -> Response:
+        if request.host.startswith("127."):
+            elsewhere.set()
+        elif not elsewhere.wait(10):
+            elsewhere.set()  # that will do: the test has failed
+            return Response("te laat", 500)
+        return Response("<rss version='2.0'><channel><title>Bron</title></channel></rss>")
+
+    with HTTPServer(host="127.0.0.1", threaded=True) as server:
+        server.expect_request("/bron").respond_with_handler(answer)
+        config = portal.config.read_text().replace('"127.0.0.1"', '"127.0.0.1", "localhost"')
+        for number, host in enumerate([*["localhost"] * 40, "127.0.0.1"]):
+            url = f"http://{host}:{server.port}/bron"
+            config += f'[[source]]\nname = "bron-{number}"\nkind = "feed"\nurl = "{url}"\n'
+        portal.config.write_text(config)
+        report = collect(portal)
+    assert (len(report.sources), report.failed) == (42, 0)
 
 
 def test_a_source_that_fails_is_named_and_the_others_go_on(portal, feed: Feed) -> None:
