@@ -12,19 +12,9 @@ from urllib.parse import urlsplit
 
 from url_normalize import url_normalize
 
-from feeds.address import PLAIN
+from feeds.address import PLAIN, untracked_query
 from feeds.article import Draft, Problem
 from feeds.characters import one_line, shorten
-
-_CAMPAIGNS = """
-fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid
-mkt_tok oly_anon_id oly_enc_id vero_id vero_conv _hsenc _hsmi __hssc __hstc __hsfp hsctatracking s_cid
-ss_email_id bsft_clkid bsft_uid rb_clickid wickedid epik ref_src at_medium at_campaign piwik_campaign
-piwik_kwd piwik_keyword pk_campaign pk_kwd pk_keyword pk_source pk_medium pk_content mtm_campaign mtm_kwd
-mtm_keyword mtm_source mtm_medium mtm_content mtm_cid mtm_group mtm_placement
-"""
-TRACKING = frozenset(_CAMPAIGNS.split())
-"""Query parameters that say how a reader came, not what they read; besides everything in ``utm_``."""
 
 WORDS = 12
 """With fewer, two articles may well read the same."""
@@ -44,7 +34,7 @@ def canonical_url(url: str) -> str:
     """
     if PLAIN.fullmatch(url):
         page, _, query = url.partition("?")
-        return f"{page}?{kept}" if query and (kept := _untracked(query)) else page
+        return f"{page}?{kept}" if query and (kept := untracked_query(query)) else page
     page, _, fragment = url.partition("#")
     try:
         normal = url_normalize(page) or page
@@ -52,7 +42,7 @@ def canonical_url(url: str) -> str:
     except (ValueError, UnicodeError):  # no host name, port or bracket we know of
         return url
     fragment = fragment if fragment.startswith("!") else ""
-    return parts._replace(query=_untracked(parts.query), fragment=fragment).geturl()
+    return parts._replace(query=untracked_query(parts.query), fragment=fragment).geturl()
 
 
 def tag_uri(authority: str, first_seen: date, *names: str) -> str:
@@ -165,15 +155,6 @@ def recognise_texts(
             result[place] = article
             taken.add(article)
     return result
-
-
-def _untracked(query: str) -> str:
-    return "&".join(pair for pair in query.split("&") if pair and not _tracks(pair))
-
-
-def _tracks(pair: str) -> bool:
-    name = pair.partition("=")[0].lower()
-    return name.startswith("utm_") or name in TRACKING
 
 
 def _hash(*names: str) -> str:
