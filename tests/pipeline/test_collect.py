@@ -462,6 +462,21 @@ def test_a_source_that_moved_for_good_is_asked_there_once_it_has_proven_to_be_th
     assert asked(httpserver) == ["/nieuw", "/feed"]
 
 
+def test_a_source_behind_a_password_is_asked_where_the_password_is_known(
+    portal, feed: Feed, httpserver: HTTPServer
+) -> None:
+    def answer(request: Request) -> Response:
+        return feed.answer(request) if request.authorization else Response("", 401)
+
+    moves_to(httpserver, "/nieuw")
+    httpserver.expect_request("/nieuw").respond_with_handler(answer)
+    portal.config.write_text(portal.config.read_text().replace("//127.0.0.1:", "//lezer:geheim@127.0.0.1:"))
+    feed.entries = [("1", "Een")]
+    for _ in range(5):
+        portal.wait(minutes=20)
+        assert collect(portal, force=False).failed == 0
+
+
 @pytest.mark.parametrize("status, target", [(302, "/nieuw"), (301, "/onderhoud")])
 def test_a_detour_and_a_target_that_is_another_source_are_no_move(
     portal, feed: Feed, httpserver: HTTPServer, status: int, target: str
