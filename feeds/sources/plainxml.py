@@ -15,6 +15,7 @@ import feedparser.mixin
 import lxml.etree  # type: ignore[import-untyped]
 
 from feeds.address import PLAIN
+from feeds.sources.lenient import TAGS
 
 Entry = dict[str, Any]
 
@@ -359,7 +360,7 @@ def _detail(value: str, kind: str, language: str | None) -> dict[str, Any]:
 
 def _tag(entry: Entry, tag: dict[str, str | None]) -> None:
     tags = entry.setdefault("tags", [])
-    if tag not in tags:
+    if len(tags) < TAGS and tag not in tags:
         tags.append(tag)
 
 
