@@ -294,6 +294,68 @@ def test_a_source_that_moves_to_other_software_shows_nothing_new(portal, feed: F
     assert numbers(collect(portal)) == {"new": 1, "unchanged": 4}
 
 
+FIRE = "Vannacht woedde brand in een loods aan de haven van Delfzijl; niemand raakte daarbij gewond."
+MAYOR = "De commissaris draagt mevrouw Jansen voor als burgemeester; zij begint komend voorjaar daarmee."
+
+
+def shown_as(*entries: tuple[str, str, str, str]) -> str:
+    """A feed of entries, each a guid, a path, a title and a text."""
+    items = "".join(
+        f"<item><guid isPermaLink='false'>{guid}</guid><link>https://nieuws.example/{path}</link>"
+        f"<title>{title}</title><description>{text}</description></item>"
+        for guid, path, title, text in entries
+    )
+    return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+
+@pytest.mark.parametrize("path", ["b", "a"], ids=["links of their own", "one link, too"])
+def test_two_articles_with_one_id_stay_two(portal, feed: Feed, path: str) -> None:
+    document = shown_as(("1", "a", "Brand in de haven", FIRE), ("1", path, "Nieuwe burgemeester", MAYOR))
+    feed.document = lambda: document  # type: ignore[method-assign]
+    assert numbers(collect(portal))["new"] == 2
+    assert numbers(collect(portal)) == {"unchanged": 2}
+
+
+def test_an_id_that_is_used_again_is_of_another_article(portal, feed: Feed) -> None:
+    fire, mayor = ("1", "a", "Brand in de haven", FIRE), ("1", "b", "Nieuwe burgemeester", MAYOR)
+    for entries, expected in (
+        ([fire], "new"),
+        ([mayor], "new"),
+        ([mayor], "unchanged"),
+        ([fire], "unchanged"),
+    ):
+        feed.document = lambda entries=entries: shown_as(*entries)  # type: ignore[method-assign, misc]
+        assert numbers(collect(portal)).get(expected) == 1, entries
+    # The same article may get another address, and another title or text.
+    feed.document = lambda: shown_as(("1", "d", "Grote brand in Delfzijl", FIRE))  # type: ignore[method-assign]
+    assert numbers(collect(portal)) == {"updated": 1}
+
+
+def test_of_merged_articles_the_one_that_stays_keeps_its_own_text(portal, feed: Feed) -> None:
+    document = shown_as(("1", "a", "Brand in de haven", FIRE), ("2", "b", "Nieuwe burgemeester", MAYOR))
+    feed.document = lambda: document  # type: ignore[method-assign]
+    collect(portal)
+    article = json.loads(portal.run("articles", "show", "https://nieuws.example/b", "--json").stdout)["id"]
+    other = json.loads(portal.run("articles", "show", "https://nieuws.example/a", "--json").stdout)["id"]
+    assert portal.run("articles", "merge", str(other), str(article), "--yes").exit_code == 0
+    before = log(portal)
+    assert numbers(collect(portal)) == {"unchanged": 1}
+    assert log(portal) == before
+
+
+def test_articles_follow_their_source_when_it_gets_another_name(portal, feed: Feed) -> None:
+    feed.entries = [("1", "De loods kost 3 miljoen euro")]
+    portal.write("a", "De gemeente verhuist")
+    portal.write("b", "De gemeente bouwt")
+    collect(portal)
+    config = portal.config.read_text().replace('name = "nieuws"', 'name = "kranten"')
+    portal.config.write_text(config.replace('name = "map"', 'name = "stukken"'))
+    assert numbers(collect(portal)) == {"unchanged": 3}
+    feed.entries = [("1", "De loods kost 4 miljoen euro")]
+    portal.remove("b")
+    assert numbers(collect(portal)) == {"updated": 1, "unchanged": 1, "withdrawn": 1}
+
+
 def test_a_notice_that_is_given_again_is_another_article(portal, feed: Feed) -> None:
     words = "De raad vergadert donderdag om acht uur in de grote zaal van het stadhuis"
     feed.entries = [("1", words), ("2", "Iets anders")]
