@@ -14,7 +14,17 @@ from feeds.characters import one_line, shorten
 from feeds.identity import distinct
 from feeds.markup import clean_html
 from feeds.normalise import EARLIEST
-from feeds.source import HttpRequest, Memory, NotModified, Payload, Reading, Source, SourceError, Visit
+from feeds.source import (
+    HttpRequest,
+    Memory,
+    NotModified,
+    Payload,
+    Reading,
+    Source,
+    SourceError,
+    Validators,
+    Visit,
+)
 from feeds.sources.jsonfeed import read_json_feed
 from feeds.sources.lenient import TooMuch, parse_leniently, shorten_to
 from feeds.sources.plainxml import Document, read_plain_xml
@@ -65,7 +75,8 @@ class FeedSource:
             reading,
             drafts=distinct(reading.drafts, reading.problems),
             base=payload.base,
-            validators=payload.validators,
+            # Of one that broke off the rest is wanted; what it is known by would get us "not modified".
+            validators=payload.validators if _is_whole(document) else Validators(),
             moved=payload.moved,
         )
 
@@ -77,6 +88,8 @@ def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
     if parsed is None:
         document, number = shorten_to(document, ENTRIES)
         parsed = _parse(source, document, content_type)
+        if not _is_whole(document) and 0 < number < len(parsed.entries):
+            parsed.entries.pop()  # it broke off in the middle of this one
     number = max(number, len(parsed.entries))
     version = parsed.version
     if not version and not parsed.entries:
@@ -98,6 +111,12 @@ def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
         else:
             problems.append(Problem(f"entry {number}", "it has no id, link or title to know it by; left out"))
     return Reading(drafts, problems, _text(parsed.feed, "title", version), parsed.feed.get("language") or "")
+
+
+def _is_whole(document: bytes) -> bool:
+    """Whether a document goes on to its end; only in XML can what broke off be read at all."""
+    end = document[-500:].replace(b"\x00", b"").lower()  # without those of UTF-16
+    return any(root in end for root in (b"</rss", b"</feed", b"rdf>", b"}"))
 
 
 def _no_feed(source: Source, found: str) -> str:

@@ -249,7 +249,7 @@ class Feed:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.requests: list[dict[str, str]] = []
-        server.expect_request("/feed").respond_with_handler(self.answer)
+        server.expect_request("/feed").respond_with_handler(lambda request: self.answer(request))
 
     def answer(self, request: Request) -> Response:
         self.requests.append(dict(request.headers))
@@ -306,6 +306,25 @@ def shown_as(*entries: tuple[str, str, str, str]) -> str:
         for guid, path, title, text in entries
     )
     return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+
+def test_a_feed_that_broke_off_is_asked_for_its_rest(portal, feed: Feed) -> None:
+    whole = shown_as(*[(str(n), str(n), f"Bericht {n}", MAYOR) for n in range(6)])
+    validators: list[str | None] = []
+
+    def answer(request: Request) -> Response:
+        validators.append(request.headers.get("If-None-Match"))
+        body = whole[:700] if len(validators) == 1 else whole
+        return Response(body, headers={"ETag": '"een"'})
+
+    feed.answer = answer  # type: ignore[method-assign]
+    assert 0 < numbers(collect(portal))["new"] < 6
+    portal.wait(hours=2)
+    collect(portal, force=False)
+    portal.wait(hours=2)
+    collect(portal, force=False)
+    assert len(log(portal)) == 6  # none of them half, and then changed
+    assert validators == [None, None, '"een"']
 
 
 @pytest.mark.parametrize("path", ["b", "a"], ids=["links of their own", "one link, too"])
