@@ -165,6 +165,8 @@ def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
         content, link = clean_html(content, base), urljoin(base, link) if link else ""
     if entry.get("content") and summary in (content, _value(entry["content"][0])):
         summary = ""  # feedparser's copy of the content
+    if not link:  # an episode of a podcast may be nothing but what is heard
+        link = next((one.url for one in _enclosures(entry)), "")
     key = entry.get("id") or link or title
     return Draft(
         key=key,

@@ -29,16 +29,47 @@ def _size(value: Any) -> int:
     return int(value) if isinstance(value, int | float) and 0 <= value < 2**53 else 0
 
 
+def _name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _some(value: Any) -> Any:
+    """A list in which nothing stands that is none of its kind: what is wrong there costs no item."""
+    if isinstance(value, str):
+        value = [value]
+    return [one for one in value if isinstance(one, str | dict)] if isinstance(value, list) else None
+
+
+def _texts(value: Any) -> Any:
+    return [one for one in _some(value) or () if isinstance(one, str)]
+
+
+def _attachments(value: Any) -> Any:
+    return [one for one in _some(value) or () if isinstance(one, dict) and isinstance(one.get("url"), str)]
+
+
+def _text_or_none(value: Any) -> Any:
+    return "" if isinstance(value, dict | list | bool) else _text(value)
+
+
 Text = Annotated[str, BeforeValidator(_text)]
+Aside = Annotated[str, BeforeValidator(_text_or_none)]
+"""What an item can do without."""
 
 
 class Author(BaseModel):
-    name: Text = ""
+    name: Aside = ""
+
+
+OneAuthor = Annotated[Author | None, BeforeValidator(lambda value: _name(value) if _some([value]) else None)]
+Authors = Annotated[
+    list[Author] | None, BeforeValidator(lambda value: [_name(one) for one in _some(value) or ()])
+]
 
 
 class Attachment(BaseModel):
     url: Text
-    mime_type: Text = ""
+    mime_type: Aside = ""
     size_in_bytes: Annotated[int, BeforeValidator(_size)] = 0
 
 
@@ -49,24 +80,24 @@ class Item(BaseModel):
     title: Text = ""
     content_html: Text = ""
     content_text: Text = ""
-    summary: Text = ""
-    date_published: Text = ""
-    date_modified: Text = ""
-    author: Author | None = None  # version 1
-    authors: list[Author] | None = None
-    tags: list[Text] | None = None
-    language: Text = ""
-    image: Text = ""
-    banner_image: Text = ""
-    attachments: list[Attachment] | None = None
+    summary: Aside = ""
+    date_published: Aside = ""
+    date_modified: Aside = ""
+    author: OneAuthor = None  # version 1
+    authors: Authors = None
+    tags: Annotated[list[Text], BeforeValidator(_texts)] = []
+    language: Aside = ""
+    image: Aside = ""
+    banner_image: Aside = ""
+    attachments: Annotated[list[Attachment], BeforeValidator(_attachments)] = []
 
 
 class JsonFeed(BaseModel):
     version: Text
-    title: Text = ""
-    language: Text = ""
-    author: Author | None = None
-    authors: list[Author] | None = None
+    title: Aside = ""
+    language: Aside = ""
+    author: OneAuthor = None
+    authors: Authors = None
     items: list[Any]
 
 
@@ -114,12 +145,10 @@ def _draft(item: Item, feed: JsonFeed, problems: list[Problem]) -> Draft:
         content=item.content_html or _paragraphs(item.content_text),
         author=_names(item.authors, item.author) or _names(feed.authors, feed.author),
         language=item.language or feed.language,
-        categories=tuple(_escape(tag) for tag in item.tags or ()),
+        categories=tuple(_escape(tag) for tag in item.tags),
         published=_moment(item, key, problems),
         image=item.image or item.banner_image,
-        enclosures=tuple(
-            Enclosure(one.url, one.mime_type, one.size_in_bytes) for one in item.attachments or ()
-        ),
+        enclosures=tuple(Enclosure(one.url, one.mime_type, one.size_in_bytes) for one in item.attachments),
     )
 
 

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,6 +111,42 @@ def test_json_feed_is_read_item_by_item() -> None:
     assert second.author == "Chris, Dana"
     assert second.published == datetime(2026, 11, 20, 8, tzinfo=UTC)
     assert [problem.what for problem in reading.problems] == ["item 3"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"attachments": [{"mime_type": "audio/mpeg"}, None]},
+        {"tags": "ict"},
+        {"tags": [None, {"x": 1}, "ict", 3]},
+        {"author": "Jan"},
+        {"author": 3},
+        {"authors": [None, {"name": "Jan"}, "Jan"]},
+        {"authors": {"name": "Jan"}},
+        {"image": {"url": "https://bron.example/i.jpg"}},
+        {"language": ["nl"]},
+        {"date_published": True},
+    ],
+)
+def test_what_a_json_feed_gets_wrong_beside_the_point_costs_no_item(odd: dict[str, object]) -> None:
+    item = {"id": "1", "url": "https://bron.example/1", "title": "Een"} | odd
+    feed = {"version": "https://jsonfeed.org/version/1", "items": [item], "author": odd.get("author")}
+    reading = FeedSource().read(SOURCE, Payload({SOURCE.url: json.dumps(feed).encode()}, base=SOURCE.url))
+    (draft,) = reading.drafts
+    assert (draft.title, reading.problems) == ("Een", [])
+    assert draft.categories in ((), ("ict",))
+    assert draft.author in ("", "Jan", "Jan, Jan")
+
+
+def test_an_episode_without_a_page_is_at_what_is_heard() -> None:
+    document = (
+        b'<rss version="2.0"><channel><title>Bron</title><item><title>Aflevering</title>'
+        b'<guid isPermaLink="false">1</guid><enclosure url="https://bron.example/1.mp3" type="audio/mpeg"/>'
+        b"</item></channel></rss>"
+    )
+    (draft,) = FeedSource().read(SOURCE, Payload({SOURCE.url: document}, base=SOURCE.url)).drafts
+    assert (draft.key, draft.url) == ("1", "https://bron.example/1.mp3")
+    assert draft.enclosures[0].url == draft.url
 
 
 def test_the_declared_encoding_holds() -> None:
