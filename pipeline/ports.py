@@ -40,6 +40,10 @@ SERVED_UNTIL_FACT = "restore.served_until"
 W_co = TypeVar("W_co", covariant=True)
 
 
+class StoreError(Exception):
+    """The database can't be used; the text names it and says what to do."""
+
+
 class Start(Protocol[W_co]):
     """Begins one transaction; all of it is kept when the block ends, nothing when it raises."""
 

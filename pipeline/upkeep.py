@@ -15,6 +15,7 @@ from feeds.characters import one_line, shorten
 from pipeline.app import App
 from pipeline.edges.alerts import MailChannel, Webhook
 from pipeline.edges.journal import read_journals
+from pipeline.ports import StoreError
 from pipeline.settings import Settings
 from pipeline.settings_mail import bare
 from pipeline.steps.alarms import Channel, Watchman
@@ -23,7 +24,7 @@ from pipeline.store import backup as copies
 from pipeline.store import schema
 from pipeline.store.backup import BackupError
 from pipeline.store.replay import ReplayReport, last_sign_of_life, replay, unheard_of
-from pipeline.store.session import Database, StoreError
+from pipeline.store.session import Database
 from pipeline.store.vitals import job_fact, job_value
 from pipeline.store.work import Store
 from subscribers.condition import DiskCondition, JobCondition

@@ -38,7 +38,7 @@ from pipeline.demo import DemoError
 from pipeline.edges.journal import JournalError
 from pipeline.edges.mailbox import MailboxError
 from pipeline.edges.secrets import SecretError
-from pipeline.ports import PublishError
+from pipeline.ports import PublishError, StoreError
 from pipeline.ports_running import ClaimsLost
 from pipeline.settings import ConfigError
 from pipeline.steps.desk import DeskError
@@ -47,7 +47,6 @@ from pipeline.steps.enrol import EnrolError
 from pipeline.steps.explain import ExplainError
 from pipeline.steps.preview import PreviewError
 from pipeline.store.backup import BackupError
-from pipeline.store.session import StoreError
 from subscribers.delivery import DiskLow, TransportUnavailable
 from subscribers.interest import UnknownTheme
 from subscribers.roster import BadRow, RosterError

@@ -4,7 +4,17 @@ import click
 
 from feeds.source import Source
 from pipeline.app import App
-from pipeline.cli.console import fail, json_option, numbers, say, say_json, table, warn, with_app
+from pipeline.cli.console import (
+    fail,
+    in_few_lines,
+    json_option,
+    numbers,
+    say,
+    say_json,
+    table,
+    warn,
+    with_app,
+)
 from pipeline.steps.collect import CollectReport
 from pipeline.steps.settle import SourceReport
 
@@ -54,7 +64,7 @@ def _sources(app: App, names: tuple[str, ...]) -> list[Source]:
 def _said(part: SourceReport) -> None:
     if part.error or part.held:
         warn(part.error or part.held)
-    for problem in part.outcome.problems:
+    for problem in in_few_lines(part.outcome.problems):
         warn(f"{part.name}: {problem}")
 
 

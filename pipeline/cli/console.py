@@ -13,10 +13,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from feeds.article import Problem
 from pipeline.app import App
 from pipeline.settings import CONFIG_NAME
 
 _WIDE = 200  # columns where nobody is looking: a table in a log must not be folded
+
+_ALIKE = 3
+"""So many problems of one kind have a line each."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,6 +30,20 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         click.echo(f"Error: {' '.join(self.message.split())}", err=True)
+
+
+def in_few_lines(problems: Iterable[Problem]) -> list[str]:
+    """A line for each problem, and one for all that are the same of many articles and cost none of them."""
+    alike: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.why, problem.what if problem.lost else ""), []).append(problem)
+    lines: list[str] = []
+    for same in alike.values():
+        if len(same) > _ALIKE:
+            lines.append(f"{same[0].what} and {len(same) - 1} others: {same[0].why}")
+        else:
+            lines += map(str, same)
+    return lines
 
 
 def config_option(command: Command) -> Command:

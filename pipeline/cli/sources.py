@@ -16,6 +16,7 @@ from pipeline.app import App
 from pipeline.cli.console import (
     Failure,
     as_option,
+    in_few_lines,
     json_option,
     numbers,
     say,
@@ -120,8 +121,8 @@ def test(app: App, address: str, as_json: bool) -> None:
             ("published", "title", "address"),
             [(_day(draft), draft.title, draft.url) for draft in drafts],
         )
-        for problem in reading.problems:
-            warn(str(problem))
+        for problem in in_few_lines(reading.problems):
+            warn(problem)
         say(f"{len(drafts)} articles, {len(reading.problems)} problems.")
     if not drafts and reading.problems:
         sys.exit(1)

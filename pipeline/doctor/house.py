@@ -15,8 +15,9 @@ from pipeline.app import App
 from pipeline.doctor.outside import Outside
 from pipeline.edges import ntp
 from pipeline.edges.journal import JournalError
+from pipeline.ports import StoreError
 from pipeline.store import schema
-from pipeline.store.session import WAL_IS_SAFE, StoreError, sqlite
+from pipeline.store.session import WAL_IS_SAFE, sqlite
 from subscribers.senderdns import Finding, Verdict
 
 _OFF = timedelta(seconds=2)

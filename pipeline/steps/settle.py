@@ -16,7 +16,7 @@ from feeds.article import Problem
 from feeds.document import Found
 from feeds.health import breach, look_at
 from feeds.source import Memory, Move, NotModified, Source, SourceError, SourceKind, moving
-from pipeline.ports import Clock, CollectWork, Start
+from pipeline.ports import Clock, CollectWork, Start, StoreError
 from pipeline.steps.absorb import House, Outcome, absorb
 
 log = structlog.get_logger()
@@ -101,6 +101,8 @@ class Settler:
                     try:
                         with work.part():
                             self._absorb(work, look, now)
+                    except StoreError:
+                        raise  # no source's fault, and nothing could be kept of any
                     except _Held as held:
                         look.part.outcome = Outcome()
                         look.part.held = str(held)

@@ -8,9 +8,10 @@ from sqlalchemy import Connection, inspect, text
 from sqlmodel import AutoString, SQLModel
 
 from feeds.moment import Moment
+from pipeline.ports import StoreError
 from pipeline.store import tables as _tables  # noqa: F401  (declares them)
 from pipeline.store import tables_running as _more  # noqa: F401
-from pipeline.store.session import Database, StoreError
+from pipeline.store.session import Database
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -17,6 +17,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, create_engine
 
+from pipeline.ports import StoreError
+
 try:  # The SQLite of older Pythons can corrupt a WAL with two writers (fixed in 3.51.3); this brings its own.
     import pysqlite3.dbapi2 as _driver
 except ImportError:
@@ -43,10 +45,6 @@ _COUNT = text(
     "INSERT INTO lone_write (id, number) VALUES (1, 1) "
     "ON CONFLICT (id) DO UPDATE SET number = lone_write.number + 1"
 )
-
-
-class StoreError(Exception):
-    """The database can't be used; the text names it and says what to do."""
 
 
 class Database:

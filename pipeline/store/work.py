@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cached_property
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
+from pipeline.ports import StoreError
 from pipeline.ports_running import QueueStore
 from pipeline.store.alarms import Alarms
 from pipeline.store.articles import Articles
@@ -81,10 +83,12 @@ class Work:
             with self.session.connection().begin_nested():
                 yield
                 self.session.flush()
-        except BaseException:
+        except BaseException as error:
             self.session.expunge_all()
             for repository in ("log", "sources", "register"):  # the lock that is held, and what was seen
                 self.__dict__.pop(repository, None)
+            if isinstance(error, OperationalError):  # a full disk, say, which is no fault of this part
+                raise StoreError(f"the database refuses: {error.orig}") from error
             raise
 
     @cached_property

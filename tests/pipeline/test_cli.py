@@ -401,3 +401,13 @@ def test_init_writes_a_portal_that_works_as_it_stands(tmp_path, monkeypatch: pyt
     options = ("--interests", "gemeenten", "--confirmed", "--consent-note", "zelf")
     assert run("subscribers", "add", "ik@voorbeeld.example", *options).exit_code == 0
     assert json.loads(run("digest", "send", "weekly", "--yes", "--json").stdout)["sent"] == {"accepted": 1}
+
+
+def test_what_is_the_same_of_many_articles_is_told_in_one_line(portal) -> None:
+    for number in range(9):
+        portal.write(f"{number}", f"Bericht {number}", date='""')
+    portal.write("kapot", "", date="nooit")
+    said = portal.run("collect").stderr
+    assert said.count("it has no date") == 1
+    assert "and 8 others: it has no date" in said
+    assert "kapot.md" in said

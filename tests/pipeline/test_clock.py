@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from pipeline.schedule import Clock, slot_of
 from pipeline.stop import Stop
-from pipeline.store.session import StoreError
+from pipeline.ports import StoreError
 from pipeline.store.work import Store
 from pipeline.tasks import CLOCKED, Task
 

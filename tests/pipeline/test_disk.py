@@ -1,15 +1,18 @@
 """A disk that runs full stops sending while there is still room to write down what was sent."""
 
 import re
+from typing import Any
 
 import pytest
 from crowd import enrol
 from handed_out import send_what_is_handed_out
 from mailer import Mailer
+from sqlalchemy import event
 
 from pipeline import jobs
 from pipeline.app import App
 from pipeline.edges.disk import Disk
+from pipeline.ports import StoreError
 from subscribers.delivery import Accepted, DiskLow, Outcome
 from subscribers.edition import EditionName
 
@@ -43,6 +46,23 @@ def test_with_less_room_than_the_reserve_nothing_is_sent_and_one_line_says_so(po
     reserve(portal, "1MB")
     assert portal.run("digest", "send", edition, "--yes").exit_code == 0
     assert len(portal.mails()) == 3
+
+
+def test_a_disk_that_is_full_is_no_fault_of_a_source(portal) -> None:
+    def small(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # which is as much as there is
+
+    for number in range(200):
+        portal.write(str(number), f"Bericht {number}", "De gemeente legt iets uit. " * 100)
+    with portal.open() as app:
+        app.database.engine.dispose()
+        event.listen(app.database.engine, "connect", small)
+        with pytest.raises(StoreError, match="disk is full"):
+            app.collector().collect(app.settings.source)
+    with portal.open() as app:
+        with app.store.read() as work:
+            assert work.sources.memory("map").error == ""
+        assert app.collector().collect(app.settings.source).total("new") == 200
 
 
 def test_a_disk_that_fills_up_in_the_middle_leaves_nothing_uncertain_and_the_rest_goes_later(

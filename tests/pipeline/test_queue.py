@@ -11,7 +11,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from pipeline.store.queue import BATCH, Engine
-from pipeline.store.session import StoreError
+from pipeline.ports import StoreError
 from pipeline.tasks import CLOCKED, bound
 from pipeline.threads import ThreadQueue
 from subscribers.delivery import TransportUnavailable
