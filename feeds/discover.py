@@ -41,6 +41,8 @@ def discover(address: str) -> Search:
     A password in the address is in those of the same host, too. Raises SourceError where the address
     itself can't be had.
     """
+    if "://" not in address:
+        address = f"https://{address}"  # as people say it
     offers = yield from _search(address)
     return [replace(offer, url=_with_password(offer.url, address)) for offer in offers]
 

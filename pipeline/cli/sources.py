@@ -93,6 +93,8 @@ def list_(app: App, as_json: bool) -> None:
 def test(app: App, address: str, as_json: bool) -> None:
     """Fetch an address, or a source of the config, and show what would be collected. Stores nothing."""
     source = next((source for source in app.settings.source if source.name == address), None)
+    if source is None and not {".", ":"} & set(address):
+        raise Failure(f"{address!r} is no source of the config, and no address; 'kennisportal sources list'")
     reading, drafts = app.collector().test(source) if source else _first_that_works(app, address, "")[1:]
     if as_json:
         say_json(
@@ -131,17 +133,28 @@ def test(app: App, address: str, as_json: bool) -> None:
 @sources.command()
 @click.argument("url")
 @click.option("--name", default="", help="What to call it; by default after its host.")
-@click.option("--kind", default="", help="feed, wordpress or sitemap; by default the first that works.")
+@click.option(
+    "--kind",
+    type=click.Choice(["feed", "wordpress", "sitemap"]),
+    help="By default the first of these that works.",
+)
 @click.option("--theme", "themes", multiple=True, help="A theme that everything from it is in; repeatable.")
 @click.option("--every", default="15m", show_default=True, help="How often to look.")
 @as_option
 @json_option
 @with_app
 def add(
-    app: App, url: str, name: str, kind: str, themes: tuple[str, ...], every: str, who: str, as_json: bool
+    app: App,
+    url: str,
+    name: str,
+    kind: str | None,
+    themes: tuple[str, ...],
+    every: str,
+    who: str,
+    as_json: bool,
 ) -> None:
     """Find out what an address offers, show some of it, and add it to the config."""
-    source, reading, drafts = _first_that_works(app, url, kind)
+    source, reading, drafts = _first_that_works(app, url, kind or "")
     known = next((one.name for one in app.settings.source if one.url == source.url), None)
     if known:
         raise Failure(f"{source.shown} is in the config already, as source {known!r}")
@@ -233,7 +246,8 @@ def working(collector: Collector, offers: Sequence[Offer]) -> list[tuple[Source,
                 reading, drafts = collector.test(source)
             except SourceError:
                 continue
-            if drafts:
+            shown = {draft.url for *_, others in found for draft in others}
+            if any(draft.url not in shown for draft in drafts):  # many sites have one feed in two formats
                 found.append((source, reading, drafts))
         if found:
             return found if kind == "feed" else found[:1]

@@ -6,7 +6,7 @@ drafts ─▶ recognise ─▶ judge ─┬▶ article stored ─▶ placed in t
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,8 @@ from feeds.source import Reading, Source, SourceError
 from feeds.weight import VERSIONS, Weight, goes_back_and_forth, weigh
 from pipeline.ports import SERVED_UNTIL_FACT, CollectWork
 
+FAR_AHEAD = timedelta(days=366)
+"""Nobody waits so long for an article: its date is more likely wrong."""
 _AROUND = ("title", "summary", "author", "image", "enclosures")
 """What readers see of an article besides its text, and what may change without it."""
 
@@ -109,6 +111,9 @@ def absorb(
             continue
         if id is None and number in others:  # its id is another's; so its permanent one is made of more
             one = replace(one, draft=replace(one.draft, key=f"{one.draft.key} {one.draft.url}"))
+        if one.draft.published is not None and one.draft.published > now + FAR_AHEAD:
+            why = f"its date, {one.draft.published:%Y-%m-%d}, is far ahead; until then it is not shown"
+            reading.problems.append(Problem(one.draft.url, why, lost=False))
         try:
             absorber.take(one, id, None if id is None else stored[id])
         except ValidationError as error:

@@ -145,6 +145,15 @@ def test_an_embargoed_article_is_nowhere_until_its_date(portal) -> None:
     assert log(portal) == [("Straks over de gemeente", Kind.NEW, {"gemeenten", "overheid"})]
 
 
+def test_a_date_far_ahead_is_worth_a_word(portal) -> None:
+    portal.write("a", "Ooit", date="3000-01-01")
+    portal.write("b", "Straks", date=portal.now + timedelta(days=30))
+    report = collect(portal)
+    assert numbers(report) == {"new": 2, "waiting": 2}
+    (problem,) = report.sources[0].outcome.problems
+    assert "3000-01-01, is far ahead" in str(problem)
+
+
 def test_an_embargo_that_is_moved_or_withdrawn_never_leaks(portal) -> None:
     portal.write("blijft", "Blijft")
     portal.write("a", "Straks", date=portal.now + timedelta(hours=2))
@@ -454,6 +463,26 @@ def test_a_server_that_asks_to_be_left_alone_is_and_the_others_are_not(portal, f
     assert [part.name for part in collect(portal, force=False).sources] == ["map", "nieuws"]
     portal.wait(minutes=16)
     assert len(collect(portal, force=False).sources) == 2
+
+
+def test_a_site_that_gave_some_pages_and_asks_to_be_left_alone_is(portal, httpserver: HTTPServer) -> None:
+    text = "<p>Een zin van een gewone lengte, met een punt.</p>" * 10
+    pages = "".join(f"<url><loc>{httpserver.url_for(f'/p{n}')}</loc></url>" for n in range(3))
+    httpserver.expect_request("/map.xml").respond_with_data(f"<urlset>{pages}</urlset>")
+    httpserver.expect_request("/p0").respond_with_data(f"<article><h1>Nul</h1>{text}</article>")
+    httpserver.expect_request("/p1").respond_with_data("", 429, headers={"Retry-After": "36000"})
+    httpserver.expect_request("/robots.txt").respond_with_data("", 404)
+    config = portal.config.read_text().replace('"127.0.0.1"', f'"127.0.0.1", "{httpserver.host}"')
+    url = httpserver.url_for("/map.xml")
+    portal.config.write_text(f'{config}[[source]]\nname = "site"\nkind = "sitemap"\nurl = "{url}"\n')
+    assert numbers(collect(portal, force=False))["new"] == 1
+    httpserver.clear_log()
+    portal.wait(hours=9)
+    collect(portal, force=False)
+    assert not httpserver.log
+    portal.wait(hours=2)
+    collect(portal, force=False)
+    assert httpserver.log
 
 
 def test_an_address_that_is_gone_is_not_asked_again_and_a_new_one_is(portal, feed: Feed) -> None:

@@ -235,6 +235,28 @@ def test_init_proposes_sources_and_themes_of_a_site(site: HTTPServer, tmp_path: 
     assert CliRunner().invoke(cli, ["feeds", "build", *config]).exit_code == 0
 
 
+def test_init_proposes_a_feed_once_though_it_is_there_in_two_formats(
+    tmp_path: Path, site: HTTPServer
+) -> None:
+    page(site, "/", link("application/rss+xml", "/rss"), link("application/atom+xml", "/atom"))
+    for path in ("/rss", "/atom"):
+        site.expect_request(path).respond_with_data(FEED)
+    config = tmp_path / "kennisportal.toml"
+    result = CliRunner().invoke(cli, ["init", str(tmp_path), "--from", site.url_for("/")])
+    assert result.exit_code == 0, result.output
+    assert [source.url for source in load(config).source] == [site.url_for("/rss")]
+
+
+def test_what_is_neither_a_source_nor_an_address_is_said_to_be(portal) -> None:
+    said = portal.run("sources", "test", "neiuws")
+    assert (said.exit_code, "no source of the config" in said.output) == (1, True)
+    assert (
+        "https://bestaat-niet.invalid can't be reached"
+        in portal.run("sources", "add", "bestaat-niet.invalid").output
+    )
+    assert portal.run("sources", "add", "https://bron.example/", "--kind", "rss").exit_code == 2
+
+
 def test_init_from_a_site_without_anything_leaves_nothing(site: HTTPServer, tmp_path: Path) -> None:
     page(site, "/")
     result = CliRunner().invoke(cli, ["init", str(tmp_path / "portaal"), "--from", site.url_for("/")])
