@@ -105,6 +105,8 @@ def _read_file(source: Source, path: str, document: bytes, problems: list[Proble
 
 
 def _front_matter(text: str) -> tuple[Mapping[str, Any], str]:
+    if text.startswith("+++"):
+        raise _BadFile("its front matter is TOML; write it as YAML, between two lines of three dashes")
     if not _FRONT_MATTER.detect(text):
         return {}, text
     try:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from pipeline.ports import StoreError
 from pipeline.schedule import Clock, slot_of
 from pipeline.stop import Stop
-from pipeline.ports import StoreError
 from pipeline.store.work import Store
 from pipeline.tasks import CLOCKED, Task
 

@@ -10,8 +10,8 @@ from processes import wait_until
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from pipeline.store.queue import BATCH, Engine
 from pipeline.ports import StoreError
+from pipeline.store.queue import BATCH, Engine
 from pipeline.tasks import CLOCKED, bound
 from pipeline.threads import ThreadQueue
 from subscribers.delivery import TransportUnavailable

@@ -138,6 +138,42 @@ def test_what_a_json_feed_gets_wrong_beside_the_point_costs_no_item(odd: dict[st
     assert draft.author in ("", "Jan", "Jan, Jan")
 
 
+OLDER = {
+    "RSS 0.90": '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+    'xmlns="http://my.netscape.com/rdf/simple/0.9/"><channel><title>Bron</title></channel>'
+    "<item><title>Een</title><link>https://bron.example/1</link></item></rdf:RDF>",
+    "RSS 0.91": '<rss version="0.91"><channel><title>Bron</title>'
+    "<item><title>Een</title><link>https://bron.example/1</link></item></channel></rss>",
+    "RSS 0.92": '<rss version="0.92"><channel><title>Bron</title>'
+    "<item><title>Een</title><link>https://bron.example/1</link></item></channel></rss>",
+    "Atom 0.3": '<feed version="0.3" xmlns="http://purl.org/atom/ns#"><title>Bron</title><entry><title>Een'
+    '</title><link rel="alternate" type="text/html" href="https://bron.example/1"/><id>tag:bron,2004:1</id>'
+    "<issued>2026-11-20T10:00:00Z</issued></entry></feed>",
+    "JSON Feed 1": '{"version": "https://jsonfeed.org/version/1", "title": "Bron", "items": '
+    '[{"id": "1", "url": "https://bron.example/1", "title": "Een"}]}',
+}
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_every_older_kind_of_feed_is_read(name: str) -> None:
+    reading = FeedSource().read(SOURCE, Payload({SOURCE.url: OLDER[name].encode()}, base=SOURCE.url))
+    assert reading.title == "Bron"
+    assert [(draft.title, draft.url) for draft in reading.drafts] == [("Een", "https://bron.example/1")]
+
+
+def test_addresses_resolve_against_the_base_of_their_entry() -> None:
+    document = (
+        '<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://bron.example/map/"><title>Bron</title>'
+        '<entry xml:base="deel/"><id>urn:1</id><title>Een</title><link href="een.html"/>'
+        '<link rel="enclosure" href="geluid.mp3" type="audio/mpeg"/>'
+        '<summary type="html">&lt;a href="x.html"&gt;z&lt;/a&gt;</summary></entry></feed>'
+    )
+    reading = FeedSource().read(SOURCE, Payload({SOURCE.url: document.encode()}, base=SOURCE.url))
+    (draft,) = reading.drafts
+    assert draft.url == "https://bron.example/map/deel/een.html"
+    assert draft.enclosures[0].url == "https://bron.example/map/deel/geluid.mp3"
+
+
 def test_an_episode_without_a_page_is_at_what_is_heard() -> None:
     document = (
         b'<rss version="2.0"><channel><title>Bron</title><item><title>Aflevering</title>'

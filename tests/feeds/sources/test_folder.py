@@ -98,6 +98,12 @@ def test_strange_front_matter_costs_one_file(head: str, said: str) -> None:
     assert said in reading.problems[0].why
 
 
+def test_front_matter_in_toml_is_named_as_such() -> None:
+    reading = read({"a.md": '+++\ntitle = "A"\n+++\ntekst', "b.md": "# B"})
+    assert [draft.key for draft in reading.drafts] == ["b.md"]
+    assert "TOML" in reading.problems[0].why
+
+
 def test_a_date_that_is_none_costs_the_date() -> None:
     reading = read({"a.md": "---\ntitle: A\ndate: morgen\n---\n"})
     assert reading.drafts[0].published is None
