@@ -6,6 +6,16 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 from feeds.article import URL_LENGTH
 from feeds.characters import fit
 
+_CAMPAIGNS = """
+fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid
+mkt_tok oly_anon_id oly_enc_id vero_id vero_conv _hsenc _hsmi __hssc __hstc __hsfp hsctatracking s_cid
+ss_email_id bsft_clkid bsft_uid rb_clickid wickedid epik ref_src at_medium at_campaign piwik_campaign
+piwik_kwd piwik_keyword pk_campaign pk_kwd pk_keyword pk_source pk_medium pk_content mtm_campaign mtm_kwd
+mtm_keyword mtm_source mtm_medium mtm_content mtm_cid mtm_group mtm_placement
+"""
+TRACKING = frozenset(_CAMPAIGNS.split())
+"""Query parameters that say how a reader came, not what they read; besides everything in ``utm_``."""
+
 _WEB = frozenset({"http", "https"})
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SEGMENT = "[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
@@ -49,6 +59,28 @@ def web_address(address: str, base: str, schemes: frozenset[str] = _WEB) -> str 
     )
     whole = _LONE_PERCENT.sub("%25", whole)
     return whole if len(whole) <= URL_LENGTH else None
+
+
+def untracked(address: str) -> str:
+    """A web address without what says how a reader came to it; otherwise as it was."""
+    if "?" not in address:
+        return address
+    page, mark, fragment = address.partition("#")
+    page, _, query = page.partition("?")
+    if not any(map(_tracks, query.split("&"))):
+        return address
+    kept = untracked_query(query)
+    return page + (f"?{kept}" if kept else "") + mark + fragment
+
+
+def untracked_query(query: str) -> str:
+    """A query without its parameters that only track, and without empty ones."""
+    return "&".join(pair for pair in query.split("&") if pair and not _tracks(pair))
+
+
+def _tracks(pair: str) -> bool:
+    name = pair.partition("=")[0].lower()
+    return name.startswith("utm_") or name in TRACKING
 
 
 def _ascii_netloc(netloc: str, host: str) -> str:

@@ -6,14 +6,14 @@ address ─▶ a feed or sitemap itself ─────────────�
 
 import re
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 from feeds.address import web_address
 from feeds.source import HttpRequest, NotModified, Payload, Request, Source, SourceError
 from feeds.sources.feed import FeedSource
+from feeds.sources.listing import is_sitemap
 from feeds.sources.page import NoArticle, feed_links
-from feeds.sources.sitemap import is_sitemap
 
 MOST = 20
 _ACCEPT = "text/html, application/atom+xml, application/rss+xml, application/feed+json, */*;q=0.5"
@@ -38,8 +38,14 @@ Search = Generator[Request, Payload | NotModified, list[Offer]]
 def discover(address: str) -> Search:
     """What there is at an address, the best first: feeds, then WordPress, then sitemaps.
 
-    Raises SourceError where the address itself can't be had.
+    A password in the address is in those of the same host, too. Raises SourceError where the address
+    itself can't be had.
     """
+    offers = yield from _search(address)
+    return [replace(offer, url=_with_password(offer.url, address)) for offer in offers]
+
+
+def _search(address: str) -> Search:
     answer = yield HttpRequest(address, accept=_ACCEPT)
     assert isinstance(answer, Payload)
     document = next(iter(answer.documents.values()), b"")
@@ -78,6 +84,12 @@ def name_for(url: str, taken: Iterable[str]) -> str:
     while name in known:
         name, number = f"{plain}-{number}", number + 1
     return name
+
+
+def _with_password(url: str, address: str) -> str:
+    given, found = urlsplit(address), urlsplit(url)
+    password, at, place = given.netloc.rpartition("@")
+    return found._replace(netloc=password + at + place).geturl() if found.netloc == place else url
 
 
 def _is_feed(answer: Payload) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -12,24 +12,20 @@ from urllib.parse import urlsplit
 
 from url_normalize import url_normalize
 
-from feeds.address import PLAIN
+from feeds.address import PLAIN, untracked_query
 from feeds.article import Draft, Problem
 from feeds.characters import one_line, shorten
-
-_CAMPAIGNS = """
-fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid
-mkt_tok oly_anon_id oly_enc_id vero_id vero_conv _hsenc _hsmi __hssc __hstc __hsfp hsctatracking s_cid
-ss_email_id bsft_clkid bsft_uid rb_clickid wickedid epik ref_src at_medium at_campaign piwik_campaign
-piwik_kwd piwik_keyword pk_campaign pk_kwd pk_keyword pk_source pk_medium pk_content mtm_campaign mtm_kwd
-mtm_keyword mtm_source mtm_medium mtm_content mtm_cid mtm_group mtm_placement
-"""
-TRACKING = frozenset(_CAMPAIGNS.split())
-"""Query parameters that say how a reader came, not what they read; besides everything in ``utm_``."""
+from feeds.words import tokens
 
 WORDS = 12
 """With fewer, two articles may well read the same."""
+COMPARED = 20_000
+"""Characters of each."""
 MOVED = 3
 """So many articles that are known by nothing but their words are no chance."""
+
+UNLIKE = (0.34, 0.15)
+"""With a smaller part of their longer words in common, two titles and two texts are of different articles."""
 
 _DIGITS = 40
 _WORD = re.compile(r"\w+")
@@ -44,7 +40,7 @@ def canonical_url(url: str) -> str:
     """
     if PLAIN.fullmatch(url):
         page, _, query = url.partition("?")
-        return f"{page}?{kept}" if query and (kept := _untracked(query)) else page
+        return f"{page}?{kept}" if query and (kept := untracked_query(query)) else page
     page, _, fragment = url.partition("#")
     try:
         normal = url_normalize(page) or page
@@ -52,7 +48,7 @@ def canonical_url(url: str) -> str:
     except (ValueError, UnicodeError):  # no host name, port or bracket we know of
         return url
     fragment = fragment if fragment.startswith("!") else ""
-    return parts._replace(query=_untracked(parts.query), fragment=fragment).geturl()
+    return parts._replace(query=untracked_query(parts.query), fragment=fragment).geturl()
 
 
 def tag_uri(authority: str, first_seen: date, *names: str) -> str:
@@ -116,21 +112,52 @@ def distinct(drafts: Iterable[Draft], problems: list[Problem]) -> list[Draft]:
     found: dict[str, Draft] = {}
     for draft in drafts:
         key = draft.url or draft.key if draft.key in shared else draft.key
+        if (same := found.get(key)) is not None and unlike(_words_of(same), _words_of(draft)):
+            key = f"{key} {draft.title}"
+            why = f"two articles share this id and this link; {draft.title!r} is known by its title as well"
+            problems.append(
+                Problem(shorten(one_line(draft.key), 200), shorten(one_line(why), 200), lost=False)
+            )
         found.setdefault(key, draft if key == draft.key else replace(draft, key=key))
     return list(found.values())
 
 
-def recognise(sightings: Sequence[Sequence[str]], known: Mapping[str, int]) -> list[int | None]:
+def unlike(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two articles, each a title and a text, have so little in common that neither is the other.
+
+    Where there is too little to go by they are not.
+    """
+    return all(
+        _in_common(mine, theirs) < least for mine, theirs, least in zip(one, other, UNLIKE, strict=True)
+    )
+
+
+def recognise(
+    sightings: Sequence[Sequence[str]],
+    known: Mapping[str, int],
+    own: Callable[[int], str],
+    may_be: Callable[[int, int], bool],
+) -> list[int | None]:
     """Which known article each of a source's sightings is, given their aliases; None for new ones.
 
     Stronger aliases go first over all sightings, and no article is taken twice: where a source links
-    all its entries to one page, an entry with an id of its own is still an article of its own.
+    all its entries to one page, an entry with an id of its own is still an article of its own. Of several
+    that an article is known by, such as after a merge, the one at its ``own`` address goes first. The id
+    alone, with another address, counts only where the sighting at that place ``may_be`` the article.
     """
     found: list[int | None] = [None] * len(sightings)
+    claims = Counter(known.get(names[0]) for names in sightings)
+    order = list(range(len(sightings)))
+    if any(times > 1 for article, times in claims.items() if article is not None):
+        claimed = [known.get(names[0]) for names in sightings]
+        order.sort(key=lambda place: (id := claimed[place]) is None or own(id) != sightings[place][1])
     taken: set[int] = set()
     for strength in range(max(map(len, sightings), default=0)):
-        for place, names in enumerate(sightings):
+        for place in order:
+            names = sightings[place]
             article = known.get(names[strength]) if strength < len(names) else None
+            if strength == 0 and article is not None and known.get(names[1]) != article:
+                article = article if may_be(place, article) else None
             if found[place] is None and article is not None and article not in taken:
                 found[place] = article
                 taken.add(article)
@@ -167,13 +194,13 @@ def recognise_texts(
     return result
 
 
-def _untracked(query: str) -> str:
-    return "&".join(pair for pair in query.split("&") if pair and not _tracks(pair))
+def _words_of(draft: Draft) -> tuple[str, str]:
+    return draft.title, f"{draft.title} {draft.summary} {draft.text or draft.content}"
 
 
-def _tracks(pair: str) -> bool:
-    name = pair.partition("=")[0].lower()
-    return name.startswith("utm_") or name in TRACKING
+def _in_common(one: str, other: str) -> float:
+    mine, theirs = ({word for word in tokens(text[:COMPARED]) if len(word) > 3} for text in (one, other))
+    return len(mine & theirs) / len(mine | theirs) if mine and theirs else 1.0
 
 
 def _hash(*names: str) -> str:

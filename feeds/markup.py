@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import nh3
 
-from feeds.address import web_address
+from feeds.address import untracked, web_address
 from feeds.characters import fit
 
 
@@ -195,7 +195,8 @@ def _bare(markup: str) -> str:
 def _cleaner(base: str) -> nh3.Cleaner:
     def filtered(tag: str, attribute: str, value: str) -> str | None:
         if attribute in _ADDRESSES:
-            return web_address(value, base, SCHEMES)
+            address = web_address(value, base, SCHEMES)
+            return None if address is None else untracked(address)
         return value
 
     attributes = {tag: set(names) for tag, names in ATTRIBUTES.items()}

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-from feeds.address import web_address
+from feeds.address import untracked, web_address
 from feeds.article import TITLE_LENGTH, Draft, Enclosure, Problem
 from feeds.characters import one_line, shorten
 from feeds.markup import clean_html, plain_text, text_of_clean
@@ -36,14 +36,15 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
     """A draft fit to publish, or None where nothing could be saved; and what was wrong with it.
 
     ``title``, ``summary``, ``author`` and ``categories`` come in as HTML or plain text and go out
-    plain; ``content`` goes out as clean HTML. Relative addresses resolve against ``base``, or
-    where that is empty against the article's own.
+    plain; ``content`` goes out as clean HTML. Relative addresses resolve against ``base``, or where
+    that is empty against the article's own; all but those of enclosures lose what tracks readers.
     ``language`` (BCP 47) is for drafts that do not declare one.
     """
     url = web_address(draft.url, base)
     if url is None:
         given = f"the link {shorten(one_line(draft.url), 100)!r} is" if draft.url.strip() else "there is"
         return None, [Problem(_name(draft), f"{given} no http or https address; it was left out")]
+    url = untracked(url)
     problems: list[Problem] = []
     raw = draft.content
     if len(raw) > CONTENT_LENGTH:
@@ -82,7 +83,7 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
             language=_language(draft.language, language),
             categories=_categories(draft.categories),
             published=published,
-            image=web_address(draft.image, base or url) or "",
+            image=untracked(web_address(draft.image, base or url) or ""),
             enclosures=_enclosures(draft.enclosures, base or url),
             text=text,
         ),

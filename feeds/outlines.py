@@ -44,12 +44,15 @@ def read_outlines(document: bytes) -> list[Listed]:
 
 
 def write_outlines(title: str, sources: Iterable[tuple[Source, str]]) -> bytes:
-    """Sources with an address, each with the title it gave itself, as OPML in UTF-8; it bears no date."""
+    """Sources with an address, each with the title it gave itself, as OPML in UTF-8; it bears no date.
+
+    Passwords stay here: lists like this are passed on.
+    """
     root = etree.Element("opml", version="2.0")
     etree.SubElement(etree.SubElement(root, "head"), "title").text = one_line(title)
     body = etree.SubElement(root, "body")
     for source, called in sources:
         name = one_line(called) or source.name
-        etree.SubElement(body, "outline", type="rss", text=name, title=name, xmlUrl=source.url)
+        etree.SubElement(body, "outline", type="rss", text=name, title=name, xmlUrl=source.bare_url)
     document: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
     return document

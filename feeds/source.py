@@ -52,9 +52,17 @@ class Source(SQLModel):
     @property
     def shown(self) -> str:
         """Its url without the password that may be in it, for messages."""
+        return self._url_with("…@")
+
+    @property
+    def bare_url(self) -> str:
+        """Its url without the password that may be in it, for others to use."""
+        return self._url_with("")
+
+    def _url_with(self, password: str) -> str:
         before, at, host = self.url.rpartition("@")
-        scheme = before.partition("://")[0]
-        return f"{scheme}://…@{host}" if at and "/" not in before.partition("://")[2] else self.url
+        scheme, _, rest = before.partition("://")
+        return f"{scheme}://{password}{host}" if at and "/" not in rest else self.url
 
     @model_validator(mode="after")
     def _has_an_address(self) -> "Source":
@@ -181,6 +189,8 @@ class Reading:
     moved: str = ""
     partial: bool = False
     """Whether it holds only what changed since the last visit."""
+    wait: timedelta = timedelta(0)
+    """How long its server asked to be left alone, having given this much."""
 
 
 class SourceError(Exception):

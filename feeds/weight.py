@@ -3,7 +3,6 @@
 When in doubt it means something: only what is surely the same to a reader is held back.
 """
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -11,13 +10,15 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from itertools import pairwise
 
+from feeds.words import TOKEN, composed
+
 TOKENS = 4_000
 """Comparing takes time by the product of both sides; a longer stretch that differs is not looked into."""
+PAIRS = 1_000_000
+"""Nor is one of few words over and over, of which each stands for many others."""
 VERSIONS = 12
 """How many versions of an article are remembered, to know a source that goes back and forth."""
 SHORTEST_TYPO = 5
-
-_TOKEN = re.compile(r"\w+|[€$£¥%°+=<>]")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -51,13 +52,13 @@ def weigh(old: str, new: str) -> Weight:
     Cosmetic are capitals, accents, words joined or split, articles such as "de", a slip of one letter in
     a longer word, and paragraphs that changed places. Figures, names and negations never are.
     """
-    before, after = _TOKEN.findall(_composed(old)), _TOKEN.findall(_composed(new))
+    before, after = TOKEN.findall(composed(old)), TOKEN.findall(composed(new))
     if before == after:
         return Weight.NONE
     if _moved(old, new):
         return Weight.COSMETIC
     before, after = _differing(before, after)
-    if max(len(before), len(after)) > TOKENS:
+    if max(len(before), len(after)) > TOKENS or _pairs(before, after) > PAIRS:
         return Weight.SUBSTANTIVE
     runs = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     alike = all(_alike(before[a:b], after[c:d]) for kind, a, b, c, d in runs if kind != "equal")
@@ -72,17 +73,13 @@ def goes_back_and_forth(versions: Sequence[str], new: str) -> bool:
     return bool(versions) and (versions[-1], new) in pairwise(versions)
 
 
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
 def _moved(old: str, new: str) -> bool:
     """Whether the same paragraphs stand in another order."""
     return _paragraphs(old) == _paragraphs(new)
 
 
 def _paragraphs(text: str) -> Counter[tuple[str, ...]]:
-    found = (tuple(_TOKEN.findall(_composed(line))) for line in text.split("\n"))
+    found = (tuple(TOKEN.findall(composed(line))) for line in text.split("\n"))
     return Counter(words for words in found if words)
 
 
@@ -94,6 +91,12 @@ def _differing(before: list[str], after: list[str]) -> tuple[list[str], list[str
     while end < shorter - start and before[-1 - end] == after[-1 - end]:
         end += 1
     return before[start : len(before) - end], after[start : len(after) - end]
+
+
+def _pairs(before: Sequence[str], after: Sequence[str]) -> int:
+    """In how many ways a word of one side may stand for the same word of the other."""
+    times = Counter(before)
+    return sum(times[word] for word in after)
 
 
 def _alike(before: Sequence[str], after: Sequence[str]) -> bool:

@@ -162,7 +162,8 @@ class App:
 
     @cached_property
     def house(self) -> House:
-        return House(self.settings.site.host, self.settings.site.zone, Classifier(self.tree))
+        sources = frozenset(source.name for source in self.settings.source)
+        return House(self.settings.site.host, self.settings.site.zone, Classifier(self.tree), sources)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -1,7 +1,6 @@
 """Feeds: RSS 0.9x to 2.0, RDF and Atom through feedparser; JSON Feed through its own model."""
 
 import html
-import io
 import re
 from calendar import timegm
 from collections.abc import Iterator
@@ -10,15 +9,24 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
-import feedparser
-
 from feeds.article import Draft, Enclosure, Problem
 from feeds.characters import one_line, shorten
 from feeds.identity import distinct
 from feeds.markup import clean_html
 from feeds.normalise import EARLIEST
-from feeds.source import HttpRequest, Memory, NotModified, Payload, Reading, Source, SourceError, Visit
+from feeds.source import (
+    HttpRequest,
+    Memory,
+    NotModified,
+    Payload,
+    Reading,
+    Source,
+    SourceError,
+    Validators,
+    Visit,
+)
 from feeds.sources.jsonfeed import read_json_feed
+from feeds.sources.lenient import TooMuch, parse_leniently, shorten_to
 from feeds.sources.plainxml import Document, read_plain_xml
 
 ENTRIES = 2_000
@@ -35,6 +43,7 @@ _HTML_TAG = re.compile(
     r"</?(?:a|b|br|code|em|h[1-6]|i|img|p|q|s|span|strong|sub|sup|u)\b[^<>]*>", re.IGNORECASE
 )
 _BETWEEN_NAMES = re.compile(r"[\s<>()]+")
+_IS_A_PAGE = re.compile(rb"[\xef\xbb\xbf\s]{0,99}<(?:!doctype\s+)?html[\s>]", re.IGNORECASE)
 _LOOKS_LIKE_A_PAGE = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 
 
@@ -66,29 +75,35 @@ class FeedSource:
             reading,
             drafts=distinct(reading.drafts, reading.problems),
             base=payload.base,
-            validators=payload.validators,
+            # Of one that broke off the rest is wanted; what it is known by would get us "not modified".
+            validators=payload.validators if _is_whole(document) else Validators(),
             moved=payload.moved,
         )
 
 
 def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
+    if _IS_A_PAGE.match(document):
+        raise SourceError(_no_feed(source, "a web page"))
     # What a server says of the encoding is often a default, so the document's own declaration goes before it.
     said = None if _DECLARED_ENCODING.search(document[:400]) else _CHARSET.search(content_type)
     charset = said[1] if said else ""
-    parsed = read_plain_xml(document, charset) or _parse(source, document, charset)
+    parsed, number = read_plain_xml(document, charset), 0
+    if parsed is None:
+        document, number = shorten_to(document, ENTRIES)
+        parsed = _parse(source, document, charset)
+        if not _is_whole(document) and 0 < number < len(parsed.entries):
+            parsed.entries.pop()  # it broke off in the middle of this one
+    number = max(number, len(parsed.entries))
     version = parsed.version
     if not version and not parsed.entries:
         found = "a web page" if _LOOKS_LIKE_A_PAGE.search(document[:5000]) else "no feed we can read"
-        raise SourceError(
-            f"source {source.name}: {source.shown} is {found}; "
-            'give the address of its RSS, Atom or JSON feed (often in the page\'s source, as rel="alternate")'
-        )
+        raise SourceError(_no_feed(source, found))
     problems: list[Problem] = []
     if parsed.fault:
         why = f"the feed is malformed ({parsed.fault}); what can be read of it was read"
         problems.append(Problem(f"source {source.name}", why))
-    if len(parsed.entries) > ENTRIES:
-        why = f"it has {len(parsed.entries)} entries; only the first {ENTRIES} were read"
+    if number > ENTRIES:
+        why = f"it has {number} entries; only the first {ENTRIES} were read"
         problems.append(Problem(f"source {source.name}", why))
     author = _author(parsed.feed) if version.startswith("atom") else ""
     drafts = []
@@ -101,13 +116,27 @@ def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
     return Reading(drafts, problems, _text(parsed.feed, "title", version), parsed.feed.get("language") or "")
 
 
+def _is_whole(document: bytes) -> bool:
+    """Whether a document goes on to its end; only in XML can what broke off be read at all."""
+    end = document[-500:].replace(b"\x00", b"").lower()  # without those of UTF-16
+    return any(root in end for root in (b"</rss", b"</feed", b"rdf>", b"}"))
+
+
+def _no_feed(source: Source, found: str) -> str:
+    return (
+        f"source {source.name}: {source.shown} is {found}; "
+        'give the address of its RSS, Atom or JSON feed (often in the page\'s source, as rel="alternate")'
+    )
+
+
 def _parse(source: Source, document: bytes, charset: str) -> Document:
     headers = {"content-type": f"application/xml; charset={charset}"} if charset else {}
     try:
-        # Given text or bytes, feedparser would open a file or a URL of that name: only a stream is safe.
-        parsed = feedparser.parse(
-            io.BytesIO(document), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
-        )
+        parsed = parse_leniently(document, headers)
+    except TooMuch as error:
+        raise SourceError(
+            f"source {source.name}: {source.shown} {error}, which no feed has; give the address of another"
+        ) from error
     except Exception as error:  # what feedparser did not foresee in a hostile document can be anything
         raise SourceError(
             f"source {source.name}: {source.shown} can't be read as a feed ({type(error).__name__}); "

@@ -21,6 +21,9 @@ from feeds.normalise import EARLIEST
 
 SIZE = 3_000_000
 """In bytes. A longer page is no article, and takes too long to look through."""
+ELEMENTS = 20_000
+ATTRIBUTES = 200
+"""A page with more elements, or an element with more attributes: looking through them takes their square."""
 SHORTEST = 200
 """Characters. With less text a page is a form, a list or an empty shell, and no article."""
 
@@ -33,15 +36,27 @@ _SPANS = re.compile(r"\b(?:col|row)span\s*=\s*[\"']?\s*\d{3,}", re.IGNORECASE)
 _HEADING = re.compile(r"\s*<h1>(.*?)</h1>", re.DOTALL)
 
 
+_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+_META_CHARSET = re.compile(r"<meta\b[^>]{0,200}?\bcharset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+
+_ENCODINGS = re.compile(r"(?:utf-?16|iso-8859|windows-|latin|koi8|mac|euc|shift|gb|big5)")
+"""Those that pages are in, besides UTF-8. Python knows others that are none, or take for ever."""
+
+
 class NoArticle(Exception):
     """Why a page is no article, in the words of a sentence about it."""
 
 
-def read_page(address: str, document: bytes) -> Draft:
-    """The article on a page at this address. Raises NoArticle where there is none."""
+def read_page(address: str, document: bytes, content_type: str = "") -> Draft:
+    """The article on a page at this address. Raises NoArticle where there is none.
+
+    ``content_type`` is what its server said of it.
+    """
     if len(document) > SIZE:
         raise NoArticle(f"it is longer than {SIZE:,} bytes")
-    root = _root(document)
+    root = _root(_text_of(document, content_type).encode("utf-8", "replace"), "utf-8")
+    _check_size(root)
     content = _inner(_extracted(root, address))
     if len(re.sub(r"<[^>]*>|\s+", " ", content).strip()) < SHORTEST:
         raise NoArticle("it has no text to speak of")
@@ -79,8 +94,37 @@ def feed_links(address: str, document: bytes) -> Iterator[tuple[str, str, str]]:
                 yield relation, (link.get("type") or "").lower().partition(";")[0].strip(), target
 
 
-def _root(document: bytes) -> Any:
-    parser = lxml.html.HTMLParser(no_network=True, huge_tree=False)
+def _text_of(document: bytes, content_type: str) -> str:
+    """The page in characters, by its first bytes, by what they are, by its server, or by itself.
+
+    What is UTF-8 throughout is that, whatever anybody says: it can't be by chance.
+    """
+    for mark, encoding in _MARKS.items():
+        if document.startswith(mark):
+            return document.decode(encoding, "replace")
+    try:
+        return document.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    said = (_CHARSET.search(content_type), _META_CHARSET.search(document[:5000].decode("latin-1")))
+    names = [one[1].lower() for one in said if one]
+    # Latin-1 is read as browsers do (https://encoding.spec.whatwg.org/#names-and-labels).
+    name = next((name for name in names if _ENCODINGS.match(name)), "windows-1252")
+    try:
+        return document.decode("windows-1252" if name in ("iso-8859-1", "latin1") else name, "replace")
+    except (LookupError, ValueError):
+        return document.decode("windows-1252", "replace")
+
+
+def _check_size(root: Any) -> None:
+    """Raises NoArticle for a page that would take minutes to look through."""
+    for number, element in enumerate(root.iter()):
+        if number > ELEMENTS or len(element.attrib) > ATTRIBUTES:
+            raise NoArticle("it has more elements than any article has")
+
+
+def _root(document: bytes, encoding: str | None = None) -> Any:
+    parser = lxml.html.HTMLParser(no_network=True, huge_tree=False, encoding=encoding)
     try:
         root = lxml.html.document_fromstring(document, parser=parser)
     except (lxml.etree.LxmlError, ValueError, AssertionError):

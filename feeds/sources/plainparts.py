@@ -8,6 +8,8 @@ import feedparser.datetimes
 import feedparser.mixin
 import lxml.etree  # type: ignore[import-untyped]
 
+from feeds.sources.lenient import TAGS
+
 Entry = dict[str, Any]
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -94,7 +96,7 @@ def detail(value: str, kind: str, language: str | None, base: str = "") -> dict[
 def put_tag(entry: Entry, tag: dict[str, str | None]) -> None:
     """One more category, unless it is there."""
     tags = entry.setdefault("tags", [])
-    if tag not in tags:
+    if len(tags) < TAGS and tag not in tags:
         tags.append(tag)
 
 

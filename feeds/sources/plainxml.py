@@ -12,6 +12,7 @@ from typing import Any
 
 import lxml.etree  # type: ignore[import-untyped]
 
+from feeds.sources.lenient import AUTHOR
 from feeds.sources.plainparts import (
     ATOM,
     Entry,
@@ -197,7 +198,7 @@ def _creator(entry: Entry, element: Any) -> None:
     name = bare_text(element)
     authors = entry.setdefault("authors", [])
     # Where there is an address in it, who reads this takes the name out of the whole by itself.
-    if not name or (authors and ("@" in name or not authors[-1]["name"])):
+    if not 0 < len(name) <= AUTHOR or (authors and ("@" in name or not authors[-1]["name"])):
         raise Odd
     authors.append({"name": "" if "@" in name else name})
     entry["author"] = name
@@ -332,7 +333,7 @@ def _author(context: Entry, element: Any) -> None:
         if name not in ("name", "uri", "email") or name in author:
             raise Odd
         author[name] = bare_text(child)
-    if not author.get("name") or "@" in author["name"]:
+    if not author.get("name") or "@" in author["name"] or len(author["name"]) > AUTHOR:
         raise Odd
     context.setdefault("authors", []).append({"name": author["name"]})
     email = author.get("email")

@@ -6,23 +6,17 @@ A visit reads a few pages, the newest first, and leaves the rest for the next on
 """
 
 import json
-import re
-import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from fnmatch import fnmatchcase
-from hashlib import blake2b
-from typing import Any
+from heapq import nlargest
+from itertools import chain
 from urllib.parse import urlsplit
 
-import lxml.etree  # type: ignore[import-untyped]
-
-from feeds.address import web_address
 from feeds.article import Problem
-from feeds.characters import one_line, shorten
+from feeds.characters import shorten
 from feeds.identity import distinct
-from feeds.moment import aware
 from feeds.source import (
     HttpRequest,
     Memory,
@@ -36,6 +30,7 @@ from feeds.source import (
     Validators,
     Visit,
 )
+from feeds.sources.listing import LISTED, NEVER, Listed, read_sitemap, shown
 from feeds.sources.page import NoArticle, read_page
 
 PAGES = 40
@@ -43,35 +38,16 @@ PAGES = 40
 REMEMBERED = 2_000
 """Pages of a sitemap that are followed: the newest."""
 SITEMAPS = 20
-"""Sitemaps of an index that are read on one visit: the newest."""
-UNPACKED = 50_000_000
-"""Bytes: the most that the protocol allows for one sitemap."""
+"""Sitemaps of an index that are read on one visit: those never read before, the newest of them first."""
 FAILURES = 3
 """After so many pages in a row that can't be had, the host is left alone until the next visit."""
+MANY_EMPTY = 3
+"""So many pages without a text, and none with one, are worth a word."""
 AGAIN = 3
 """Pages without a date of change that are looked at again on each visit, by turns."""
 
 _ACCEPT = "application/xml, text/xml;q=0.9, text/plain;q=0.5, */*;q=0.1"
 _ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
-_NEVER = datetime(1, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A page or a sitemap as a sitemap lists it: what it says of its last change, and of its news."""
-
-    url: str
-    changed: str = ""
-    title: str = ""
-    published: datetime | None = None
-
-    @property
-    def order(self) -> datetime:
-        return _moment(self.changed) or self.published or _NEVER
-
-    @property
-    def name(self) -> str:
-        return blake2b(self.url.encode(), digest_size=9).hexdigest()
 
 
 @dataclass(slots=True)
@@ -84,7 +60,7 @@ class _Past:
 
     def bookmark(self) -> str:
         kept = list(self.seen.items())[-2 * REMEMBERED :]
-        sitemaps = list(self.sitemaps.items())[-2 * SITEMAPS :]
+        sitemaps = list(self.sitemaps.items())[-REMEMBERED:]
         return json.dumps({"seen": kept, "sitemaps": sitemaps, "unfinished": self.unfinished})
 
 
@@ -113,91 +89,152 @@ class SitemapSource:
             return answer
         reading = Reading([], validators=answer.validators, moved=answer.moved, partial=True)
         listed = yield from _pages(source, answer, past, reading)
-        wanted, again = _choose(source, listed, past.seen)
-        left = yield from _read_pages(wanted[:PAGES], again, past.seen, reading)
-        past.unfinished = left or len(wanted) > PAGES
+        if not (listed or past.seen or reading.problems):
+            why = "it lists no page to be read; look at 'pages' in its config, and at the sitemap itself"
+            reading.problems.append(Problem(f"source {source.name}", why, lost=False))
+        wanted, again = _choose(listed, past.seen)
+        left, wait = yield from _read_pages(wanted[:PAGES], again, past.seen, reading)
+        missed = [*left, *wanted[PAGES:]]
+        for page in missed:
+            past.sitemaps[page.within] = ""  # to be read again, for what is left in it
+        past.sitemaps.pop("", None)
+        past.unfinished = past.unfinished or bool(missed)
         drafts = distinct(reading.drafts, reading.problems)
-        return replace(reading, drafts=drafts, bookmark=past.bookmark())
-
-
-def is_sitemap(document: bytes) -> bool:
-    """Whether this is an XML sitemap, packed or not, going by how it begins."""
-    if document[:2] == b"\x1f\x8b":
-        try:
-            document = zlib.decompressobj(wbits=31).decompress(document, 5_000)
-        except zlib.error:
-            return False
-    return re.search(rb"<(?:\w+:)?(?:urlset|sitemapindex)[\s>]", document[:5_000]) is not None
+        return replace(reading, drafts=drafts, bookmark=past.bookmark(), wait=wait)
 
 
 def _pages(
     source: Source, answer: Payload, past: _Past, reading: Reading
-) -> Generator[Request, Payload | NotModified, list[_Listed]]:
-    """The pages that a sitemap lists, or those of the sitemaps in it that changed; the newest first."""
-    index, listed = _read_sitemap(source, answer)
-    if index:
-        pages: list[_Listed] = []
-        for sitemap in listed[:SITEMAPS]:
-            if sitemap.changed and past.sitemaps.get(sitemap.name) == sitemap.changed and not past.unfinished:
-                continue
+) -> Generator[Request, Payload | NotModified, list[Listed]]:
+    """The pages of this source that a sitemap lists, or the sitemaps in it that changed; the newest first.
+
+    Tells ``past`` which sitemaps were read, and whether some are left for the next visit.
+    """
+    past.unfinished = False
+    # A site that moved lists its pages under its new name.
+    hosts = {_host(source.url), _host(answer.base or source.url)}
+    others: set[str] = set()
+    found: dict[str, Listed] = {}
+
+    def take(pages: list[Listed]) -> None:
+        others.update(_host(page.url) for page in pages)
+        own = (page for page in pages if _host(page.url) in hosts and _fits(source, page.url))
+        newest = nlargest(REMEMBERED + 1, chain(found.values(), own), key=lambda page: page.order)
+        found.clear()
+        found.update((page.url, page) for page in newest)
+
+    index, listed = read_sitemap(source, answer)
+    if not index:
+        take(listed)
+    else:
+        left = LISTED  # of as many as one sitemap may list: reading them takes a second
+        chosen, rest = _choose_sitemaps(listed, past.sitemaps)
+        past.unfinished = any(sitemap.name not in past.sitemaps for sitemap in rest)
+        for sitemap in chosen:
+            if left <= 0:
+                past.unfinished = True
+                break
             try:
                 part = yield HttpRequest(sitemap.url, accept=_ACCEPT, as_robot=True)
                 assert isinstance(part, Payload)
-                pages += _read_sitemap(source, part)[1]
-                past.sitemaps[sitemap.name] = sitemap.changed
+                nested, pages = read_sitemap(source, part)
             except SourceError as error:
                 if error.wait or isinstance(error, OutOfTime):
                     raise
                 reading.problems.append(Problem(sitemap.url, shorten(str(error), 300), lost=False))
-        listed = pages
-    host = _host(source.url)
-    own = {page.url: page for page in listed if _host(page.url) == host}
-    return sorted(own.values(), key=lambda page: page.order, reverse=True)[:REMEMBERED]
+                continue
+            past.sitemaps.pop(sitemap.name, None)  # so that it goes to the end
+            past.sitemaps[sitemap.name] = sitemap.changed
+            if nested:
+                why = "it is an index within an index; give its address as a source of its own"
+                reading.problems.append(Problem(sitemap.url, why, lost=False))
+                continue
+            left -= len(pages)
+            take([replace(page, within=sitemap.name) for page in pages])
+    if others and not others & hosts:
+        raise SourceError(
+            f"source {source.name}: all pages that {shown(answer)} lists are on other hosts "
+            f"({shorten(', '.join(sorted(others)), 100)}); give the address of the sitemap of that host"
+        )
+    newest = list(found.values())
+    if len(newest) > REMEMBERED and newest[-1].order == NEVER:
+        why = (
+            f"it lists more than {REMEMBERED:,} pages without dates, and only the first {REMEMBERED:,} are "
+            "followed; name the ones you want in 'pages'"
+        )
+        reading.problems.append(Problem(f"source {source.name}", why, lost=False))
+    return newest[:REMEMBERED]
 
 
-def _choose(
-    source: Source, listed: list[_Listed], seen: dict[str, str]
-) -> tuple[list[_Listed], list[_Listed]]:
+def _choose_sitemaps(listed: list[Listed], known: dict[str, str]) -> tuple[list[Listed], list[Listed]]:
+    """The sitemaps of an index to read, of those that may have changed, and the rest of these.
+
+    First those never read, the newest first; then the others, the longest ago first.
+    """
+    turns = {name: place for place, name in enumerate(known)}
+    changed = [one for one in listed[:REMEMBERED] if not one.changed or known.get(one.name) != one.changed]
+    changed.sort(key=lambda one: turns.get(one.name, -1))
+    return changed[:SITEMAPS], changed[SITEMAPS:]
+
+
+def _choose(listed: list[Listed], seen: dict[str, str]) -> tuple[list[Listed], list[Listed]]:
     """The pages to read, and those of whom nobody says whether they changed, the longest unseen first."""
-    fitting = [page for page in listed if _fits(source, page.url)]
-    wanted = [page for page in fitting if seen.get(page.name) != page.changed]
     turns = {name: place for place, name in enumerate(seen)}
-    undated = [page for page in fitting if not page.changed and page.name in seen]
+    wanted = [page for page in listed if seen.get(page.name) != page.changed]
+    if len(wanted) > PAGES:  # some sites say of every page that it changed just now: all get their turn
+        wanted.sort(key=lambda page: turns.get(page.name, -1))
+    undated = [page for page in listed if not page.changed and page.name in seen]
     return wanted, sorted(undated, key=lambda page: turns[page.name])[:AGAIN]
 
 
 def _read_pages(
-    wanted: list[_Listed], again: list[_Listed], seen: dict[str, str], reading: Reading
-) -> Generator[Request, Payload | NotModified, bool]:
-    """Read pages into drafts, and mark them as seen; gives whether any were left."""
+    wanted: list[Listed], again: list[Listed], seen: dict[str, str], reading: Reading
+) -> Generator[Request, Payload | NotModified, tuple[list[Listed], timedelta]]:
+    """Read pages into drafts, and mark them as seen.
+
+    Gives those that are left for the next visit, and how long the host wants to be left alone until then.
+    """
     failures = 0
-    for page in (*wanted, *again):
+    away: list[Listed] = []
+    empty = 0
+    pages = [*wanted, *again]
+    for number, page in enumerate(pages):
         try:
             answer = yield HttpRequest(page.url, accept=_ACCEPT_PAGE, as_robot=True)
         except OutOfTime:
-            return True
+            return [*away, *pages[number:]], timedelta(0)
         except SourceError as error:
             failures += 1
             reading.problems.append(Problem(page.url, shorten(str(error), 300), lost=False))
             if error.wait or failures >= FAILURES:
-                return True
-            if error.status in (404, 410):
-                _mark(seen, page)
+                return [*away, *pages[number:]], error.wait
+            if error.status is not None and 400 <= error.status < 500:
+                _mark(seen, page)  # it is not there, or not for us
+            else:
+                away.append(page)
             continue
         failures = 0
         _mark(seen, page)
         assert isinstance(answer, Payload)
         try:
-            draft = read_page(answer.base or page.url, next(iter(answer.documents.values()), b""))
+            document = next(iter(answer.documents.values()), b"")
+            draft = read_page(answer.base or page.url, document, answer.content_type)
         except NoArticle:
+            empty += 1
             continue  # a sitemap lists forms and overviews too, and they are no fault of anybody's
         published = page.published or draft.published
         title = draft.title or page.title
         reading.drafts.append(replace(draft, key=page.url, title=title, published=published))
-    return False
+    if empty >= MANY_EMPTY and not reading.drafts:
+        why = (
+            f"none of the {empty} pages that were read has a text that can be found; they may be overviews, "
+            "for 'pages' in its config to leave out, or need a browser to show what they say"
+        )
+        reading.problems.append(Problem(wanted[0].url if wanted else pages[0].url, why, lost=False))
+    return away, timedelta(0)
 
 
-def _mark(seen: dict[str, str], page: _Listed) -> None:
+def _mark(seen: dict[str, str], page: Listed) -> None:
     seen.pop(page.name, None)  # so that it goes to the end
     seen[page.name] = page.changed
 
@@ -210,65 +247,5 @@ def _fits(source: Source, url: str) -> bool:
     return not source.pages or any(fnmatchcase(path, pattern) for pattern in source.pages)
 
 
-def _read_sitemap(source: Source, answer: Payload) -> tuple[bool, list[_Listed]]:
-    """Whether it is an index, and what it lists, the newest first. Raises SourceError."""
-    document = _unpacked(source, next(iter(answer.documents.values()), b""))
-    start = document.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start[:4].lower() == b"http":
-        lines = start.decode("utf-8", "replace").splitlines()
-        return False, [_Listed(url) for line in lines if (url := web_address(line, ""))]
-    parser = lxml.etree.XMLParser(
-        resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, recover=True
-    )
-    try:
-        root = lxml.etree.fromstring(start, parser)
-    except lxml.etree.XMLSyntaxError:
-        root = None
-    kind = lxml.etree.QName(root).localname if root is not None else ""
-    if kind not in ("urlset", "sitemapindex"):
-        raise SourceError(
-            f"source {source.name}: {_shown(answer)} is no sitemap; give the address of one "
-            "(the robots.txt of a site often names it)"
-        )
-    listed = [page for element in root if (page := _listed(element, answer.base)) is not None]
-    return kind == "sitemapindex", sorted(listed, key=lambda page: page.order, reverse=True)
-
-
-def _listed(element: Any, base: str) -> _Listed | None:
-    said: dict[str, str] = {}
-    for child in element.iter():
-        if isinstance(child.tag, str):
-            said.setdefault(lxml.etree.QName(child).localname, (child.text or "").strip())
-    url = web_address(said.get("loc", ""), base)
-    if url is None:
-        return None
-    published = _moment(said.get("publication_date", ""))
-    return _Listed(url, said.get("lastmod", "")[:40], one_line(said.get("title", "")), published)
-
-
-def _unpacked(source: Source, document: bytes) -> bytes:
-    if document[:2] != b"\x1f\x8b":
-        return document
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = unpacker.decompress(document, UNPACKED)
-    except zlib.error:
-        raise SourceError(f"source {source.name}: its sitemap is compressed, and damaged") from None
-    if unpacker.unconsumed_tail:
-        raise SourceError(f"source {source.name}: its sitemap is larger than {UNPACKED:,} bytes")
-    return unpacked
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return aware(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        return None
-
-
 def _host(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("www.")
-
-
-def _shown(answer: Payload) -> str:
-    return shorten(answer.base or next(iter(answer.documents), "it"), 200)

@@ -1,11 +1,13 @@
 """WordPress, by its REST API (https://developer.wordpress.org/rest-api/reference/posts/).
 
-posts that changed since the last visit ─▶ page after page ─▶ a draft each, with names for its categories
+posts that changed since the last visit ─┬▶ page after page ─▶ a draft each, with names for its categories
+posts that came out since then ──────────┘
 """
 
 import html
 import json
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,6 +38,11 @@ MOST_PAGES = 200
 
 _FIELDS = "id,date_gmt,modified,link,guid,title,excerpt,content,_links,_embedded"
 _EMBED = "author,wp:term,wp:featuredmedia"
+_PLAIN = re.compile(r"[^?#]*\?rest_route=(?=/)")
+_A_SECOND = timedelta(seconds=1)
+"""WordPress leaves out what changed in the very second it is asked about."""
+_CLOCK_CHANGE = timedelta(hours=2)
+"""More than a site's clock is ever put back."""
 
 
 class Rendered(BaseModel):
@@ -75,7 +82,12 @@ class WordpressSource:
 
 
 def posts_url(url: str) -> str:
-    """Where the posts of a site are: below its front page, or below an address of its API."""
+    """Where the posts of a site are: below its front page, or below an address of its API.
+
+    A site without readable addresses has its API in a query.
+    """
+    if plain := _PLAIN.match(url):
+        return f"{plain[0]}/wp/v2/posts"
     root, found, _ = url.partition("/wp-json")
     if not found:
         root = url.partition("?")[0].rstrip("/")
@@ -89,17 +101,29 @@ def _posts(
 
     None where the site says that nothing has changed.
     """
+    if not since:
+        return (yield from _read_pages(source, {"orderby": "modified", "order": "desc"}, "", reading))
+    # The oldest change first: what is left for the next visit is then what came last.
+    changed = {"orderby": "modified", "order": "asc", "modified_after": _before(since, _A_SECOND)}
+    newest = yield from _read_pages(source, changed, since, reading)
+    if newest is not None:
+        # A post that was planned counts as changed when it was written, and may come out long after that.
+        came_out = {"orderby": "date", "order": "desc", "after": _before(since, _CLOCK_CHANGE)}
+        yield from _read_pages(source, came_out, "", reading)
+    return newest
+
+
+def _read_pages(
+    source: Source, query: Mapping[str, str], since: str, reading: Reading
+) -> Generator[Request, Payload | NotModified, str | None]:
     newest = ""
-    query = {"per_page": A_PAGE, "_fields": _FIELDS, "_embed": _EMBED, "orderby": "modified"}
-    if since:
-        # The oldest change first: what is left for the next visit is then what came last.
-        query |= {"order": "asc", "modified_after": _before(since)}
-    else:
-        query |= {"order": "desc"}
+    where = posts_url(source.url)
     for page in range(1, MOST_PAGES + 1):
-        url = f"{posts_url(source.url)}?{urlencode(query | {'page': page})}"
+        asked = urlencode({"per_page": A_PAGE, "_fields": _FIELDS, "_embed": _EMBED, **query, "page": page})
         try:
-            answer = yield HttpRequest(url, accept="application/json")
+            answer = yield HttpRequest(
+                f"{where}{'&' if '?' in where else '?'}{asked}", accept="application/json"
+            )
         except OutOfTime:
             return newest
         except SourceError as error:
@@ -185,9 +209,8 @@ def _published(given: str | None) -> datetime | None:
         return None
 
 
-def _before(moment: str) -> str:
-    """A second earlier, since WordPress leaves out what changed in the very second it is asked about."""
-    return (datetime.fromisoformat(moment) - timedelta(seconds=1)).isoformat()
+def _before(moment: str, span: timedelta) -> str:
+    return (datetime.fromisoformat(moment) - span).isoformat()
 
 
 def _fault(error: ValueError) -> str:

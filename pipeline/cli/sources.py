@@ -143,7 +143,7 @@ def add(
     source, reading, drafts = _first_that_works(app, url, kind)
     known = next((one.name for one in app.settings.source if one.url == source.url), None)
     if known:
-        raise Failure(f"{source.url} is in the config already, as source {known!r}")
+        raise Failure(f"{source.shown} is in the config already, as source {known!r}")
     values: dict[str, object] = {
         "name": name or name_for(source.url, [one.name for one in app.settings.source]),
         "kind": source.kind,
@@ -252,10 +252,10 @@ def _first_that_works(app: App, address: str, kind: str) -> tuple[Source, Readin
             continue
         if drafts or reading.problems:
             return source, reading, drafts
-        faults.append(f"{offer.url} shows no articles now")
+        faults.append(f"{source.shown} shows no articles now")
     wanted = f"no {kind}" if kind else "no feed, WordPress or sitemap"
     raise Failure(
-        f"{address} offers {wanted} that can be read"
+        f"{Source(name='found', kind='feed', url=address).shown} offers {wanted} that can be read"
         + (f" ({'; '.join(faults)})" if faults else "")
         + "; give the address of a feed, or of another page of that site"
     )
@@ -264,7 +264,8 @@ def _first_that_works(app: App, address: str, kind: str) -> tuple[Source, Readin
 def _add(app: App, tables: Sequence[Mapping[str, object]], who: str) -> None:
     assert app.config is not None
     add_tables(app.config, "source", tables)
-    app.audit(who, "sources add", ", ".join(f"{values['name']} ({values['url']})" for values in tables))
+    added = [Source.model_validate(values) for values in tables]
+    app.audit(who, "sources add", ", ".join(f"{source.name} ({source.shown})" for source in added))
 
 
 def _quiet(days: object) -> str:

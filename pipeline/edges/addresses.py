@@ -3,10 +3,15 @@
 import ipaddress
 import socket
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import httpcore2
+
+LOOKUPS = 100
+"""Names that are looked up at a time."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -42,6 +47,7 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
     def __init__(self, allow_hosts: Collection[str] = ()) -> None:
         self._allowed = frozenset(host.lower().strip("[]") for host in allow_hosts)
         self._backend = httpcore2.AnyIOBackend()
+        self._lookups = anyio.CapacityLimiter(LOOKUPS)
 
     async def connect_tcp(
         self,
@@ -82,7 +88,12 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
         if address := _address(name):
             return [address]
         try:
-            answers = await anyio.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            # In a thread of its own each: names that nobody answers for would keep all others waiting.
+            answers = await anyio.to_thread.run_sync(
+                partial(socket.getaddrinfo, name, port, type=socket.SOCK_STREAM),
+                abandon_on_cancel=True,
+                limiter=self._lookups,
+            )
             return list(dict.fromkeys(ipaddress.ip_address(sockaddr[0]) for *_, sockaddr in answers))
         except (OSError, ValueError) as error:  # UnicodeError, for labels no name can have, is a ValueError
             raise httpcore2.ConnectError("its name can't be resolved") from error

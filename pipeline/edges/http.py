@@ -119,6 +119,8 @@ class Fetcher:
         ``NotModified`` only where validators were sent along.
         """
         address = _parse(request.url, request.url)
+        # Where a move leads is remembered and shown, and would be asked without the password.
+        open_to_all = not address.userinfo
         left = self._limits.total
         for_good = True
         for hop in range(self._limits.redirects + 1):
@@ -129,7 +131,8 @@ class Fetcher:
                 answer = await self._ask(request, address, left)
                 left -= anyio.current_time() - started
             if not isinstance(answer, _Redirect):
-                return replace(answer, moved=_shown(address)) if hop and for_good else answer
+                moved = bool(hop) and for_good and open_to_all
+                return replace(answer, moved=_shown(address)) if moved else answer
             address = answer.target
             for_good = for_good and answer.for_good
         raise SourceError(

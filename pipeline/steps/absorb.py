@@ -5,7 +5,7 @@ drafts ─▶ recognise ─▶ judge ─┬▶ article stored ─▶ placed in t
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +16,15 @@ from feeds.article import Article, Draft, Problem, Sighting, Visibility, judge
 from feeds.change import what_changed
 from feeds.characters import one_line
 from feeds.classify import Classification, Classifier, Placement, only_repeats
-from feeds.identity import aliases, canonical_url, recognise, recognise_texts, tag_uri
+from feeds.identity import (
+    address_alias,
+    aliases,
+    canonical_url,
+    recognise,
+    recognise_texts,
+    tag_uri,
+    unlike,
+)
 from feeds.log import Kind, kind_of_first_sight
 from feeds.markup import plain_text
 from feeds.shown import Shown
@@ -49,11 +57,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What is the same for every source: under which name and calendar ids are minted, and the rules."""
+    """What is the same for every source: under which name and calendar ids are minted, and the rules.
+
+    ``sources`` are the names of all there are.
+    """
 
     host: str
     zone: ZoneInfo
     classifier: Classifier
+    sources: frozenset[str]
 
 
 def absorb(
@@ -77,15 +89,26 @@ def absorb(
     known = work.articles.find({alias for own in names for alias in own} | {text for text in texts if text})
     stored = work.articles.get(set(known.values()))
     dates = {id: article.published for id, article in stored.items()}
-    found = recognise(names, known)
+    others: set[int] = set()
+
+    def may_be(place: int, id: int) -> bool:
+        draft, article = shown[place].draft, stored[id]
+        text = f"{article.title} {article.summary} {plain_text(article.content)}"
+        if unlike((draft.title, f"{draft.title} {draft.summary} {draft.text}"), (article.title, text)):
+            others.add(place)
+        return place not in others
+
+    found = recognise(names, known, lambda known_as: address_alias(stored[known_as].url), may_be)
     ids = recognise_texts(names, texts, [one.draft.published for one in shown], found, known, dates)
     absorber = _Absorber(work, house, source, now)
     named: dict[str, int] = {}
-    for one, id in zip(shown, ids, strict=True):
-        if id is None and one.names[0] in known:
+    for number, (one, id) in enumerate(zip(shown, ids, strict=True)):
+        if id is None and one.names[0] in known and number not in others:
             why = "another entry of this source is the same article; this one was left out"
             reading.problems.append(Problem(one.draft.url, why, lost=False))
             continue
+        if id is None and number in others:  # its id is another's; so its permanent one is made of more
+            one = replace(one, draft=replace(one.draft, key=f"{one.draft.key} {one.draft.url}"))
         try:
             absorber.take(one, id, None if id is None else stored[id])
         except ValidationError as error:
@@ -205,6 +228,9 @@ class _Absorber:
 
     def take(self, one: Shown, id: int | None, known: Article | None) -> None:
         """Act on one sighting. Raises ValidationError before anything is stored."""
+        if known is not None and id is not None and self._is_orphan(known):
+            self._work.articles.adopt(id, self._source.name)
+            known = known.model_copy(update={"source": self._source.name})
         draft, mark, names = one.draft, one.mark, _names(one)
         sighting = judge(
             known, source=self._source.name, fingerprint=mark, published=draft.published, now=self._now
@@ -226,6 +252,10 @@ class _Absorber:
             case Sighting.UNCHANGED:
                 self._keep(id, known, draft)
         self.seen.append((id, names))
+
+    def _is_orphan(self, article: Article) -> bool:
+        """Whether no source speaks for it any more, as when its own has got another name in the config."""
+        return article.source != self._source.name and article.source not in self._house.sources
 
     def add_new(self) -> None:
         """Store what was taken and not known before."""

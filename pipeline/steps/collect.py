@@ -6,10 +6,12 @@
 What a source gets wrong is that source's own problem: the others go on.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -38,6 +40,8 @@ from pipeline.steps.visit import Fetch, drive
 
 AT_ONCE = 32
 """Sources looked at at a time, and so the payloads in memory."""
+AT_ONE_HOST = 2
+"""Of them at one host, which is asked for one thing at a time: more would only wait in others' places."""
 AHEAD = 6
 """Documents that whoever helps to read has at a time: one to read, and what is next without waiting."""
 BEHIND = 8
@@ -134,13 +138,14 @@ class Collector:
 
         async def run() -> None:
             slots = anyio.CapacityLimiter(AT_ONCE)
+            hosts: defaultdict[str, anyio.Semaphore] = defaultdict(partial(anyio.Semaphore, AT_ONE_HOST))
             # One at the interpreter at a time: threads that compute only get in each other's way.
             turn = anyio.CapacityLimiter(1)
             done, settled = anyio.create_memory_object_stream[Look](TOGETHER)
             found, unread = anyio.create_memory_object_stream[_Unread](AT_ONCE)
 
             async def one(look: Look) -> None:
-                async with slots:
+                async with hosts[urlsplit(look.source.url).netloc], slots:
                     look.answer = await self._visit(fetch, queued, look, turn)
                     await done.send(look)
 

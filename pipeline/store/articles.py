@@ -138,6 +138,10 @@ class Articles:
         values = article.model_dump(exclude={"uri", "source", "pinned", "editor"})
         self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(**values))
 
+    def adopt(self, id: int, source: str) -> None:
+        """Have another source speak for an article."""
+        self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(source=source))
+
     def show(self, id: int, visibility: Visibility) -> None:
         self._session.exec(update(ArticleRow).where(col(ArticleRow.id) == id).values(visibility=visibility))
 

@@ -73,7 +73,7 @@ class Sources:
             last_looked=at,
             failures=0,
             error="",
-            not_before=None,
+            not_before=at + reading.wait if reading.wait else None,
             gone="",
             etag=reading.validators.etag,
             last_modified=reading.validators.last_modified,

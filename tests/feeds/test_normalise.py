@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from feeds.address import web_address
+from feeds.address import untracked, web_address
 from feeds.article import TITLE_LENGTH, URL_LENGTH, Draft
 from feeds.characters import fit, shorten
 from feeds.markup import clean_html, plain_text, text_of_clean
@@ -130,6 +130,19 @@ def test_tame_markup_says_what_it_says_to_who_reads_all_of_it(markup: str) -> No
 def test_the_text_of_clean_markup_is_told_without_reading_it_again(markup: str) -> None:
     clean = clean_html(markup, BASE)
     assert text_of_clean(clean) == plain_text(clean)
+
+
+def test_addresses_lose_what_tracks_readers_and_nothing_else() -> None:
+    article = made(
+        url="https://bron.example/a?utm_source=rss&id=3&fbclid=9#kop",
+        image="/i.jpg?utm_medium=feed",
+        content='<p><a href="/b?q=1&amp;UTM_Campaign=x&amp;r=2">b</a> <a href="c?&amp;&amp;d">c</a></p>',
+    )
+    assert article.url == "https://bron.example/a?id=3#kop"
+    assert article.image == "https://bron.example/i.jpg"
+    assert 'href="https://bron.example/b?q=1&amp;r=2"' in article.content
+    assert 'href="https://bron.example/map/c?&amp;&amp;d"' in article.content
+    assert untracked("https://bron.example/#a?utm_source=x") == "https://bron.example/#a?utm_source=x"
 
 
 def test_links_and_images_resolve_and_dangerous_ones_go() -> None:

@@ -45,6 +45,8 @@ def test_paragraphs_that_change_places_are_cosmetic() -> None:
     "old, new",
     [
         ("3,5", "3,6"),
+        ("3,5", "-3,5"),
+        ("3,5", "±3,5"),
         ("3,5", "35"),
         ("3,5 miljoen", "3,5 miljard"),
         ("Utrecht", "Utrechr"),
@@ -93,3 +95,13 @@ def test_a_step_that_was_taken_before_is_going_back_and_forth() -> None:
     assert not goes_back_and_forth(["a", "b"], "a")
     assert goes_back_and_forth(["a", "b", "a"], "b")
     assert not goes_back_and_forth(["a", "b", "a"], "c")
+
+
+def test_a_minus_is_one_however_it_is_written() -> None:
+    assert weigh("Het vriest -5 graden.", "Het vriest \u22125 graden.") is Weight.NONE
+
+
+def test_few_words_over_and_over_are_not_looked_into() -> None:
+    one = " ".join("abc"[n * n % 7 % 3] for n in range(3_900))
+    other = " ".join("abc"[n * n % 11 % 3] for n in range(3_900))
+    assert weigh(f"x {one} y", f"z {other} q") is Weight.SUBSTANTIVE

@@ -7,14 +7,17 @@ from hypothesis import strategies as st
 
 from feeds.words import tokens, words
 
-TEXTS = st.text() | st.text(st.characters(max_codepoint=127)) | st.text("aB1_% +é€\u0301\n", max_size=20)
+TEXTS = (
+    st.text() | st.text(st.characters(max_codepoint=127)) | st.text("aB1_% +-(é€\u0301\u2212\n", max_size=20)
+)
 
 
 @settings(max_examples=500)
 @given(TEXTS)
 def test_ascii_and_other_texts_have_their_tokens_by_the_same_rule(text: str) -> None:
     folded = unicodedata.normalize("NFC", text).casefold()
-    assert tokens(text) == re.findall(r"\w+|[€$£¥%°+=<>]", folded)
+    found = re.findall(r"\w+|[€$£¥%‰°+±=<>×]|(?<![^\s(])-(?=\d)", folded.replace("\u2212", "-"))
+    assert tokens(text) == found
     assert list(words(tokens(text))) == re.findall(r"\w+", folded)
 
 
@@ -25,6 +28,8 @@ def test_ascii_and_other_texts_have_their_tokens_by_the_same_rule(text: str) -> 
         ("Cafe\u0301 & CAFÉ", ["café", "café"]),
         ("a+b", ["a", "+", "b"]),
         ("snake_case e-mail", ["snake_case", "e", "mail"]),
+        ("-5 (-3) 10-5 - 5 a -b", ["-", "5", "-", "3", "10", "5", "5", "a", "b"]),
+        ("\u22125 ±3 à 2×4", ["-", "5", "±", "3", "à", "2", "×", "4"]),
     ],
 )
 def test_words_figures_and_the_signs_beside_them(text: str, found: list[str]) -> None:

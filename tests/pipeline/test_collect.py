@@ -1,6 +1,7 @@
 """Collecting a folder and feeds into the log: every way in which an article can come, change and go."""
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -248,7 +249,7 @@ class Feed:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.requests: list[dict[str, str]] = []
-        server.expect_request("/feed").respond_with_handler(self.answer)
+        server.expect_request("/feed").respond_with_handler(lambda request: self.answer(request))
 
     def answer(self, request: Request) -> Response:
         self.requests.append(dict(request.headers))
@@ -293,6 +294,87 @@ def test_a_source_that_moves_to_other_software_shows_nothing_new(portal, feed: F
     assert numbers(collect(portal)) == {"new": 1, "unchanged": 4}
 
 
+FIRE = "Vannacht woedde brand in een loods aan de haven van Delfzijl; niemand raakte daarbij gewond."
+MAYOR = "De commissaris draagt mevrouw Jansen voor als burgemeester; zij begint komend voorjaar daarmee."
+
+
+def shown_as(*entries: tuple[str, str, str, str]) -> str:
+    """A feed of entries, each a guid, a path, a title and a text."""
+    items = "".join(
+        f"<item><guid isPermaLink='false'>{guid}</guid><link>https://nieuws.example/{path}</link>"
+        f"<title>{title}</title><description>{text}</description></item>"
+        for guid, path, title, text in entries
+    )
+    return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+
+def test_a_feed_that_broke_off_is_asked_for_its_rest(portal, feed: Feed) -> None:
+    whole = shown_as(*[(str(n), str(n), f"Bericht {n}", MAYOR) for n in range(6)])
+    validators: list[str | None] = []
+
+    def answer(request: Request) -> Response:
+        validators.append(request.headers.get("If-None-Match"))
+        body = whole[:700] if len(validators) == 1 else whole
+        return Response(body, headers={"ETag": '"een"'})
+
+    feed.answer = answer  # type: ignore[method-assign]
+    assert 0 < numbers(collect(portal))["new"] < 6
+    portal.wait(hours=2)
+    collect(portal, force=False)
+    portal.wait(hours=2)
+    collect(portal, force=False)
+    assert len(log(portal)) == 6  # none of them half, and then changed
+    assert validators == [None, None, '"een"']
+
+
+@pytest.mark.parametrize("path", ["b", "a"], ids=["links of their own", "one link, too"])
+def test_two_articles_with_one_id_stay_two(portal, feed: Feed, path: str) -> None:
+    document = shown_as(("1", "a", "Brand in de haven", FIRE), ("1", path, "Nieuwe burgemeester", MAYOR))
+    feed.document = lambda: document  # type: ignore[method-assign]
+    assert numbers(collect(portal))["new"] == 2
+    assert numbers(collect(portal)) == {"unchanged": 2}
+
+
+def test_an_id_that_is_used_again_is_of_another_article(portal, feed: Feed) -> None:
+    fire, mayor = ("1", "a", "Brand in de haven", FIRE), ("1", "b", "Nieuwe burgemeester", MAYOR)
+    for entries, expected in (
+        ([fire], "new"),
+        ([mayor], "new"),
+        ([mayor], "unchanged"),
+        ([fire], "unchanged"),
+    ):
+        feed.document = lambda entries=entries: shown_as(*entries)  # type: ignore[method-assign, misc]
+        assert numbers(collect(portal)).get(expected) == 1, entries
+    # The same article may get another address, and another title or text.
+    feed.document = lambda: shown_as(("1", "d", "Grote brand in Delfzijl", FIRE))  # type: ignore[method-assign]
+    assert numbers(collect(portal)) == {"updated": 1}
+
+
+def test_of_merged_articles_the_one_that_stays_keeps_its_own_text(portal, feed: Feed) -> None:
+    document = shown_as(("1", "a", "Brand in de haven", FIRE), ("2", "b", "Nieuwe burgemeester", MAYOR))
+    feed.document = lambda: document  # type: ignore[method-assign]
+    collect(portal)
+    article = json.loads(portal.run("articles", "show", "https://nieuws.example/b", "--json").stdout)["id"]
+    other = json.loads(portal.run("articles", "show", "https://nieuws.example/a", "--json").stdout)["id"]
+    assert portal.run("articles", "merge", str(other), str(article), "--yes").exit_code == 0
+    before = log(portal)
+    assert numbers(collect(portal)) == {"unchanged": 1}
+    assert log(portal) == before
+
+
+def test_articles_follow_their_source_when_it_gets_another_name(portal, feed: Feed) -> None:
+    feed.entries = [("1", "De loods kost 3 miljoen euro")]
+    portal.write("a", "De gemeente verhuist")
+    portal.write("b", "De gemeente bouwt")
+    collect(portal)
+    config = portal.config.read_text().replace('name = "nieuws"', 'name = "kranten"')
+    portal.config.write_text(config.replace('name = "map"', 'name = "stukken"'))
+    assert numbers(collect(portal)) == {"unchanged": 3}
+    feed.entries = [("1", "De loods kost 4 miljoen euro")]
+    portal.remove("b")
+    assert numbers(collect(portal)) == {"updated": 1, "unchanged": 1, "withdrawn": 1}
+
+
 def test_a_notice_that_is_given_again_is_another_article(portal, feed: Feed) -> None:
     words = "De raad vergadert donderdag om acht uur in de grote zaal van het stadhuis"
     feed.entries = [("1", words), ("2", "Iets anders")]
@@ -320,6 +402,29 @@ def test_a_source_is_left_alone_until_it_is_due(portal, feed: Feed) -> None:
     assert collect(portal, force=False).sources == []
     portal.wait(minutes=2)
     assert len(collect(portal, force=False).sources) == 2
+
+
+def test_many_sources_at_one_host_keep_those_elsewhere_from_nothing(portal) -> None:
+    """The host lets everybody wait until the other one was asked."""
+    elsewhere = threading.Event()
+
+    def answer(request: Request) -> Response:
+        if request.host.startswith("127."):
+            elsewhere.set()
+        elif not elsewhere.wait(10):
+            elsewhere.set()  # that will do: the test has failed
+            return Response("te laat", 500)
+        return Response("<rss version='2.0'><channel><title>Bron</title></channel></rss>")
+
+    with HTTPServer(host="127.0.0.1", threaded=True) as server:
+        server.expect_request("/bron").respond_with_handler(answer)
+        config = portal.config.read_text().replace('"127.0.0.1"', '"127.0.0.1", "localhost"')
+        for number, host in enumerate([*["localhost"] * 40, "127.0.0.1"]):
+            url = f"http://{host}:{server.port}/bron"
+            config += f'[[source]]\nname = "bron-{number}"\nkind = "feed"\nurl = "{url}"\n'
+        portal.config.write_text(config)
+        report = collect(portal)
+    assert (len(report.sources), report.failed) == (42, 0)
 
 
 def test_a_source_that_fails_is_named_and_the_others_go_on(portal, feed: Feed) -> None:
@@ -436,6 +541,21 @@ def test_a_source_that_moved_for_good_is_asked_there_once_it_has_proven_to_be_th
     portal.wait(hours=2)
     assert collect(portal, force=False).failed == 0
     assert asked(httpserver) == ["/nieuw", "/feed"]
+
+
+def test_a_source_behind_a_password_is_asked_where_the_password_is_known(
+    portal, feed: Feed, httpserver: HTTPServer
+) -> None:
+    def answer(request: Request) -> Response:
+        return feed.answer(request) if request.authorization else Response("", 401)
+
+    moves_to(httpserver, "/nieuw")
+    httpserver.expect_request("/nieuw").respond_with_handler(answer)
+    portal.config.write_text(portal.config.read_text().replace("//127.0.0.1:", "//lezer:geheim@127.0.0.1:"))
+    feed.entries = [("1", "Een")]
+    for _ in range(5):
+        portal.wait(minutes=20)
+        assert collect(portal, force=False).failed == 0
 
 
 @pytest.mark.parametrize("status, target", [(302, "/nieuw"), (301, "/onderhoud")])

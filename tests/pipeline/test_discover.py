@@ -1,6 +1,7 @@
 """Finding out what an address offers, and writing it into the config: over HTTP, by the command line."""
 
 import json
+from collections.abc import Callable
 from difflib import ndiff
 from pathlib import Path
 from types import SimpleNamespace
@@ -125,6 +126,33 @@ def test_a_sitemap_is_found_in_robots_txt_and_collected(portal, site: HTTPServer
     portal.wait(hours=1)
     assert json.loads(portal.run("collect", "gemeente", "--json").stdout)["failed"] == 0
     assert portal.run("articles", "show", site.url_for("/nieuws/glasvezel")).exit_code == 0
+
+
+def test_a_password_is_in_the_config_alone(portal, site: HTTPServer) -> None:
+    def locked(document: str) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            known = request.authorization is not None and request.authorization.password == "geheim"
+            return Response(document) if known else Response("", 401, {"WWW-Authenticate": "Basic"})
+
+        return answer
+
+    site.expect_request("/").respond_with_handler(locked(link("application/rss+xml", "/feed.xml")))
+    site.expect_request("/feed.xml").respond_with_handler(locked(FEED))
+    said = added(portal, site.url_for("/").replace("//", "//lezer:geheim@"), "--name", "dicht")
+    assert said["url"] == load(portal.config).source[-1].url
+    assert json.loads(portal.run("collect", "dicht", "--json").stdout)["new"] == 3
+    shown = [
+        portal.run(*words).output
+        for words in (
+            ("sources", "add", str(said["url"])),
+            ("sources", "add", str(said["url"]), "--kind", "sitemap"),
+            ("sources", "list", "--json"),
+            ("sources", "export"),
+            ("audit",),
+        )
+    ]
+    assert "geheim" not in "".join(shown)
+    assert site.url_for("/feed.xml") in shown[3]
 
 
 def test_a_kind_can_be_asked_for(portal, site: HTTPServer) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import ipaddress
 import socket
+import threading
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -179,10 +180,10 @@ def test_a_redirect_to_no_web_address_is_refused(target: str) -> None:
 def test_a_name_that_resolves_to_a_private_address_is_refused_unless_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr(anyio, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
     async def main(allow: list[str]) -> Payload | NotModified:
         async with serving(lambda *_: answer(b"x")) as base, fetcher(allow_hosts=allow) as fetch:
@@ -199,7 +200,7 @@ def test_a_name_that_means_something_else_a_moment_later_gains_nothing(
     answers = iter(["192.0.2.1", "93.184.216.34", "127.0.0.1", "127.0.0.1"])
     asked, connected = [], []
 
-    async def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in [next(answers)]]
 
@@ -207,7 +208,7 @@ def test_a_name_that_means_something_else_a_moment_later_gains_nothing(
         connected.append(host)
         raise httpcore2.ConnectError("refused")
 
-    monkeypatch.setattr(anyio, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(httpcore2.AnyIOBackend, "connect_tcp", connect)
 
     async def main() -> None:
@@ -220,6 +221,44 @@ def test_a_name_that_means_something_else_a_moment_later_gains_nothing(
     # Each time it is resolved once, and what was checked is what is connected to.
     assert asked == ["wisselt.example"] * 2
     assert connected == ["93.184.216.34"]
+
+
+def test_names_that_nobody_answers_for_keep_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[str] = []
+    over = threading.Event()
+
+    def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        if host.startswith("stil"):
+            over.wait(20)
+            raise socket.gaierror("nobody answered")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    async def main() -> None:
+        async with serving(lambda *_: answer(b"x")) as base, fetcher(allow_hosts=["goed.example"]) as fetch:
+
+            async def ask(name: str) -> None:
+                await fetch.fetch(get(base.replace("127.0.0.1", name)))
+                found.append(name)
+
+            async with anyio.create_task_group() as group:
+                for number in range(40):
+                    group.start_soon(ask, f"stil{number}.example")
+                await anyio.wait_all_tasks_blocked()
+                with anyio.fail_after(10):
+                    await ask("goed.example")
+                group.cancel_scope.cancel()
+        over.set()
+
+    asyncio.run(main())
+    assert found == ["goed.example"]
+
+
+def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    assert run(lambda *_: answer(b"x")).documents
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,6 @@ def test_a_new_article_gets_the_places_that_it_would_get_later(title: str, summa
         article = Article.model_construct(
             **values, source=SOURCE.name, categories=list(one.draft.categories), editor={}
         )
-        house = absorb.House("portaal.example", None, CLASSIFIER)  # type: ignore[arg-type]
+        house = absorb.House("portaal.example", None, CLASSIFIER, frozenset())  # type: ignore[arg-type]
         assert one.places == absorb.place(house, article, SOURCE.themes)
         assert one.places == absorb.place(house, article, SOURCE.themes, one.draft.text)

@@ -36,7 +36,7 @@ def test_rss_gives_everything_an_item_says() -> None:
     assert (reading.title, reading.language) == ("Gemeente & Techniek", "nl-NL")
     first = published(reading.drafts[0])
     assert first.key == "bron-101"
-    assert first.url == "https://bron.example/een-loket?utm_source=rss"
+    assert first.url == "https://bron.example/een-loket"
     assert first.title == "Eén loket voor inwoners & ondernemers"
     assert first.summary == "Drie gemeenten openen samen één loket."
     assert '<strong>samen</strong> één loket. <a href="https://bron.example/loket">' in first.content

@@ -1,8 +1,9 @@
 """Sitemaps: which pages are read, which are left alone, and what a page is as an article."""
 
 import gzip
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from feeds.source import (
     Source,
     SourceError,
 )
-from feeds.sources import sitemap
+from feeds.sources import listing, sitemap
 from feeds.sources.page import NoArticle, read_page
 from feeds.sources.sitemap import SitemapSource
 
@@ -186,7 +187,7 @@ def test_text_and_compressed_and_truncated_sitemaps_are_read(packed, document: b
         (b"<html><body>Onderhoud</body></html>", "no sitemap"),
         (b"", "no sitemap"),
         (b"\x1f\x8bstuk", "damaged"),
-        (gzip.compress(b" " * (sitemap.UNPACKED + 1)), "larger than"),
+        (gzip.compress(b" " * (listing.UNPACKED + 1)), "larger than"),
     ],
 )
 def test_what_is_no_sitemap_is_refused(document: bytes, why: str) -> None:
@@ -244,3 +245,188 @@ def test_a_page_that_the_extractor_chokes_on_is_passed_over(monkeypatch: pytest.
     reading, _ = look(site("a 2026", "b 2026"))
     assert (reading.drafts, reading.problems) == ([], [])
     assert reading.bookmark.count("2026") == 2
+
+
+def urlset(*entries: str) -> bytes:
+    return f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{"".join(entries)}</urlset>'.encode()
+
+
+def index(*sitemaps: str) -> bytes:
+    listed = "".join(f"<sitemap><loc>https://bron.example/{name}</loc></sitemap>" for name in sitemaps)
+    return f"<sitemapindex>{listed}</sitemapindex>".encode()
+
+
+def loc(path: str, more: str = "") -> str:
+    return f"<url>{more}<loc>https://bron.example/{path}</loc></url>"
+
+
+def documents(answer: Callable[[str], bytes]) -> Respond:
+    """A site whose answer to a path is decided by a test."""
+    return lambda request: page(request, answer(request.url.removeprefix("https://bron.example/")))  # type: ignore[union-attr]
+
+
+def test_the_pages_that_are_wanted_are_found_behind_any_number_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sitemap, "REMEMBERED", 5)
+    source = SOURCE.model_copy(update={"pages": ["/nieuws/*"]})
+    _, asked = look(site(*[f"product/{n}" for n in range(20)], "nieuws/a"), source=source)
+    assert asked == ["/sitemap.xml", "/nieuws/a"]
+
+
+def test_every_page_gets_its_turn_where_all_are_said_to_have_changed_just_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sitemap, "PAGES", 3)
+    memory, read = Memory(), []
+    for hour in range(10, 16):
+        reading, asked = look(site(*[f"p{n} 2026-11-24T{hour}:00" for n in range(9)]), memory)
+        memory = Memory(bookmark=reading.bookmark)
+        read += asked[1:]
+    assert sorted(read) == sorted(2 * [f"/p{n}" for n in range(9)])
+
+
+def test_a_site_that_moved_is_read_under_its_new_name() -> None:
+    def respond(request: Request) -> Payload:
+        assert isinstance(request, HttpRequest)
+        there = request.url.replace("bron.example", "elders.example")
+        document = urlset(loc("nieuws/a")).replace(b"bron.example", b"elders.example")
+        return Payload({there: document if there.endswith(".xml") else PAGE}, base=there)
+
+    reading, _ = look(respond)
+    assert [draft.url for draft in reading.drafts] == ["https://elders.example/nieuws/a"]
+
+
+def test_a_sitemap_of_another_host_alone_is_refused_and_says_which() -> None:
+    document = urlset(loc("a")).replace(b"bron.example", b"elders.example")
+    with pytest.raises(SourceError, match=r"other hosts \(elders\.example\)"):
+        look(documents(lambda path: document))
+
+
+def test_a_sitemap_of_which_nothing_is_wanted_says_so() -> None:
+    source = SOURCE.model_copy(update={"pages": ["/nieuws/*"]})
+    reading, _ = look(site("a", "b"), source=source)
+    assert "'pages'" in str(reading.problems[0])
+
+
+def test_pages_of_which_none_has_a_text_are_worth_a_word() -> None:
+    shell = b'<html><body><div id="app"></div></body></html>'
+    reading, _ = look(site("a", "b", "c", a=shell, b=shell, c=shell))
+    assert reading.drafts == []
+    assert "none of the 3 pages" in str(reading.problems[0])
+
+
+def test_more_undated_pages_than_are_followed_are_worth_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sitemap, "REMEMBERED", 2)
+    assert "more than 2 pages" in str(look(site("a", "b", "c"))[0].problems[0])
+    assert look(site("a 2026-11-01", "b 2026-11-02", "c 2026-11-03"))[0].problems == []
+
+
+def test_a_server_that_asks_to_be_left_alone_keeps_what_it_gave() -> None:
+    busy = SourceError("it is busy", wait=timedelta(hours=5), status=429)
+    reading, asked = look(site("a", "b", "c", b=busy))
+    assert [draft.key[-1] for draft in reading.drafts] == ["a"]
+    assert reading.wait == timedelta(hours=5)
+    assert asked[-1] == "/b"
+    reading, asked = look(site("a", "b", "c"), Memory(bookmark=reading.bookmark))
+    assert asked == ["/sitemap.xml", "/b", "/c", "/a"]
+    assert reading.wait == timedelta(0)
+
+
+def test_a_page_that_is_not_for_us_is_asked_for_once() -> None:
+    reading, _ = look(site("a 2026", a=SourceError("a is closed", status=403)))
+    assert look(site("a 2026"), Memory(bookmark=reading.bookmark))[1] == ["/sitemap.xml"]
+
+
+def test_the_sitemaps_of_an_index_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sitemap, "SITEMAPS", 2)
+    names = [f"deel{n}.xml" for n in range(5)]
+
+    def answer(path: str) -> bytes:
+        if path == "sitemap.xml":
+            return index(*names)
+        return urlset(loc(f"over-{path[:5]}")) if path in names else PAGE
+
+    memory, read = Memory(), []
+    for _ in range(3):
+        reading, _ = look(documents(answer), memory)
+        memory = Memory(bookmark=reading.bookmark)
+        read += [draft.key.rpartition("-")[2] for draft in reading.drafts]
+    assert sorted(read) == ["deel0", *[f"deel{n}" for n in range(5)]]
+
+
+def test_what_was_not_reached_in_a_sitemap_of_an_index_is_reached_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sitemap, "PAGES", 2)
+    dated = index("deel.xml").replace(b"</sitemap>", b"<lastmod>2026-11-24</lastmod></sitemap>")
+    listed = {
+        "sitemap.xml": dated,
+        "deel.xml": urlset(*[loc(f"p{n}", "<lastmod>2026</lastmod>") for n in range(5)]),
+    }
+    memory, read = Memory(), []
+    for _ in range(4):
+        reading, asked = look(documents(lambda path: listed.get(path, PAGE)), memory)
+        memory = Memory(bookmark=reading.bookmark)
+        read.append(asked[1:])
+    assert read == [["/deel.xml", "/p0", "/p1"], ["/deel.xml", "/p2", "/p3"], ["/deel.xml", "/p4"], []]
+
+
+def test_an_index_within_an_index_is_named_and_not_followed_for_ever() -> None:
+    reading, asked = look(documents(lambda path: index("sitemap.xml", "nog-een.xml")))
+    assert asked == ["/sitemap.xml", "/sitemap.xml", "/nog-een.xml"]
+    assert "index within an index" in str(reading.problems[0])
+
+
+def test_what_a_sitemap_says_of_images_and_films_is_not_about_the_page() -> None:
+    image = "<image><loc>https://bron.example/foto.jpg</loc><title>Foto</title></image>"
+    film = "<video><title>Film</title><publication_date>2001-01-01</publication_date></video>"
+    answers = {"sitemap.xml": urlset(loc("a", image + film))}
+    reading, asked = look(documents(lambda path: answers.get(path, PAGE)))
+    assert asked == ["/sitemap.xml", "/a"]
+    assert reading.drafts[0].published is None or reading.drafts[0].published.year > 2001
+
+
+def test_only_so_many_entries_of_a_sitemap_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "LISTED", 3)
+    _, asked = look(site(*[f"p{n}" for n in range(9)]))
+    assert asked == ["/sitemap.xml", "/p0", "/p1", "/p2"]
+
+
+@pytest.mark.parametrize(
+    "encoding, content_type, meta",
+    [
+        ("utf-8", "text/html; charset=utf-8", ""),
+        ("utf-8", 'text/html; charset="UTF-8"', '<meta charset="iso-8859-1">'),
+        ("utf-8", "", ""),
+        ("utf-8-sig", "text/html; charset=iso-8859-1", ""),
+        ("windows-1252", "text/html; charset=windows-1252", ""),
+        ("windows-1252", "text/html; charset=ISO-8859-1", ""),
+        ("windows-1252", "text/html; charset=utf-8", '<meta charset="windows-1252">'),
+        ("windows-1252", "text/html", '<meta http-equiv="Content-Type" content="text/html; charset=cp1252">'),
+        ("windows-1252", "text/html; charset=punycode", ""),
+        ("utf-16", "text/html", ""),
+        ("iso-8859-15", "text/html; charset=iso-8859-15", ""),
+    ],
+)
+def test_a_page_is_read_in_its_encoding_whoever_says_which(
+    encoding: str, content_type: str, meta: str
+) -> None:
+    title = "Café “Zürich” é" if encoding != "iso-8859-15" else "Café € Zürich"
+    head = f"<head>{meta}<title>{title}</title>"
+    document = (
+        f"<html>{head}</head><body><article><p>{'Een zin met een punt. ' * 30}</p></article></body></html>"
+    )
+    assert read_page("https://bron.example/a", document.encode(encoding), content_type).title == title
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        PAGE.replace(b"</body>", b"<table>" + b"<tr><td>a</td></tr>" * 30_000 + b"</table></body>"),
+        PAGE.replace(b"<body", b"<body " + b" ".join(b"a%d=b" % n for n in range(1_000))),
+    ],
+)
+def test_a_page_that_would_take_minutes_to_look_through_is_no_article(document: bytes) -> None:
+    with pytest.raises(NoArticle, match="more elements"):
+        read_page("https://bron.example/a", document)

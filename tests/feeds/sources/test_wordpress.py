@@ -51,6 +51,8 @@ def blog(posts: int, *, ends_with_an_error: bool = True) -> Respond:
         if "modified_after" in query:
             since = datetime.fromisoformat(query["modified_after"][0])
             numbers = [n for n in numbers if datetime(2026, 11, 24, 9, n // 60, n % 60) > since]
+        if "after" in query:
+            numbers = []  # they came out long before they changed
         if query["order"] == ["desc"]:
             numbers.reverse()
         start = (int(query["page"][0]) - 1) * wordpress.A_PAGE
@@ -107,6 +109,47 @@ def test_what_is_too_much_for_one_visit_is_left_for_the_next(monkeypatch: pytest
         titles += [draft.title for draft in reading.drafts]
         bookmark = reading.bookmark
     assert {f"Bericht {n}" for n in range(60)} == set(titles)
+
+
+def planned(*, came_out: str, written: str) -> Respond:
+    """A site that holds one post, written before it came out."""
+
+    def respond(request: Request) -> Payload:
+        assert isinstance(request, HttpRequest)
+        query = parse_qs(urlsplit(request.url).query)
+        shown = came_out > query.get("after", [""])[0] and written > query.get("modified_after", [""])[0]
+        return page(request, json.dumps([post(1) | {"modified": written}] if shown else []).encode())
+
+    return respond
+
+
+@pytest.mark.parametrize(
+    "came_out, written",
+    [
+        pytest.param("2026-11-26T08:00:00", "2026-11-20T10:00:00", id="written before others were changed"),
+        pytest.param("2026-11-24T08:20:00", "2026-11-24T08:20:00", id="in the hour that the clock went back"),
+    ],
+)
+def test_a_post_that_comes_out_later_than_it_was_written_is_found(came_out: str, written: str) -> None:
+    reading, _ = look(planned(came_out=came_out, written=written), "2026-11-24T09:00:00")
+    assert [draft.title for draft in reading.drafts] == ["Bericht 1"]
+    assert reading.bookmark == "2026-11-24T09:00:00"
+
+
+def test_a_site_without_readable_addresses_has_its_api_in_a_query() -> None:
+    assert (
+        posts_url("https://a.example/blog/?rest_route=/") == "https://a.example/blog/?rest_route=/wp/v2/posts"
+    )
+    source = SOURCE.model_copy(update={"url": "https://bron.example/?rest_route=/"})
+    asked: list[str] = []
+
+    def respond(request: Request) -> Payload:
+        assert isinstance(request, HttpRequest)
+        asked.append(request.url)
+        return page(request, b"[]")
+
+    visit(WordpressSource(), source, respond)
+    assert asked[0].startswith("https://bron.example/?rest_route=/wp/v2/posts&per_page=50&")
 
 
 @pytest.mark.parametrize("document", [b"{}", b"<html>", b'{"code":"rest_no_route"}', b"[" * 100_000])

@@ -1,0 +1,82 @@
+"""feedparser, which copes with anything that anybody ever called a feed, held to a reasonable time for it."""
+
+import io
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from xml.parsers import expat
+
+import feedparser
+import feedparser.mixin
+
+MARKUP = 500_000
+"""Characters that begin a tag: 2,000 entries have a fraction of them, and these take ten seconds."""
+ATTRIBUTES = 200
+"""Attributes of one element: looking them up takes their square."""
+TAGS = 100
+"""Categories of one entry: each is compared with all others, and more than these are not kept."""
+AUTHOR = 300
+"""Characters in which the address of an author is sought, which takes their square."""
+
+_ENTRY_END = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>")
+
+
+class TooMuch(Exception):
+    """A document that would take minutes to read; the text says why, after "it"."""
+
+
+def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
+    """What feedparser makes of a document: entries, feed, version, and ``bozo`` where it is malformed.
+
+    Texts and addresses are as they stand in it. Raises TooMuch, and whatever feedparser did not foresee.
+    """
+    if document.count(b"<") > MARKUP:
+        raise TooMuch(f"has more than {MARKUP:,} tags")
+    _check_attributes(document)
+    # Given text or bytes, feedparser would open a file or a URL of that name: only a stream is safe.
+    return feedparser.parse(
+        io.BytesIO(document), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+    )
+
+
+def shorten_to(document: bytes, entries: int) -> tuple[bytes, int]:
+    """A document without its entries beyond so many, and how many it had, going by where they end."""
+    ends = [end.end() for end in _ENTRY_END.finditer(document)]
+    if len(ends) <= entries:
+        return document, len(ends)
+    return document[: ends[entries - 1]] + document[ends[-1] :], len(ends)
+
+
+def _check_attributes(document: bytes) -> None:
+    def begun(name: str, attributes: list[str]) -> None:
+        if len(attributes) > 2 * ATTRIBUTES:
+            raise TooMuch(f"has an element with more than {ATTRIBUTES} attributes")
+
+    parser = expat.ParserCreate()
+    parser.ordered_attributes = True
+    parser.StartElementHandler = begun
+    # What is malformed, or in an encoding of its own, is read in another way.
+    with suppress(expat.ExpatError, ValueError, LookupError):
+        parser.Parse(document, True)
+
+
+_Mixin: Any = feedparser.mixin._FeedParserMixin
+_add_tag = _Mixin._add_tag
+_sync_author_detail = _Mixin._sync_author_detail
+
+
+def _add_few_tags(parser: Any, term: str, scheme: str, label: str) -> None:
+    if len(parser._get_context().get("tags", ())) < TAGS:
+        _add_tag(parser, term, scheme, label)
+
+
+def _sync_short_author(parser: Any, key: str = "author") -> None:
+    context = parser._get_context()
+    if len(context.get(key) or "") > AUTHOR:
+        context[key] = context[key][:AUTHOR]
+    _sync_author_detail(parser, key)
+
+
+_Mixin._add_tag = _add_few_tags
+_Mixin._sync_author_detail = _sync_short_author

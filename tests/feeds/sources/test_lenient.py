@@ -1,0 +1,70 @@
+"""Documents that are made to be read for minutes: each is read in a moment, or refused in one line."""
+
+import pytest
+
+from feeds.source import Payload, Reading, Source, SourceError
+from feeds.sources import lenient
+from feeds.sources.feed import ENTRIES, FeedSource
+from feeds.sources.lenient import shorten_to
+
+SOURCE = Source(name="bron", kind="feed", url="https://bron.example/feed")
+ODD = '<?xml version="1.0"?><rss version="2.0" xmlns:z="urn:z"><channel><z:z/><title>Bron</title>'
+"""How a feed begins that feedparser reads."""
+
+
+def read(document: str) -> Reading:
+    return FeedSource().read(SOURCE, Payload({SOURCE.url: document.encode()}, base=SOURCE.url))
+
+
+def item(more: str = "", number: int = 1) -> str:
+    return f"<item><title>Bericht</title><link>https://bron.example/{number}</link>{more}</item>"
+
+
+@pytest.mark.parametrize("begin", ["", ODD])
+def test_of_many_categories_the_first_are_kept(begin: str) -> None:
+    categories = "".join(f"<category>c{n}</category>" for n in range(30_000))
+    plain = '<?xml version="1.0"?><rss version="2.0"><channel><title>Bron</title>'
+    (draft,) = read(f"{begin or plain}{item(categories)}</channel></rss>").drafts
+    assert draft.categories == tuple(f"c{n}" for n in range(lenient.TAGS))
+
+
+def test_an_address_is_sought_in_the_beginning_of_an_authors_name_only() -> None:
+    (draft,) = read(f"{ODD}{item('<author>' + 'a&#46;' * 200_000 + '</author>')}</channel></rss>").drafts
+    assert len(draft.author) <= lenient.AUTHOR
+
+
+@pytest.mark.parametrize(
+    "more, why",
+    [
+        pytest.param("<a>" * 600_000, "more than 500,000 tags", id="nested"),
+        pytest.param("<a" * 600_000, "more than 500,000 tags", id="never closed"),
+        pytest.param(
+            "<z:a " + " ".join(f'a{n}="b"' for n in range(50_000)) + "/>", "attributes", id="attributes"
+        ),
+    ],
+)
+def test_what_would_take_minutes_is_refused(more: str, why: str) -> None:
+    with pytest.raises(SourceError, match=why):
+        read(f"{ODD}{item()}{more}</channel></rss>")
+
+
+def test_of_a_hundred_thousand_entries_in_an_odd_feed_the_first_are_read() -> None:
+    reading = read(ODD + "".join(item(number=n) for n in range(100_000)) + "</channel></rss>")
+    assert len(reading.drafts) == ENTRIES
+    assert [problem.why for problem in reading.problems] == [
+        "it has 100000 entries; only the first 2000 were read"
+    ]
+
+
+def test_a_shortened_document_is_still_well_formed() -> None:
+    document = f"{ODD}{item(number=1)}{item(number=2)} {item(number=3)}<ttl>5</ttl></channel></rss>".encode()
+    assert shorten_to(document, 2) == (
+        f"{ODD}{item(number=1)}{item(number=2)}<ttl>5</ttl></channel></rss>".encode(),
+        3,
+    )
+    assert shorten_to(document, 3) == (document, 3)
+
+
+def test_a_page_is_told_from_a_feed_by_how_it_begins() -> None:
+    with pytest.raises(SourceError, match="is a web page"):
+        read("\n <!DOCTYPE html><html><body>" + "<p>x" * 400_000)
