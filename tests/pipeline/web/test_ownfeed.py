@@ -40,6 +40,8 @@ def test_it_is_kept_by_nobody_else_and_answers_304(site, portal) -> None:
     assert answer.headers["access-control-allow-origin"] is None
     again = site.ask(path, headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status, again.body) == (304, b"")
+    for since in ("", "Fri, 01 Jan 2100 00:00:00 GMT"):
+        assert site.ask(path, headers={"If-Modified-Since": since}).status == 200, "it has no date"
     assert "voorbeeld" not in answer.text
     with site.app.store.read() as work:
         reader = work.subscribers.by_email("lezer1@voorbeeld.example")
