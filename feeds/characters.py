@@ -27,6 +27,11 @@ def fit(text: str) -> str:
     return text if _FIT.fullmatch(text) else _UNFIT.sub("", text)
 
 
+def turns(text: str) -> bool:
+    """Whether a text has characters that turn round what follows; ``one_line`` takes them out."""
+    return not text.isascii() and _TURNING.search(text) is not None
+
+
 def one_line(text: str) -> str:
     """Plain text on a single line, whitespace collapsed."""
     return " ".join((text if text.isprintable() else _TURNING.sub("", fit(text))).split())

@@ -4,11 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from feeds.characters import one_line, shorten
-from feeds.feed import Feed
-from feeds.readback import READERS, Document, Item, Unreadable
+from feeds.feed import KEPT, Feed
+from feeds.readback import LONE, READERS, Document, Item, Names, Unreadable
+from feeds.written import Written
 
 # Clean HTML has no bare "<" in its text and no bare quote in an attribute, so this meets only attributes.
 _RELATIVE = re.compile(r'<[a-zA-Z][^<>]*?\s(?:href|src|cite)="(?!https?://|mailto:)([^"]*)"')
@@ -19,15 +21,46 @@ def check(extension: str, document: bytes, feed: Feed) -> list[str]:
 
     It must be well-formed and of the right version, bear the feed's own links, and hold exactly the
     feed's articles, in order, each with a title, a link and dates that say their offset.
+
+    A document that is at hand in its parts is read as a whole, too; of its items, what was looked at before
+    is not looked at again.
     """
     read = READERS.get(extension)
     if read is None:
         return [f"nothing here knows how to check a document of the kind {extension!r}"]
+    if isinstance(document, Written) and _is_fit_at_a_glance(extension, document, feed):
+        return []
     try:
         found = read(document)
     except Unreadable as error:
         return [str(error)]
     return [*found.faults, *_heading_faults(found, feed, extension), *_item_faults(found, feed)]
+
+
+def _is_fit_at_a_glance(extension: str, document: Written, feed: Feed) -> bool:
+    """Whether all is well. Where it is not, who looks closer finds out what is wrong."""
+    try:
+        found = READERS[extension](document, glance=True)
+    except Unreadable:
+        return False
+    expected = [item.article.uri for item in feed.items]
+    return (
+        not found.faults
+        and found.ids == expected == [_sound_id(extension, item, found.names) for item in document.items]
+        and len(set(expected)) == len(expected)
+        and not any(_heading_faults(found, feed, extension))
+    )
+
+
+@lru_cache(maxsize=3 * KEPT)
+def _sound_id(extension: str, item: bytes, names: Names) -> str | None:
+    """The id of an item that is without a fault by itself; None for any other."""
+    try:
+        found = READERS[extension](LONE[extension](item, names))
+    except (Unreadable, ValueError):
+        return None
+    faults = (*found.faults, *(fault for each in found.items for fault in _faults("it", each, found.moment)))
+    return found.items[0].id if len(found.items) == 1 and not faults else None
 
 
 def _heading_faults(found: Document, feed: Feed, extension: str) -> Iterator[str]:
@@ -67,11 +100,11 @@ def _item_faults(found: Document, feed: Feed) -> Iterator[str]:
     if ids != expected and sorted(ids) == sorted(expected):
         yield "the items are not in the feed's order"
     for number, item in enumerate(found.items, 1):
-        yield from _faults(f"item {number} ({_short(item.id)})" if item.id else f"item {number}", item)
-        yield from _date_faults(f"item {number}", item.dates, found.moment)
+        yield from _faults(f"item {number}", item, found.moment)
 
 
-def _faults(what: str, item: Item) -> Iterator[str]:
+def _faults(place: str, item: Item, moment: Callable[[str], datetime]) -> Iterator[str]:
+    what = f"{place} ({_short(item.id)})" if item.id else place
     if not item.id:
         yield f"{what} has no id"
     if not item.title.strip():
@@ -83,6 +116,7 @@ def _faults(what: str, item: Item) -> Iterator[str]:
     for address in _RELATIVE.findall(item.content):
         yield f"{what} has a relative address in its text: {_short(address)}"
     yield from (f"{what} {fault}" for fault in item.faults)
+    yield from _date_faults(place, item.dates, moment)
 
 
 def _date_faults(what: str, dates: Mapping[str, str], moment: Callable[[str], datetime]) -> Iterator[str]:

@@ -1,11 +1,8 @@
 """Which themes an article belongs to, and why: by its source, its categories, its words, and an editor.
 
-text ─▶ words ─▶ stems ─▶ looked up among the keywords' first stems ─▶ evidence ─▶ scores ─▶ places
+text ─▶ words ─▶ those whose stem begins a keyword ─▶ evidence ─▶ scores ─▶ places
 """
 
-import re
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +11,9 @@ from typing import Any
 
 import snowballstemmer
 
+from feeds.characters import one_line
 from feeds.theme import Theme, ThemeTree
+from feeds.words import fold, tokens, words
 
 TITLE_WEIGHT = 3
 TEXT_CAP = 3
@@ -24,9 +23,8 @@ SOURCE_WEIGHT = 3
 
 _STEMMERS = {"nl": "dutch", "en": "english"}
 _DEFAULT = "nl"
-_WORD = re.compile(r"\w+")
 _WORDS = 50_000
-"""Words whose stems are kept at a time."""
+"""Words that are kept at a time, with what they begin."""
 
 
 class Reason(StrEnum):
@@ -81,6 +79,12 @@ class Classifier:
         for theme in tree:
             for label in {theme.slug, theme.name, *theme.categories}:
                 self._categories.setdefault(_label(label), []).append(theme.slug)
+        self._above = {
+            theme.slug: [
+                (above, Placement(0, (f"holds {theme.slug}",))) for above in tree.ancestors(theme.slug)
+            ]
+            for theme in tree
+        }
         self._phrases: dict[str, _Phrases] = {}
 
     def classify(
@@ -98,6 +102,28 @@ class Classifier:
 
         ``editor`` says of some themes whether the article is in them, whatever the rules say.
         """
+        return self.classify_words(
+            title=words(tokens(title)),
+            text=words(tokens(text)),
+            categories=categories,
+            source=source,
+            source_themes=source_themes,
+            language=language,
+            editor=editor,
+        )
+
+    def classify_words(
+        self,
+        *,
+        title: Sequence[str],
+        text: Sequence[str],
+        categories: Sequence[str],
+        source: str,
+        source_themes: Sequence[str],
+        language: str,
+        editor: Mapping[str, bool],
+    ) -> Classification:
+        """The same, for who knows the words already, as ``feeds.words`` has them."""
         evidence = [
             Evidence(theme, Reason.SOURCE, source, "the config", SOURCE_WEIGHT) for theme in source_themes
         ]
@@ -131,17 +157,17 @@ class Classifier:
         reasons: dict[str, list[str]] = {slug: [] for slug in classification.scores}
         for item in classification.evidence:
             if item.theme in reasons:
-                reasons[item.theme].append(str(item))
+                reasons[item.theme].append(_told(item))
         places = {
             slug: Placement(score, tuple(reasons[slug])) for slug, score in classification.scores.items()
         }
         for slug in classification.scores:
-            for above in self._tree.ancestors(slug):
-                places.setdefault(above, Placement(0, (f"holds {slug}",)))
+            for above, placement in self._above[slug]:
+                places.setdefault(above, placement)
         return places
 
     def _phrase_evidence(
-        self, title: str, text: str, categories: Sequence[str], language: str
+        self, title: Sequence[str], text: Sequence[str], categories: Sequence[str], language: str
     ) -> Iterator[Evidence]:
         spoken = language.split("-")[0].lower()
         spoken = spoken if spoken in _STEMMERS else _DEFAULT
@@ -149,7 +175,7 @@ class Classifier:
             self._phrases[spoken] = _Phrases(self._themes, spoken)
         phrases = self._phrases[spoken]
         in_title, in_text = phrases.count(title), phrases.count(text)
-        in_categories = phrases.count("\n".join(categories)) if phrases.exclude else Counter()
+        in_categories = phrases.count(words(tokens("\n".join(categories)))) if phrases.exclude else {}
         for number in sorted(in_title.keys() | in_text.keys() | in_categories.keys()):
             rule = phrases.rules[number]
             if rule.excludes:
@@ -158,73 +184,96 @@ class Classifier:
                     ("the text", in_text),
                     ("its categories", in_categories),
                 ):
-                    if found[number]:
+                    if number in found:
                         yield Evidence(rule.theme, Reason.EXCLUDED, rule.phrase, where, 0)
                         break
                 continue
-            if in_title[number]:
-                weight = TITLE_WEIGHT * rule.weight
-                yield Evidence(rule.theme, Reason.KEYWORD, rule.phrase, "the title", weight)
-            if times := in_text[number]:
-                weight = min(times, TEXT_CAP) * rule.weight
-                yield Evidence(rule.theme, Reason.KEYWORD, rule.phrase, "the text", weight)
+            if number in in_title:
+                yield rule.in_title
+            if number in in_text:
+                yield rule.in_text[min(in_text[number], TEXT_CAP) - 1]
 
 
-@dataclass(frozen=True, slots=True)
+def only_repeats(summary: str, text: str) -> bool:
+    """Whether a summary of one line is how the text begins, so that its words count once."""
+    wanted = summary.rstrip("…")
+    beginning = one_line(text[: 2 * len(wanted)])
+    return (beginning if len(beginning) >= len(wanted) else one_line(text)).startswith(wanted)
+
+
 class _Rule:
-    theme: str
-    phrase: str
-    weight: int
-    excludes: bool
+    """A keyword of a theme, and the evidence it can give."""
+
+    def __init__(self, theme: str, phrase: str, weight: int, *, excludes: bool = False) -> None:
+        self.theme = theme
+        self.phrase = phrase
+        self.excludes = excludes
+        self.in_title = Evidence(theme, Reason.KEYWORD, phrase, "the title", TITLE_WEIGHT * weight)
+        self.in_text = [
+            Evidence(theme, Reason.KEYWORD, phrase, "the text", times * weight)
+            for times in range(1, TEXT_CAP + 1)
+        ]
 
 
 class _Phrases:
     """The words and phrases of all themes in one language, found in a text in one go over its words."""
 
     def __init__(self, themes: Iterable[Theme], language: str) -> None:
-        self._stem_of = _Stems(_stemmer(language))
+        self._stemmer = _stemmer(language)
         self.rules: list[_Rule] = []
         self.exclude = False
-        self._starting: dict[str, list[tuple[int, list[str]]]] = {}
+        starting: dict[str, list[_Start]] = {}
         for theme in themes:
-            rules = [
-                _Rule(theme.slug, phrase, theme.weights.get(phrase, 1), False) for phrase in theme.keywords
-            ]
-            rules += [_Rule(theme.slug, phrase, 0, True) for phrase in theme.exclude]
+            rules = [_Rule(theme.slug, phrase, theme.weights.get(phrase, 1)) for phrase in theme.keywords]
+            rules += [_Rule(theme.slug, phrase, 0, excludes=True) for phrase in theme.exclude]
             for rule in rules:
-                if stems := self._stems(rule.phrase):
-                    self._starting.setdefault(stems[0], []).append((len(self.rules), stems))
+                if stems := self._stems(words(tokens(rule.phrase))):
+                    starting.setdefault(stems[0], []).append((len(self.rules), stems))
                     self.rules.append(rule)
                     self.exclude |= rule.excludes
+        self._begun_by = _BegunBy(self._stemmer, starting)
 
-    def count(self, text: str) -> Counter[int]:
-        """How often each rule's phrase stands in a text, by the rule's number."""
-        found: Counter[int] = Counter()
-        stems = self._stems(text)
-        if self._starting.keys().isdisjoint(stems):
-            return found
-        for place, stem in enumerate(stems):
-            for number, phrase in self._starting.get(stem, ()):
-                if len(phrase) == 1 or stems[place : place + len(phrase)] == phrase:
-                    found[number] += 1
-        return found
+    def count(self, found: Sequence[str]) -> dict[int, int]:
+        """How often each rule's phrase stands in these words, by the rule's number, where it does at all."""
+        counts: dict[int, int] = {}
+        begun_by = self._begun_by
+        for word in filter(begun_by.__getitem__, found):
+            for number, phrase in begun_by[word]:
+                if len(phrase) > 1:
+                    return self._count_by_place(found)
+                counts[number] = counts.get(number, 0) + 1
+        return counts
 
-    def _stems(self, text: str) -> list[str]:
-        return [self._stem_of[word] for word in _WORD.findall(_fold(text))]
+    def _count_by_place(self, found: Sequence[str]) -> dict[int, int]:
+        """The same, where some phrases are of several words, one of which is in the text."""
+        counts: dict[int, int] = {}
+        for place, word in enumerate(found):
+            for number, phrase in self._begun_by[word]:
+                if len(phrase) == 1 or self._stems(found[place : place + len(phrase)]) == phrase:
+                    counts[number] = counts.get(number, 0) + 1
+        return counts
+
+    def _stems(self, found: Sequence[str]) -> list[str]:
+        return [self._stemmer.stemWord(word) for word in found]
 
 
-class _Stems(dict[str, str]):
-    """The stem of each word, found once: a few thousand words make up nearly all of a text."""
+_Start = tuple[int, list[str]]
+"""A rule's number, and the stems of its phrase."""
 
-    def __init__(self, stemmer: Any) -> None:
+
+class _BegunBy(dict[str, Sequence[_Start]]):
+    """What each word may begin, found once: a few thousand words make up nearly all of a text."""
+
+    def __init__(self, stemmer: Any, starting: Mapping[str, Sequence[_Start]]) -> None:
         self._stemmer = stemmer
+        self._starting = starting
 
-    def __missing__(self, word: str) -> str:
+    def __missing__(self, word: str) -> Sequence[_Start]:
         if len(self) >= _WORDS:
             self.clear()
-        stem: str = self._stemmer.stemWord(word)
-        self[word] = stem
-        return stem
+        begun = self._starting.get(self._stemmer.stemWord(word), ())
+        self[word] = begun
+        return begun
 
 
 @lru_cache
@@ -232,9 +281,11 @@ def _stemmer(language: str) -> Any:
     return snowballstemmer.stemmer(_STEMMERS[language])
 
 
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()
+@lru_cache(maxsize=5_000)
+def _told(evidence: Evidence) -> str:
+    return str(evidence)
 
 
+@lru_cache(maxsize=5_000)
 def _label(text: str) -> str:
-    return " ".join(_fold(text).split())
+    return " ".join(fold(text).split())

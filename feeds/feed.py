@@ -1,18 +1,38 @@
 """A theme's feed: which articles, in what order, under which permanent names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from feeds.article import Article
 from feeds.theme import EVERYTHING
 
+KEPT = 500
+"""Items of which is kept what they become, in each format and on the pages, for the next build with them."""
+
 REMEMBERED = timedelta(days=90)
 """For how long a withdrawn article is said to be gone, by the dates of the feed's own news."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A stored article with its place among the others: ``scores`` by theme, 0 for one it is only below.
+
+    What is stored as it was is the very same object again, and not to be changed.
+    """
+
+    id: int
+    article: Article
+    scores: Mapping[str, int]
+    source_title: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FeedItem:
-    """An article as a feed shows it, with the names of its themes."""
+    """An article as a feed shows it, with the names of its themes.
+
+    It is equal to itself alone: what one becomes is kept, and who has the same again asks with the same item.
+    """
 
     article: Article
     themes: tuple[str, ...]

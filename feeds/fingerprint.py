@@ -1,13 +1,10 @@
 """The fingerprint of what a reader reads: the same for as long as the words are."""
 
-import re
-import unicodedata
+from collections.abc import Sequence
 from hashlib import sha256
 
 from feeds.article import Draft
-
-# Words and figures, and the signs that change what a figure says.
-_WORDS = re.compile(r"\w+|[€$£¥%°+=<>]")
+from feeds.words import tokens
 
 
 def fingerprint(draft: Draft) -> str:
@@ -16,9 +13,10 @@ def fingerprint(draft: Draft) -> str:
     Takes a normalised draft. Whitespace, markup, attributes, punctuation, capitals and the date leave
     it as it was.
     """
-    fields = (draft.title, draft.summary, draft.text)
-    return sha256("\n".join(_words(text) for text in fields).encode("utf-8", "surrogatepass")).hexdigest()
+    return fingerprint_of([tokens(text) for text in (draft.title, draft.summary, draft.text)])
 
 
-def _words(text: str) -> str:
-    return " ".join(_WORDS.findall(unicodedata.normalize("NFC", text).casefold()))
+def fingerprint_of(fields: Sequence[Sequence[str]]) -> str:
+    """The same, over the tokens of title, summary and text."""
+    whole = "\n".join([" ".join(field) for field in fields])
+    return sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from urllib.parse import urlsplit
@@ -59,8 +60,13 @@ def tag_uri(authority: str, first_seen: date, *names: str) -> str:
 
     ``authority`` is the portal's host, whose holder on that day we are; a port is left off.
     """
+    return f"tag:{_authority(authority)},{first_seen.isoformat()}:{_hash(*names)}"
+
+
+@lru_cache
+def _authority(authority: str) -> str:
     host = urlsplit(f"//{authority}").hostname or authority
-    return f"tag:{host.encode('idna').decode('ascii').lower()},{first_seen:%Y-%m-%d}:{_hash(*names)}"
+    return host.encode("idna").decode("ascii").lower()
 
 
 def aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
@@ -110,7 +116,7 @@ def distinct(drafts: Iterable[Draft], problems: list[Problem]) -> list[Draft]:
     found: dict[str, Draft] = {}
     for draft in drafts:
         key = draft.url or draft.key if draft.key in shared else draft.key
-        found.setdefault(key, replace(draft, key=key))
+        found.setdefault(key, draft if key == draft.key else replace(draft, key=key))
     return list(found.values())
 
 
@@ -172,5 +178,5 @@ def _tracks(pair: str) -> bool:
 
 def _hash(*names: str) -> str:
     # Each name with its length before it, so that no two lists of names read the same.
-    joined = "".join(f"{len(name)}:{name}" for name in names)
+    joined = "".join([f"{len(name)}:{name}" for name in names])
     return sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]

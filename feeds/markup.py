@@ -55,8 +55,10 @@ _BLOCKS = _names(
     "tr ul article aside footer header main nav section"
 )
 _BREAK = re.compile(r"</?[a-z0-9]+>")
-_BLANKS = re.compile(r"[^\S\n ][^\S\n]*| [^\S\n]+")  # a single space stays as it is
-_LINES = re.compile(r" ?\n[\s]*")
+_BLOCK = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS & TAGS))})(?:/?>|\s[^\"<>]*(?:\"[^\"]*\"[^\"<>]*)*>)")
+_TAME = re.compile(r"(?:[^<&]++|<(?:/?(?:p|b|i|em|strong)|br ?/?)>|&(?:[a-z]{2,8}|#[0-9]{2,5});)*+")
+"""Markup that however it stands means what it says: none of it moves, closes or opens anything else."""
+_INLINE = re.compile(r"<[^\"<>]*(?:\"[^\"]*\"[^\"<>]*)*>")
 
 _IMAGE = re.compile(r'<img((?:\s+[^\s=>"]+="[^"]*")*)\s*/?>')
 # A reader of HTML drops the line end that follows the tag, so each reading would take one more.
@@ -91,6 +93,8 @@ def clean_html(markup: str, base: str) -> str:
     Images of a pixel, hidden ones and those without an address are gone. Cleaning the result again
     changes nothing; markup so twisted that it never settles becomes its plain text.
     """
+    if not markup:
+        return ""
     for _ in range(PASSES):
         cleaned = _clean_once(markup, base)
         if _shallow(cleaned) == cleaned == _REREAD.clean(cleaned):
@@ -106,6 +110,8 @@ def plain_text(markup: str) -> str:
         if markup.isprintable():
             return " ".join(markup.split())
         text = markup
+    elif markup.count("<") <= FEW_TAGS and _TAME.fullmatch(markup):
+        text = _bared(markup)
     else:
         # No attribute survives, so what is left of the markup is told from text by a simple pattern.
         bare = nh3.clean(
@@ -117,12 +123,34 @@ def plain_text(markup: str) -> str:
             url_schemes=set(),
         )
         text = fit(html.unescape(_BREAK.sub("\n", bare)))
-    return _LINES.sub("\n", _BLANKS.sub(" ", text)).strip()
+    return _lines(text)
+
+
+def text_of_clean(content: str) -> str:
+    """The same as ``plain_text``, of what ``clean_html`` gave, which need not be read again for it."""
+    if "<" not in content:
+        return plain_text(content)
+    return _lines(_bared(content))
+
+
+def _bared(markup: str) -> str:
+    """The text of markup in which every tag stands for itself, with line ends for blocks."""
+    text = _INLINE.sub("", _BLOCK.sub("\n", markup))
+    return fit(html.unescape(text)) if "&" in text else text
+
+
+def _lines(text: str) -> str:
+    """Without empty lines, and with one blank wherever there are some."""
+    return "\n".join([line for line in [" ".join(line.split()) for line in text.split("\n")] if line])
 
 
 def _clean_once(markup: str, base: str) -> str:
-    cleaned = _IMAGE.sub(_image, fit(_cleaner(base).clean(_shallow(fit(markup)))))
-    return _PRE.sub(r"\1", cleaned).strip()
+    cleaned = fit(_cleaner(base).clean(_shallow(fit(markup))))
+    if "<img" in cleaned:
+        cleaned = _IMAGE.sub(_image, cleaned)
+    if "<pre" in cleaned:
+        cleaned = _PRE.sub(r"\1", cleaned)
+    return cleaned.strip()
 
 
 def _shallow(markup: str) -> str:

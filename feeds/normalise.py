@@ -6,13 +6,12 @@ mailto ones, and no character that XML or a mail could choke on.
 
 import re
 import unicodedata
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from feeds.address import web_address
 from feeds.article import TITLE_LENGTH, Draft, Enclosure, Problem
 from feeds.characters import one_line, shorten
-from feeds.markup import clean_html, plain_text
+from feeds.markup import clean_html, plain_text, text_of_clean
 from feeds.moment import aware
 
 SUMMARY_LENGTH = 600
@@ -41,37 +40,39 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
     where that is empty against the article's own.
     ``language`` (BCP 47) is for drafts that do not declare one.
     """
-    what = _name(draft)
     url = web_address(draft.url, base)
     if url is None:
         given = f"the link {shorten(one_line(draft.url), 100)!r} is" if draft.url.strip() else "there is"
-        return None, [Problem(what, f"{given} no http or https address; it was left out")]
+        return None, [Problem(_name(draft), f"{given} no http or https address; it was left out")]
     problems: list[Problem] = []
     raw = draft.content
     if len(raw) > CONTENT_LENGTH:
         raw = raw[:CONTENT_LENGTH].rpartition("<")[0] or raw[:CONTENT_LENGTH]
         why = f"its text is longer than {CONTENT_LENGTH:,} characters; the rest was cut off"
-        problems.append(Problem(what, why, lost=False))
+        problems.append(Problem(_name(draft), why, lost=False))
     content = clean_html(raw, base or url)
-    text = plain_text(content)
+    text = text_of_clean(content)
     summary = plain_text(draft.summary[:CONTENT_LENGTH])
     if not content and len(summary) > SUMMARY_LENGTH:
         content = clean_html(draft.summary[:CONTENT_LENGTH], base or url)
-        text = plain_text(content)
+        text = text_of_clean(content)
         summary = ""
     summary = shorten(one_line(summary), SUMMARY_LENGTH) or shorten(_beginning(text), EXCERPT_LENGTH)
     title = shorten(one_line(plain_text(draft.title[:CONTENT_LENGTH])), TITLE_LENGTH)
     if not any(unicodedata.category(character)[0] in "LNPS" for character in title):
         title = _first_sentence(summary)  # nothing in it can be seen
         if not title:
-            return None, [Problem(what, "it has no title and no text; it was left out")]
-        problems.append(Problem(what, "it has no title; its first sentence serves as one", lost=False))
+            return None, [Problem(_name(draft), "it has no title and no text; it was left out")]
+        problems.append(
+            Problem(_name(draft), "it has no title; its first sentence serves as one", lost=False)
+        )
     published = _published(draft.published)
     if published is None:
-        problems.append(Problem(what, "it has no date; the day it was found serves as one", lost=False))
+        problems.append(
+            Problem(_name(draft), "it has no date; the day it was found serves as one", lost=False)
+        )
     return (
-        replace(
-            draft,
+        Draft(
             key=one_line(draft.key)[:KEY_LENGTH] or url,
             url=url,
             title=title,

@@ -1,11 +1,14 @@
 """Pages: the readable twin of every feed, the front page above them, and fragments for other sites' pages."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 from jinja2 import Environment
 
-from feeds.feed import Feed, public_path
+from feeds.feed import KEPT, Feed, FeedItem, public_path
 from feeds.formats import FORMATS
 from feeds.theme import EVERYTHING, ThemeTree
 
@@ -13,6 +16,13 @@ FRAGMENT = 10
 """Articles in a fragment."""
 LATELY = timedelta(days=30)
 """The front page says of every theme how much it brought in so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    name: str
+    base_url: str
+    mails: bool
 
 
 class Pages:
@@ -28,7 +38,7 @@ class Pages:
     ) -> None:
         self._environment = environment
         self._tree = tree
-        self._site = {"name": name, "base_url": base_url, "mails": mails}
+        self._site = _Site(name, base_url, mails)
 
     def write(self, feed: Feed, news: Mapping[str, int]) -> dict[str, bytes]:
         """The page of one theme, or for the feed of everything the front page, and its fragment, as UTF-8.
@@ -52,30 +62,41 @@ class Pages:
             "parent": self._tree[theme.parent] if theme.parent else None,
             "children": self._tree.children(theme.slug),
         }
-        items = [
-            {"article": item.article, "themes": [name for name in item.themes if name != theme.name]}
-            for item in feed.items
-        ]
+        items = [_elsewhere(item, theme.name) for item in feed.items]
         return self._render("theme", theme=here, feeds=_links(feed), items=items)
 
     def _render(self, name: str, **context: object) -> bytes:
         page = self._environment.get_template(f"web/{name}.html.j2").render(site=self._site, **context)
         return page.encode()
 
-    def _branch(self, parent: str, news: Mapping[str, int]) -> list[dict[str, object]]:
-        return [
-            {
-                "slug": theme.slug,
-                "name": theme.name,
-                "count": news.get(theme.slug, 0),
-                "children": self._branch(theme.slug, news),
-            }
+    def _branch(self, parent: str, news: Mapping[str, int]) -> "tuple[_Node, ...]":
+        return tuple(
+            _Node(theme.slug, theme.name, news.get(theme.slug, 0), self._branch(theme.slug, news))
             for theme in self._tree.children(parent)
-        ]
+        )
 
 
-def _links(feed: Feed) -> list[Mapping[str, str]]:
-    return [
-        {"title": kind.name, "url": feed.url(kind.extension), "type": kind.media_type}
-        for kind in FORMATS.values()
-    ]
+@lru_cache(maxsize=KEPT)
+def _elsewhere(item: FeedItem, theme: str) -> FeedItem:
+    """An item as the page of one of its themes shows it: with the others."""
+    return replace(item, themes=tuple(name for name in item.themes if name != theme))
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A theme on the front page, with the number of its recent articles."""
+
+    slug: str
+    name: str
+    count: int
+    children: "tuple[_Node, ...]"
+
+
+class _Link(NamedTuple):
+    title: str
+    url: str
+    type: str
+
+
+def _links(feed: Feed) -> tuple[_Link, ...]:
+    return tuple(_Link(kind.name, feed.url(kind.extension), kind.media_type) for kind in FORMATS.values())

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree  # type: ignore[import-untyped]
 
@@ -20,6 +21,11 @@ _JSON_FEED = "https://jsonfeed.org/version/1.1"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 _CHARACTERS = re.compile("[ -\ud7ff\t\n\r\ue000-\ufffd\U00010000-\U0010ffff]*+")
 """XML 1.0 §2.2. JSON could hold more, but what one format of a feed can't say, none says."""
+
+
+Names = frozenset[tuple[str | None, str]]
+_RSS_IDS = etree.XPath("item/guid/text()", smart_strings=False)
+_ATOM_IDS = etree.XPath("a:entry/a:id/text()", namespaces={"a": _ATOM[1:-1]}, smart_strings=False)
 
 
 class Unreadable(Exception):
@@ -48,7 +54,8 @@ class Document:
     So are ``current_links``, ``archive`` (whether it says it is one) and ``gone`` (the ids of what was
     withdrawn). ``older_links`` lead to the archive before it.
 
-    ``moment`` reads its dates, or raises ValueError; ``faults`` are the format's own.
+    ``moment`` reads its dates, or raises ValueError; ``faults`` are the format's own. ``ids`` are those of
+    its items, as far as they are plainly told, and ``names`` its namespaces by their prefixes.
     """
 
     id: str | None
@@ -62,8 +69,17 @@ class Document:
     gone: list[str] | None
     dates: Mapping[str, str]
     moment: Callable[[str], datetime]
+    ids: list[str]
     items: list[Item]
     faults: list[str]
+    names: Names = frozenset()
+
+
+class Reader(Protocol):
+    """Reads a format's documents. At a ``glance`` it leaves the items, and their faults, aside."""
+
+    def __call__(self, document: bytes, *, glance: bool = False) -> Document:
+        """What it says. Raises Unreadable."""
 
 
 def _xml(document: bytes, name: str, root_tag: str) -> tuple[Any, list[str]]:
@@ -81,7 +97,7 @@ def _xml(document: bytes, name: str, root_tag: str) -> tuple[Any, list[str]]:
     return root, faults
 
 
-def _rss(document: bytes) -> Document:
+def _rss(document: bytes, *, glance: bool = False) -> Document:
     root, faults = _xml(document, "RSS", "rss")
     version = root.get("version", "missing")
     if version != "2.0":
@@ -103,8 +119,10 @@ def _rss(document: bytes) -> Document:
         gone=None,
         dates={"lastBuildDate": _text(channel, "lastBuildDate")},
         moment=_rfc822,
-        items=[_rss_item(item) for item in channel.findall("item")],
+        ids=_RSS_IDS(channel),
+        items=[] if glance else [_rss_item(item) for item in channel.findall("item")],
         faults=faults,
+        names=frozenset(root.nsmap.items()),
     )
 
 
@@ -122,7 +140,7 @@ def _rss_item(item: Any) -> Item:
     )
 
 
-def _atom(document: bytes) -> Document:
+def _atom(document: bytes, *, glance: bool = False) -> Document:
     root, faults = _xml(document, "Atom", f"{_ATOM}feed")
     if not _text(root, f"{_ATOM}author/{_ATOM}name"):
         faults.append("the feed has no author")
@@ -138,17 +156,20 @@ def _atom(document: bytes) -> Document:
         gone=[stone.get("ref", "") for stone in root.findall(_TOMBSTONE)],
         dates={"updated": _text(root, f"{_ATOM}updated")},
         moment=_rfc3339,
-        items=[
-            Item(
-                id=_text(entry, f"{_ATOM}id"),
-                title=_text(entry, f"{_ATOM}title"),
-                link="".join(_links(entry, "alternate")[:1]),
-                dates={name: _text(entry, _ATOM + name) for name in ("published", "updated")},
-                content=_text(entry, f"{_ATOM}content"),
-            )
-            for entry in root.findall(f"{_ATOM}entry")
-        ],
+        ids=_ATOM_IDS(root),
+        items=[] if glance else [_atom_item(entry) for entry in root.findall(f"{_ATOM}entry")],
         faults=faults,
+        names=frozenset(root.nsmap.items()),
+    )
+
+
+def _atom_item(entry: Any) -> Item:
+    return Item(
+        id=_text(entry, f"{_ATOM}id"),
+        title=_text(entry, f"{_ATOM}title"),
+        link="".join(_links(entry, "alternate")[:1]),
+        dates={name: _text(entry, _ATOM + name) for name in ("published", "updated")},
+        content=_text(entry, f"{_ATOM}content"),
     )
 
 
@@ -161,10 +182,10 @@ def _links(parent: Any, rel: str) -> list[str]:
     return [link.get("href", "") for link in links if link.get("rel", "alternate") == rel]
 
 
-def _json(document: bytes) -> Document:
+def _json(document: bytes, *, glance: bool = False) -> Document:
     try:
         feed = json.loads(document.decode())
-        texts = list(_texts("feed", feed))
+        texts = list(_texts("feed", feed, leaving="items" if glance else ""))
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"it is not well-formed JSON: {shorten(one_line(str(error)), 200)}") from None
     if not isinstance(feed, dict) or not isinstance(feed.get("items"), list):
@@ -192,20 +213,22 @@ def _json(document: bytes) -> Document:
         gone=None,
         dates={},
         moment=_rfc3339,
-        items=[
-            Item(
-                id=_string(item, "id"),
-                title=_string(item, "title"),
-                link=_string(item, "url"),
-                dates={name: _string(item, name) for name in ("date_published", "date_modified")},
-                content=_string(item, "content_html"),
-                faults=[]
-                if _string(item, "content_html") or _string(item, "content_text")
-                else ["has neither content_html nor content_text"],
-            )
-            for item in feed["items"]
-        ],
+        ids=[_string(item, "id") for item in feed["items"]],
+        items=[] if glance else [_json_item(item) for item in feed["items"]],
         faults=faults,
+    )
+
+
+def _json_item(item: Mapping[str, Any]) -> Item:
+    return Item(
+        id=_string(item, "id"),
+        title=_string(item, "title"),
+        link=_string(item, "url"),
+        dates={name: _string(item, name) for name in ("date_published", "date_modified")},
+        content=_string(item, "content_html"),
+        faults=[]
+        if _string(item, "content_html") or _string(item, "content_text")
+        else ["has neither content_html nor content_text"],
     )
 
 
@@ -214,12 +237,13 @@ def _string(values: Mapping[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _texts(place: str, value: Any) -> Iterator[tuple[str, str]]:
+def _texts(place: str, value: Any, leaving: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield place, value
     elif isinstance(value, dict):
         for key, part in value.items():
-            yield from _texts(f"{place}'s {key}", part)
+            if key != leaving or not leaving:
+                yield from _texts(f"{place}'s {key}", part)
     elif isinstance(value, list):
         for number, part in enumerate(value, 1):
             yield from _texts(f"{place}, number {number}", part)
@@ -238,4 +262,31 @@ def _rfc822(text: str) -> datetime:
         raise ValueError(text) from error
 
 
-READERS: Mapping[str, Callable[[bytes], Document]] = {"rss": _rss, "atom": _atom, "json": _json}
+READERS: Mapping[str, Reader] = {"rss": _rss, "atom": _atom, "json": _json}
+
+
+def _lone_rss(item: bytes, names: Names) -> bytes:
+    opening = f'<rss version="2.0"{_declared(names)}><channel><description>x</description>'
+    return opening.encode() + item + b"</channel></rss>"
+
+
+def _lone_atom(item: bytes, names: Names) -> bytes:
+    opening = f"<feed{_declared(names)}><author><name>x</name></author>"
+    return opening.encode() + item + b"</feed>"
+
+
+def _declared(names: Names) -> str:
+    declared = ((f":{prefix}" if prefix else "", quoteattr(uri)) for prefix, uri in names)
+    return "".join(f" xmlns{prefix}={uri}" for prefix, uri in declared)
+
+
+def _lone_json(item: bytes, names: Names) -> bytes:
+    return json.dumps({"version": _JSON_FEED, "items": [json.loads(item)]}).encode()
+
+
+LONE: Mapping[str, Callable[[bytes, Names], bytes]] = {
+    "rss": _lone_rss,
+    "atom": _lone_atom,
+    "json": _lone_json,
+}
+"""A document, without a fault of its own, that holds nothing but one item, under these namespaces."""

@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import model_validator
 from sqlmodel import Field, SQLModel
@@ -222,6 +222,14 @@ class SourceKind(Protocol):
         """Look at the source. Raises SourceError where the config lacks what this kind needs, and where
         what came is no document of this kind at all.
         """
+
+
+@runtime_checkable
+class DocumentKind(SourceKind, Protocol):
+    """A kind whose visit is one request, and a reading of the answer that needs nothing else."""
+
+    def read(self, source: Source, payload: Payload) -> Reading:
+        """What the answer says. Raises SourceError where it is no document of this kind at all."""
 
 
 def asked(source: Source, memory: Memory) -> Source:

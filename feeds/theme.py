@@ -81,6 +81,9 @@ class ThemeTree:
                     )
         self._ancestors = {slug: tuple(self._climb(slug)) for slug in self._themes}
         self._ordered = tuple(self._in_tree_order())
+        self._children: dict[str, list[Theme]] = {}
+        for theme in self._ordered:
+            self._children.setdefault(theme.parent, []).append(theme)
         self._place = {theme.slug: place for place, theme in enumerate(self._ordered)}
 
     def __iter__(self) -> Iterator[Theme]:
@@ -102,7 +105,7 @@ class ThemeTree:
 
     def children(self, slug: str) -> list[Theme]:
         """The themes directly below this one; those at the top for ``""``."""
-        return [theme for theme in self._ordered if theme.parent == slug]
+        return self._children.get(slug, [])
 
     def place(self, slug: str) -> int:
         """Where a theme stands in tree order; one that is no longer in the config stands last."""

@@ -25,6 +25,7 @@ from pipeline.edges.fetch import fetching
 from pipeline.edges.hub import Hub
 from pipeline.edges.journal import JournalFile
 from pipeline.edges.live import LiveDirectory
+from pipeline.edges.parser import parsing
 from pipeline.edges.templates import environments
 from pipeline.holidays import holidays_of
 from pipeline.imprint import imprint_of
@@ -181,6 +182,7 @@ class App:
         return Collector(
             start=lambda: self.store.write(),  # there only once there is a portal
             fetching=self._fetching,
+            parsing=lambda: parsing(self.settings.theme),
             kinds=KINDS,
             house=self.house,
             language=self.settings.site.language,
@@ -203,7 +205,8 @@ class App:
     def live(self) -> LiveDirectory:
         return LiveDirectory(self.public)
 
-    def publisher(self) -> Publisher:
+    @cached_property
+    def _publisher(self) -> Publisher:
         site = self.settings.site
         pages = Pages(
             self.templates[site.language],
@@ -222,6 +225,10 @@ class App:
             compress=compressed,
             clock=self.clock,
         )
+
+    def publisher(self) -> Publisher:
+        """Always the same: what it has made of a config does not change."""
+        return self._publisher
 
     def pinger(self) -> Pinger:
         hub = self.settings.publish.hub

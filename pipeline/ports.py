@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
-from feeds.feed import Tombstone
+from feeds.feed import Placed, Tombstone
 from feeds.health import Look
 from feeds.history import Archive, Slot
 from feeds.hub import Ping
@@ -65,8 +65,13 @@ class ArticleStore(Protocol):
     def place(self, id: int, published: datetime, placements: Mapping[str, Placement]) -> None: ...
     def all_ids(self) -> Iterable[Sequence[int]]: ...
     def latest(self, theme: str | None, limit: int) -> list[tuple[int, Article]]: ...
-    def newest(self, themes: Collection[str], limit: int) -> list[tuple[int, Article]]: ...
     def lately(self, since: datetime) -> dict[str, int]: ...
+
+
+class ShelfStore(Protocol):
+    def latest(self, theme: str | None, limit: int) -> list[Placed]: ...
+    def newest(self, themes: Collection[str], limit: int) -> list[Placed]: ...
+    def get(self, ids: Collection[int]) -> dict[int, Placed]: ...
 
 
 class LogStore(Protocol):
@@ -102,7 +107,7 @@ class PublicationStore(Protocol):
     def cursors(self) -> Mapping[str, tuple[int, str]]: ...
     def advance(self, theme: str, position: int, made_from: str) -> None: ...
     def catch_up(self, themes: Collection[str], position: int) -> None: ...
-    def archives(self, theme: str, unless_from: str | None = None) -> list[Archive]: ...
+    def archives(self, theme: str, unless_from: str = "") -> list[Archive]: ...
     def newest_archive(self, theme: str) -> Archive | None: ...
     def keep(self, theme: str, archives: Sequence[Archive]) -> None: ...
     def retire(self, theme: str, at: datetime) -> None: ...
@@ -258,9 +263,7 @@ class FeedWork(Protocol):
     """What selecting for a feed needs of a transaction."""
 
     @property
-    def sources(self) -> SourceStore: ...
-    @property
-    def articles(self) -> ArticleStore: ...
+    def shelf(self) -> ShelfStore: ...
     @property
     def register(self) -> RegisterStore: ...
 
@@ -273,6 +276,8 @@ class OwnFeedWork(FeedWork, Protocol):
 class PublishWork(FeedWork, Protocol):
     """What publishing needs of a transaction."""
 
+    @property
+    def articles(self) -> ArticleStore: ...
     @property
     def log(self) -> LogStore: ...
     @property
@@ -413,11 +418,16 @@ class Live(Protocol):
     def alone(self) -> AbstractContextManager[None]:
         """Keeps other publishers out while the block lasts."""
 
-    def stands(self, slug: str) -> bool:
-        """Whether a theme's current documents are there."""
+    def missing(self, slugs: Collection[str]) -> set[str]:
+        """Those of these themes whose current documents are not there."""
 
-    def switch(self, slug: str, files: Mapping[str, bytes], archive: int = 0) -> bool:
-        """Put a unit's documents, by their public paths, live together; False where they were already."""
+    def switch(
+        self, slug: str, files: Mapping[str, bytes], archive: int, meanwhile: Callable[[], None]
+    ) -> bool:
+        """Put a unit's documents, by their public paths, live together; False where they were already.
+
+        ``meanwhile`` is called while they are written. Where it raises, they do not go live.
+        """
 
     def remove(self, slug: str) -> None:
         """Take down a theme's documents, archives included."""

@@ -6,6 +6,7 @@ from feeds.feed import Feed
 from feeds.formats.atom import Atom
 from feeds.formats.jsonfeed import JsonFeed
 from feeds.formats.rss import Rss
+from feeds.written import Written
 
 
 class Format(Protocol):
@@ -18,7 +19,7 @@ class Format(Protocol):
     extension: str
     media_type: str
 
-    def write(self, feed: Feed) -> bytes:
+    def write(self, feed: Feed) -> Written:
         """The whole document, UTF-8."""
 
 

@@ -5,18 +5,20 @@ from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from feeds.feed import Feed
+from feeds.feed import KEPT, Feed, FeedItem
 from feeds.formats.generator import (
     ATOM_LINK,
-    KEPT,
-    Finished,
+    PICTURES,
     generator,
     mark_archive,
     namespaces,
     show_image,
+    standing_in,
     started,
+    written,
 )
-from feeds.formats.wording import Entry, entries, heading, history_links, moment
+from feeds.formats.wording import entry_of, heading, history_links, moment
+from feeds.written import Written
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
@@ -32,19 +34,18 @@ class Atom:
     extension = "atom"
     media_type = "application/atom+xml"
 
-    def write(self, feed: Feed) -> bytes:
+    def write(self, feed: Feed) -> Written:
         """The whole document, UTF-8."""
         made = generator(feed, self.extension, self.media_type)
         made.subtitle(heading(feed).description)
         made.register_extension("more", lambda: _FeedMore(feed), rss=False)
-        for entry in entries(feed):
-            made.add_entry(Finished(_entry(entry)), order="append")
-        document: bytes = made.atom_str()
-        return document
+        items = (_entry(item, feed.language, feed.changed) for item in feed.items)
+        return written(made.atom_str(), b"</feed>", items)
 
 
 @lru_cache(maxsize=KEPT)
-def _entry(entry: Entry) -> Any:
+def _entry(item: FeedItem, language: str, changed: str) -> bytes:
+    entry = entry_of(item, language, changed)
     made = started(entry)
     if entry.author:
         made.author(name=entry.author)
@@ -61,7 +62,7 @@ def _entry(entry: Entry) -> Any:
             link.set("type", enclosure.type)
         if enclosure.length:
             link.set("length", str(enclosure.length))
-    return element
+    return standing_in(PICTURES, element)
 
 
 class _FeedMore:

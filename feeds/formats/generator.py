@@ -3,7 +3,7 @@
 feedgen puts "now" wherever a date is not set, so every date is set here.
 """
 
-from copy import deepcopy
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from feedgen.entry import FeedEntry
@@ -12,11 +12,12 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from feeds.feed import Feed
 from feeds.formats.wording import GENERATOR, Entry, heading, moment
+from feeds.written import Written
 
 ATOM_LINK = "{http://www.w3.org/2005/Atom}link"
-KEPT = 500
-"""Entries whose elements are kept for the next document that has them."""
 _MEDIA = "http://search.yahoo.com/mrss/"
+PICTURES = {"media": _MEDIA}
+"""The namespace of ``show_image``."""
 _HISTORY = "http://purl.org/syndication/history/1.0"
 
 
@@ -53,27 +54,23 @@ def started(entry: Entry) -> Any:
     return added
 
 
-class Finished:
-    """An entry's element, for a FeedGenerator to put into its document as it is.
+def written(frame: bytes, end: bytes, items: Iterable[bytes]) -> Written:
+    """feedgen's document of a feed without items, which ends so, with these before its end."""
+    assert frame.endswith(end), frame[-100:]
+    return Written(frame.removesuffix(end), items, end)
 
-    An article stands in several themes, and in one build after the other: its element is made once.
-    """
 
-    def __init__(self, element: Any) -> None:
-        self._element = element
-
-    def register_extension(self, *extension: object) -> None:
-        """Nothing is left to extend."""
-
-    def rss_entry(self) -> Any:
-        return deepcopy(self._element)
-
-    atom_entry = rss_entry
+def standing_in(names: Mapping[str, str], element: Any) -> bytes:
+    """An item's element as it stands in a document whose root has these names for its namespaces."""
+    root = etree.Element("root", nsmap=names)
+    root.append(element)
+    whole: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=False)
+    return whole[whole.index(b">") + 1 : whole.rindex(b"</")]
 
 
 def namespaces(feed: Feed) -> dict[str, str]:
     """Those that ``mark_archive`` and ``show_image`` need."""
-    pictures = {"media": _MEDIA} if any(item.article.image for item in feed.items) else {}
+    pictures = PICTURES if any(item.article.image for item in feed.items) else {}
     return pictures | ({"fh": _HISTORY} if feed.archive else {})
 
 

@@ -1,11 +1,13 @@
 """JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/)."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from feeds.article import Enclosure
-from feeds.feed import Feed
-from feeds.formats.wording import UNKNOWN_TYPE, Entry, entries, heading
+from feeds.feed import KEPT, Feed, FeedItem
+from feeds.formats.wording import UNKNOWN_TYPE, entry_of, heading
+from feeds.written import Written
 
 VERSION = "https://jsonfeed.org/version/1.1"
 
@@ -17,27 +19,34 @@ class JsonFeed:
     extension = "json"
     media_type = "application/feed+json"
 
-    def write(self, feed: Feed) -> bytes:
+    def write(self, feed: Feed) -> Written:
         """The whole document, UTF-8."""
         words = heading(feed)
-        document = {
-            "version": VERSION,
-            "title": words.title,
-            "description": words.description,
-            "language": feed.language,
-            "home_page_url": feed.page_url,
-            "feed_url": feed.url(self.extension),
-            "next_url": feed.older_url(self.extension),
-            "hubs": [{"type": "WebSub", "url": feed.hub}] if feed.hub else [],
+        before = {
             "authors": [{"name": words.author}],
+            "description": words.description,
+            "feed_url": feed.url(self.extension),
+            "home_page_url": feed.page_url,
+            "hubs": [{"type": "WebSub", "url": feed.hub}] if feed.hub else [],
         }
-        items = [_item(entry) for entry in entries(feed)]
-        text = json.dumps(_filled(document) | {"items": items}, ensure_ascii=False, sort_keys=True)
-        return text.encode() + b"\n"
+        after = {
+            "language": feed.language,
+            "next_url": feed.older_url(self.extension),
+            "title": words.title,
+            "version": VERSION,
+        }
+        return Written(
+            _object(before).removesuffix(b"}") + b', "items": [',
+            (_item(item, feed.language, feed.changed) for item in feed.items),
+            b"], " + _object(after).removeprefix(b"{") + b"\n",
+            between=b", ",
+        )
 
 
-def _item(entry: Entry) -> dict[str, Any]:
-    return _filled(
+@lru_cache(maxsize=KEPT)
+def _item(item: FeedItem, language: str, changed: str) -> bytes:
+    entry = entry_of(item, language, changed)
+    return _object(
         {
             "id": entry.uri,
             "url": entry.url,
@@ -62,5 +71,6 @@ def _attachment(enclosure: Enclosure) -> dict[str, Any]:
     return {"url": enclosure.url, "mime_type": enclosure.type or UNKNOWN_TYPE} | sized
 
 
-def _filled(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value}
+def _object(values: dict[str, Any]) -> bytes:
+    filled = {key: value for key, value in values.items() if value}
+    return json.dumps(filled, ensure_ascii=False, sort_keys=True).encode()

@@ -4,20 +4,30 @@ import html
 from functools import lru_cache
 from typing import Any
 
+from feedgen.ext.dc import DcEntryExtension, DcExtension
 from lxml import etree  # type: ignore[import-untyped]
 
-from feeds.feed import Feed
+from feeds.feed import KEPT, Feed, FeedItem
 from feeds.formats.generator import (
     ATOM_LINK,
-    KEPT,
-    Finished,
+    PICTURES,
     generator,
     mark_archive,
     namespaces,
     show_image,
+    standing_in,
     started,
+    written,
 )
-from feeds.formats.wording import UNKNOWN_TYPE, Entry, entries, heading, history_links
+from feeds.formats.wording import UNKNOWN_TYPE, entry_of, heading, history_links
+from feeds.written import Written
+
+_NAMES = PICTURES | {
+    "atom": "http://www.w3.org/2005/Atom",
+    "content": "http://purl.org/rss/1.0/modules/content/",
+    "dc": "http://purl.org/dc/elements/1.1/",
+}
+"""As feedgen names them."""
 
 
 class Rss:
@@ -31,23 +41,22 @@ class Rss:
     extension = "rss"
     media_type = "application/rss+xml"
 
-    def write(self, feed: Feed) -> bytes:
+    def write(self, feed: Feed) -> Written:
         """The whole document, UTF-8."""
         made = generator(feed, self.extension, self.media_type)
         words = heading(feed)
         made.description(words.description or words.title)
-        made.load_extension("dc", atom=False)
+        made.register_extension("dc", DcExtension, DcEntryExtension, atom=False)
         made.register_extension("more", lambda: _FeedMore(feed), atom=False)
-        for entry in entries(feed):
-            made.add_entry(Finished(_item(entry)), order="append")
-        document: bytes = made.rss_str()
-        return document
+        items = (_item(item, feed.language, feed.changed) for item in feed.items)
+        return written(made.rss_str(), b"</channel></rss>", items)
 
 
 @lru_cache(maxsize=KEPT)
-def _item(entry: Entry) -> Any:
+def _item(item: FeedItem, language: str, changed: str) -> bytes:
+    entry = entry_of(item, language, changed)
     made = started(entry)
-    made.load_extension("dc", atom=False)
+    made.register_extension("dc", DcEntryExtension, atom=False)
     if entry.summary:
         made.description(html.escape(entry.summary, quote=False))
     if entry.author:
@@ -56,9 +65,9 @@ def _item(entry: Entry) -> Any:
         made.enclosure(enclosure.url, str(enclosure.length), enclosure.type or UNKNOWN_TYPE)
     if entry.language:
         made.dc.dc_language(entry.language)
-    item = made.rss_entry()
-    show_image(item, entry.image)
-    return item
+    element = made.rss_entry()
+    show_image(element, entry.image)
+    return standing_in(_NAMES, element)
 
 
 class _FeedMore:

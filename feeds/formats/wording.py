@@ -53,9 +53,31 @@ def heading(feed: Feed) -> Heading:
     return Heading(title, one_line(feed.description), one_line(feed.author) or title)
 
 
-def entries(feed: Feed) -> Iterator[Entry]:
-    """The feed's items, in its order."""
-    return (_entry(item, feed) for item in feed.items)
+def entry_of(item: FeedItem, language: str, changed: str) -> Entry:
+    """One item of a feed in a language, where ``changed`` introduces what changed."""
+    article = item.article
+    url = one_line(article.url)
+    own = one_line(article.language)
+    summary, content = fit(article.summary).strip(), fit(article.content).strip()
+    if change := one_line(article.change):
+        if content:
+            content = f"<p><b>{_escaped(changed)}</b> {_escaped(change)}</p>\n{content}"
+        else:
+            summary = f"{changed} {change}\n{summary}".strip()
+    return Entry(
+        uri=one_line(article.uri),
+        url=url,
+        title=one_line(article.title) or url,
+        summary=summary,
+        content=content,
+        author=one_line(article.author) or one_line(item.source_title),
+        language="" if own.lower() == language.lower() else own,
+        themes=tuple(name for name in map(one_line, item.themes) if name),
+        published=moment(article.published),
+        updated=moment(article.updated),
+        image=article.image,
+        enclosures=tuple(Enclosure(**enclosure) for enclosure in article.enclosures),
+    )
 
 
 def history_links(feed: Feed, extension: str) -> Iterator[tuple[str, str]]:
@@ -69,32 +91,6 @@ def history_links(feed: Feed, extension: str) -> Iterator[tuple[str, str]]:
 def moment(value: datetime) -> datetime:
     """In UTC and whole seconds, as every format can write it."""
     return aware(value).replace(microsecond=0)
-
-
-def _entry(item: FeedItem, feed: Feed) -> Entry:
-    article = item.article
-    url = one_line(article.url)
-    own = one_line(article.language)
-    summary, content = fit(article.summary).strip(), fit(article.content).strip()
-    if change := one_line(article.change):
-        if content:
-            content = f"<p><b>{_escaped(feed.changed)}</b> {_escaped(change)}</p>\n{content}"
-        else:
-            summary = f"{feed.changed} {change}\n{summary}".strip()
-    return Entry(
-        uri=one_line(article.uri),
-        url=url,
-        title=one_line(article.title) or url,
-        summary=summary,
-        content=content,
-        author=one_line(article.author) or one_line(item.source_title),
-        language="" if own.lower() == feed.language.lower() else own,
-        themes=tuple(name for name in map(one_line, item.themes) if name),
-        published=moment(article.published),
-        updated=moment(article.updated),
-        image=article.image,
-        enclosures=tuple(Enclosure(**enclosure) for enclosure in article.enclosures),
-    )
 
 
 def _escaped(text: str) -> str:

@@ -5,7 +5,8 @@ import click
 from feeds.source import Source
 from pipeline.app import App
 from pipeline.cli.console import fail, json_option, numbers, say, say_json, table, warn, with_app
-from pipeline.steps.collect import CollectReport, SourceReport
+from pipeline.steps.collect import CollectReport
+from pipeline.steps.settle import SourceReport
 
 _NUMBERS = ("new", "updated", "unchanged", "withdrawn", "restored", "backfill", "waiting", "polished")
 

@@ -78,11 +78,22 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
         raise failure
 
     async def _resolve(self, host: str, port: int) -> list[Address]:
+        name = host.strip("[]")
+        if address := _address(name):
+            return [address]
         try:
-            answers = await anyio.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+            answers = await anyio.getaddrinfo(name, port, type=socket.SOCK_STREAM)
             return list(dict.fromkeys(ipaddress.ip_address(sockaddr[0]) for *_, sockaddr in answers))
         except (OSError, ValueError) as error:  # UnicodeError, for labels no name can have, is a ValueError
             raise httpcore2.ConnectError("its name can't be resolved") from error
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
+
+
+def _address(name: str) -> Address | None:
+    """The address that a host is named by, which needs no resolving; None for any other name."""
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None

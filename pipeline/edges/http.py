@@ -5,15 +5,13 @@ fetch ─▶ a turn at the host ─▶ resolve, check, connect ─▶ answer ─
            └──────────── a redirect: the next hop ──────────┘
 """
 
-import http.cookiejar
 import re
-import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +23,7 @@ from protego import Protego
 from feeds.characters import one_line, shorten
 from feeds.source import HttpRequest, NotModified, Payload, SourceError, Validators
 from pipeline.edges.addresses import CheckedBackend, Refused
+from pipeline.edges.connections import Connections
 
 ROBOT = "Kennisportal"
 """Our name in robots.txt."""
@@ -60,7 +59,7 @@ class _Host:
     """One request at a time; ``free_at`` is when the next may start."""
 
     pause: float
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    lock: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     free_at: float = 0.0
 
 
@@ -93,18 +92,16 @@ class Fetcher:
         self._robots: dict[str, Protego | SourceError] = {}
         self._robots_locks: dict[str, anyio.Lock] = {}
         agent = f"{ROBOT} (+{contact})" if contact else ROBOT
-        self._client = httpx2.AsyncClient(
-            transport=_Transport(CheckedBackend(allow_hosts)),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx2.Timeout(limits.total, connect=limits.connect),
-            headers={"User-Agent": agent},
-            # A cookie would follow us from visit to visit and from source to source.
-            cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
+        # No cookies: they would follow us from visit to visit and from source to source.
+        self._headers = (
+            (b"User-Agent", agent.encode("ascii")),
+            (b"Accept-Encoding", b"gzip, deflate, br"),
+            (b"Connection", b"keep-alive"),
         )
+        self._extensions = {"timeout": {"connect": limits.connect}}
+        self._connections = Connections(CheckedBackend(allow_hosts))
 
     async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
         return self
 
     async def __aexit__(
@@ -113,7 +110,8 @@ class Fetcher:
         error: BaseException | None = None,
         trace: TracebackType | None = None,
     ) -> None:
-        await self._client.__aexit__(kind, error, trace)
+        with anyio.CancelScope(shield=True):
+            await self._connections.aclose()
 
     async def fetch(self, request: HttpRequest) -> Payload | NotModified:
         """The document at the request's URL. SourceError, in one line, for everything that goes wrong.
@@ -143,7 +141,8 @@ class Fetcher:
     async def _turn(self, name: str) -> AsyncIterator[None]:
         host = self._hosts.setdefault(name, _Host(self._pause))
         async with host.lock:
-            await anyio.sleep(max(0.0, host.free_at - anyio.current_time()))
+            if (early := host.free_at - anyio.current_time()) > 0:
+                await anyio.sleep(early)
             try:
                 yield
             finally:
@@ -184,36 +183,49 @@ class Fetcher:
         self, request: HttpRequest, address: httpx2.URL, seconds: float
     ) -> Payload | NotModified | _Redirect:
         """One hop: what came, or where to ask next."""
-        shown = _shown(address)
         try:
             with anyio.fail_after(max(0.0, seconds)):
-                headers = _headers(request)
-                async with self._client.stream("GET", address, headers=headers) as response:
+                async with self._connections.asking(self._request(request, address)) as response:
                     return await self._answer(request, address, response)
         except Refused as error:
             raise SourceError(
-                f"{shown} is at a private or local address ({error}); "
+                f"{_shown(address)} is at a private or local address ({error}); "
                 f"if that is meant, add {address.host!r} to allow_hosts in [collect]"
             ) from None
-        except (TimeoutError, httpx2.TimeoutException, httpcore2.TimeoutException):
+        except (TimeoutError, httpcore2.TimeoutException):
             raise SourceError(
-                f"{shown} gave no full answer within {self._limits.total:g} seconds; we try again later"
+                f"{_shown(address)} gave no full answer within {self._limits.total:g} seconds; "
+                "we try again later"
             ) from None
-        except (httpx2.ConnectError, httpcore2.ConnectError) as error:
+        except httpcore2.ConnectError as error:
             raise SourceError(
-                f"{shown} can't be reached ({_fault(error)}); check the address, or try again later"
+                f"{_shown(address)} can't be reached ({_fault(error)}); check the address, or try again later"
             ) from None
         except httpx2.DecodingError:
             raise SourceError(
-                f"{shown} sent compressed data that is damaged; tell the owner of the site"
+                f"{_shown(address)} sent compressed data that is damaged; tell the owner of the site"
             ) from None
-        except (
-            httpx2.HTTPError,
-            httpx2.InvalidURL,
-            httpcore2.NetworkError,
-            httpcore2.ProtocolError,
-        ) as error:
-            raise SourceError(f"{shown} broke off its answer ({_fault(error)}); we try again later") from None
+        except (httpx2.HTTPError, httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            raise SourceError(
+                f"{_shown(address)} broke off its answer ({_fault(error)}); we try again later"
+            ) from None
+
+    def _request(self, request: HttpRequest, address: httpx2.URL) -> httpcore2.Request:
+        headers = [(b"Host", address.netloc), (b"Accept", request.accept.encode("ascii")), *self._headers]
+        if request.validators.etag:
+            headers.append((b"If-None-Match", request.validators.etag.encode("ascii")))
+        if request.validators.last_modified:
+            headers.append((b"If-Modified-Since", request.validators.last_modified.encode("ascii")))
+        if address.userinfo:
+            headers.append((b"Authorization", b"Basic " + b64encode(_password(address))))
+        return httpcore2.Request(
+            "GET",
+            httpcore2.URL(
+                scheme=address.raw_scheme, host=address.raw_host, port=address.port, target=address.raw_path
+            ),
+            headers=headers,
+            extensions=self._extensions,
+        )
 
     async def _answer(
         self, request: HttpRequest, address: httpx2.URL, response: httpx2.Response
@@ -250,57 +262,6 @@ class Fetcher:
         )
 
 
-class _Transport(httpx2.AsyncBaseTransport):
-    """httpx2's transport over a network backend of ours, which its own has no way to take."""
-
-    def __init__(self, backend: httpcore2.AsyncNetworkBackend) -> None:
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_authorities(),
-            max_connections=100,
-            max_keepalive_connections=20,
-            keepalive_expiry=5.0,
-            network_backend=backend,
-        )
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        url = request.url
-        response = await self._pool.handle_async_request(
-            httpcore2.Request(
-                method=request.method,
-                url=httpcore2.URL(
-                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
-        return httpx2.Response(
-            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
-        )
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """Whom we trust; reading all their certificates takes as long as a dozen fetches."""
-    return httpx2.create_ssl_context(trust_env=False)
-
-
-class _Body(httpx2.AsyncByteStream):
-    def __init__(self, response: httpcore2.Response) -> None:
-        self._response = response
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._response.aiter_stream():
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._response.aclose()
-
-
 def _parse(url: str, shown: str) -> httpx2.URL:
     try:
         address = httpx2.URL(url)
@@ -323,13 +284,9 @@ def _next(address: httpx2.URL, location: str) -> httpx2.URL:
     return _parse(target, f"{_shown(address)} redirects to {location}, which")
 
 
-def _headers(request: HttpRequest) -> dict[str, str]:
-    headers = {"Accept": request.accept}
-    if request.validators.etag:
-        headers["If-None-Match"] = request.validators.etag
-    if request.validators.last_modified:
-        headers["If-Modified-Since"] = request.validators.last_modified
-    return headers
+def _password(address: httpx2.URL) -> bytes:
+    """What stands before the host, as RFC 7617 sends it."""
+    return f"{address.username}:{address.password}".encode()
 
 
 def _header(response: httpx2.Response, name: str) -> str:
@@ -354,7 +311,8 @@ def _wait(response: httpx2.Response) -> timedelta:
 def _shown(url: httpx2.URL | str) -> str:
     """The address without the password it may hold: for messages, and as the base of links."""
     try:
-        return str(httpx2.URL(url).copy_with(userinfo=b""))
+        address = url if isinstance(url, httpx2.URL) else httpx2.URL(url)
+        return str(address.copy_with(userinfo=b"") if address.userinfo else address)
     except (httpx2.InvalidURL, ValueError):
         return "the url"
 

@@ -12,20 +12,19 @@ So a crash leaves the old generation or the new one, never some of each, and the
 same build, for which nothing is written.
 """
 
-import errno
 import fcntl
 import json
 import os
 import re
-import shutil
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 
+from pipeline.edges.builds import Builds
 from pipeline.edges.compress import ENCODINGS
+from pipeline.edges.ondisk import create, files_below, holds, link_at, naming, stamp, sync, write
+from pipeline.edges.watch import Watch
 from pipeline.ports import PublishError
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -36,19 +35,6 @@ _NEW = ".new"
 
 _FIRST, _LAST = b'{"builds": {\n', b"\n}}\n"
 """What stands around the list of everything, which has a line for each build."""
-_SYNCS = 8
-"""Files that are brought to disk at a time: it takes one wait for all of them."""
-
-_ADVICE = {
-    errno.ENOSPC: "free space on its disk",
-    errno.EDQUOT: "free space, or raise the quota",
-    errno.EACCES: "let the user that runs this write there",
-    errno.EPERM: "let the user that runs this write there",
-    errno.EROFS: "mount its disk for writing, or publish elsewhere",
-    errno.EISDIR: "move away the folder of that name",
-    errno.ENOTDIR: "move away the file where a folder should be",
-    errno.EEXIST: "move away the file where a folder should be",
-}
 
 
 class LiveDirectory:
@@ -59,82 +45,104 @@ class LiveDirectory:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self._directory = str(directory)
+        self._builds = Builds(directory / ".builds")
         self._one_thread = threading.RLock()
         self._held = False
         self._switched: set[str] = set()
         self._lines: dict[str, bytes] = {}
         self._listed_as: object = None
         """The list of everything as this object left it, and what it has switched since."""
+        self._watch = Watch(self._directory, self._standing, ("", ".live", ".builds"))
+
+    def missing(self, slugs: Collection[str]) -> set[str]:
+        """Those of these themes that do not stand, as ``Watch`` has it."""
+        return self._watch.missing(slugs)
 
     def stands(self, slug: str) -> bool:
         """Whether a theme is live, and all its public paths lead to its documents."""
-        live = self._live(slug)
-        with _naming(live):
-            paths = list(_files(live))
-            return bool(paths) and all(self._is_link(path, _target(slug, path)) for path in paths)
+        return bool(self._standing(slug))
 
-    def switch(self, slug: str, files: Mapping[str, bytes], archive: int = 0) -> bool:
+    def switch(
+        self,
+        slug: str,
+        files: Mapping[str, bytes],
+        archive: int = 0,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> bool:
         """Put documents of a theme live together, by their public paths, as in ``feeds/cloud.atom``.
 
-        They are the current ones, or an archive's by its number.
+        They are the current ones, or an archive's by its number. ``meanwhile`` is called while the disk
+        takes them in; where it raises, nothing goes live.
 
         False where exactly these were live: then nothing is written, but what is missing or damaged
         is mended. Of the builds before, the last one is kept, for whoever is reading in it.
         """
-        unit = f"{slug}~{archive}" if archive else slug
-        live = self._live(slug).with_name(unit)
+        live = self._live(slug, archive)
+        unit = live.rpartition("/")[2]
         for path in files:
             _checked(path)
-        build = self._directory / ".builds" / f"{unit}.{_hash(files)}"
-        target = f"../.builds/{build.name}"
+        build = self._builds.name(unit, files)
+        target = f"../.builds/{build}"
         changed = False
         with self.alone():
             self._switched.add(unit)
-            before = self._read_link(live)
+            self._watch.forget(unit)
+            before = link_at(live)
+            shown = set(self._builds.paths(before.rpartition("/")[2])) if before else set()
+            # The old ones first, so that the disk has room.
+            others = [each for each in self._builds.of(unit) if f"../.builds/{each}" not in (before, target)]
+            for other in others:
+                changed |= self._unlink_public(unit, set(self._builds.paths(other)) - shown - set(files))
+            if before != target:
+                with suppress(PublishError):
+                    self._builds.discard(others)
             try:
                 if before == target:
+                    meanwhile()
                     for path, document in files.items():
-                        changed |= self._put(build / path, document)
+                        changed |= self._put(f"{self._directory}/.builds/{build}/{path}", document)
                 else:
-                    changed |= _fill(build, files)
+                    changed |= self._builds.fill(build, files, meanwhile)
                 # Links before the switch, so that nothing is left to fail once the documents are live.
                 for path in files:
-                    changed |= self._link(self._directory / path, _target(unit, path))
+                    changed |= self._link(f"{self._directory}/{path}", _target(unit, path))
                 changed |= self._link(live, target)
-            except PublishError:
-                if self._read_link(live) != target:
-                    shutil.rmtree(build, ignore_errors=True)
+            except BaseException:
+                if link_at(live) != target:
+                    with suppress(PublishError):
+                        self._builds.discard([build])
                 raise
-            for other in self._builds(unit):
-                changed |= self._unlink_public(unit, set(_files(other)) - set(files))
-                if before != target and other.name not in (build.name, Path(before).name):
-                    shutil.rmtree(other, ignore_errors=True)
+            changed |= self._unlink_public(unit, shown - set(files))
+            if not archive:
+                self._watch.put(unit, files)
         return changed
 
     def remove(self, slug: str) -> None:
         """Take a theme down: its current documents at once, then its archives and what is left of it all."""
         live = self._live(slug)
         with self.alone():
-            archives = sorted(live.parent.glob(f"{slug}~*"))
-            for place in (live, *archives):
-                self._switched.add(place.name)
-                with _naming(place):
-                    place.unlink(missing_ok=True)
-                for build in self._builds(place.name):
-                    self._unlink_public(place.name, _files(build))
-                    with _naming(build):
-                        shutil.rmtree(build)
+            archives = sorted(place.name for place in Path(live).parent.glob(f"{slug}~*"))
+            for unit in (slug, *archives):
+                self._switched.add(unit)
+                self._watch.forget(unit)
+                place = f"{self._directory}/.live/{unit}"
+                with naming(place), suppress(FileNotFoundError):
+                    os.unlink(place)  # noqa: PTH108
+                builds = self._builds.of(unit)
+                for build in builds:
+                    self._unlink_public(unit, self._builds.paths(build))
+                self._builds.discard(builds)
 
     def write(self, path: str, document: bytes) -> bool:
         """Put one document live by itself; False where it was already."""
         _checked(path)
         with self.alone():
-            return self._put(self._directory / path, document)
+            return self._put(f"{self._directory}/{path}", document)
 
     def published(self, path: str) -> bytes | None:
         """A document that is out, by its public path; None where there is none."""
-        place = self._directory / path
+        place = Path(self._directory, path)
         return place.read_bytes() if place.is_file() else None
 
     def catalogue(self, path: str) -> bool:
@@ -144,86 +152,104 @@ class LiveDirectory:
         """
         _checked(path)
         with self.alone():
-            place = self._directory / path
-            units: Collection[str] = self._switched
-            if _stamp(place) != self._listed_as:  # by another process, or by none yet
+            place = f"{self._directory}/{path}"
+            ours = self._listed_as is not None and stamp(place) == self._listed_as
+            if ours:
+                changed = self._list(self._switched, {})
+            else:  # by another process, or by none yet
                 self._lines.clear()
-                with _naming(self._directory / ".live"):
-                    units = os.listdir(self._directory / ".live")  # noqa: PTH208 - thousands of archives
-            known = {} if units is self._switched else _listed(place)
-            for unit in units:
-                live = self._directory / ".live" / unit
-                build = self._read_link(live).rpartition("/")[2]
-                if build:
-                    self._lines[unit] = known.get(build) or _line(build, live)
-                else:
-                    self._lines.pop(unit, None)
-            changed = self._put(place, _FIRST + b",\n".join(sorted(self._lines.values())) + _LAST)
-            self._listed_as = _stamp(place)
+                with naming(f"{self._directory}/.live"):
+                    units = os.listdir(f"{self._directory}/.live")  # noqa: PTH208 - thousands of archives
+                changed = self._list(units, _listed(place))
+            if changed or not ours:
+                document = b"".join((_FIRST, b",\n".join(self._lines.values()), _LAST))
+                changed = self._replace(place, document) if ours else self._put(place, document)
+            self._listed_as = stamp(place)
             self._switched.clear()
             return changed
 
-    def _live(self, slug: str) -> Path:
+    def _list(self, units: Collection[str], known: Mapping[str, bytes]) -> bool:
+        """Bring the lines of these units up to date; False where all of them were."""
+        found = {}
+        for unit in units:
+            live = f"{self._directory}/.live/{unit}"
+            if build := link_at(live).rpartition("/")[2]:
+                found[unit] = known.get(build) or _line(build, live)
+        if {unit: self._lines[unit] for unit in units if unit in self._lines} == found:
+            return False
+        if found.keys() <= self._lines.keys():
+            self._lines |= found
+        else:
+            self._lines = dict(sorted((self._lines | found).items(), key=lambda one: one[1]))
+        for unit in set(units) - found.keys():
+            self._lines.pop(unit, None)
+        return True
+
+    def _standing(self, slug: str) -> list[str]:
+        paths = list(files_below(self._live(slug)))
+        return paths if all(self._is_link(path, _target(slug, path)) for path in paths) else []
+
+    def _live(self, slug: str, archive: int = 0) -> str:
         if not _SLUG.fullmatch(slug):
             raise ValueError(
                 f"{slug!r} is no slug: it has more than small letters, digits and single hyphens"
             )
-        return self._directory / ".live" / slug
-
-    def _builds(self, unit: str) -> list[Path]:
-        builds = self._directory / ".builds"
-        with suppress(FileNotFoundError):
-            return sorted(builds / name for name in os.listdir(builds) if name.startswith(f"{unit}."))  # noqa: PTH208
-        return []
+        return f"{self._directory}/.live/{slug}~{archive}" if archive else f"{self._directory}/.live/{slug}"
 
     def _unlink_public(self, unit: str, paths: Iterable[str]) -> bool:
         """Remove what a unit has no longer, unless it has become something else."""
-        gone = [self._directory / path for path in paths if self._is_link(path, _target(unit, path))]
-        for place in gone:
-            with _naming(place):
-                place.unlink()
+        gone = [path for path in paths if self._is_link(path, _target(unit, path))]
+        for path in gone:
+            place = f"{self._directory}/{path}"
+            with naming(place):
+                os.unlink(place)  # noqa: PTH108
         return bool(gone)
 
-    def _put(self, place: Path, document: bytes) -> bool:
-        with _naming(place):
-            if not place.is_symlink() and place.is_file() and place.read_bytes() == document:
-                return False
-            new = self._directory / _NEW
-            # 0o666 less the umask: a web server that runs as another user must be able to read it.
-            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            with os.fdopen(handle, "wb") as file:
-                file.write(document)
-                file.flush()
+    def _put(self, place: str, document: bytes) -> bool:
+        return not holds(place, document) and self._replace(place, document)
+
+    def _replace(self, place: str, document: bytes) -> bool:
+        with self._becoming(place) as new:
+            handle = create(new)
+            try:
+                write(handle, document)
                 os.fsync(handle)
-            self._rename(new, place)
+            finally:
+                os.close(handle)
         return True
 
-    def _link(self, place: Path, target: str) -> bool:
-        with _naming(place):
-            if self._read_link(place) == target:
-                return False
-            new = self._directory / _NEW
-            new.symlink_to(target)
-            self._rename(new, place)
+    def _link(self, place: str, target: str) -> bool:
+        if link_at(place) == target:
+            return False
+        with self._becoming(place) as new:
+            os.symlink(target, new)  # noqa: PTH211
         return True
 
-    def _rename(self, new: Path, place: Path) -> None:
+    @contextmanager
+    def _becoming(self, place: str) -> Iterator[str]:
+        """Where to put what is to be at a place when the block ends."""
+        with naming(place):
+            try:
+                yield f"{self._directory}/{_NEW}"
+                self._rename(place)
+            except OSError:
+                self._clear()
+                raise
+
+    def _rename(self, place: str) -> None:
         """One step, and on disk when this returns: so what is renamed later is never there without it."""
-        made = [folder for folder in place.parents if not folder.exists()]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        new.replace(place)
-        for folder in (place.parent, *(folder.parent for folder in made)):
-            _sync(folder)
+        folder = os.path.dirname(place)  # noqa: PTH120
+        changed = [folder]
+        while not os.path.isdir(changed[-1]):  # noqa: PTH112
+            changed.append(os.path.dirname(changed[-1]))  # noqa: PTH120
+        if len(changed) > 1:
+            os.makedirs(folder)  # noqa: PTH103
+        os.replace(f"{self._directory}/{_NEW}", place)  # noqa: PTH105
+        for folder in changed:
+            sync(folder)
 
     def _is_link(self, path: str, target: str) -> bool:
-        return self._read_link(f"{self._directory}/{path}") == target
-
-    def _read_link(self, place: Path | str) -> str:
-        """Where a link leads; nowhere, for what is none."""
-        try:
-            return os.readlink(place)  # noqa: PTH115 - a look at 40 themes asks hundreds of times
-        except OSError:
-            return ""
+        return link_at(f"{self._directory}/{path}") == target
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -239,71 +265,30 @@ class LiveDirectory:
             with self._one_process():
                 self._held = True
                 try:
-                    yield
+                    with self._watch.changing():
+                        yield
                 finally:
                     self._held = False
 
     @contextmanager
     def _one_process(self) -> Iterator[None]:
-        new = self._directory / _NEW
-        with _naming(self._directory):
-            self._directory.mkdir(parents=True, exist_ok=True)
+        with naming(self._directory):
+            os.makedirs(self._directory, exist_ok=True)  # noqa: PTH103
             handle = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            with _naming(self._directory):
+            with naming(self._directory):
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                new.unlink(missing_ok=True)
+                self._clear()
             try:
                 yield
             finally:
-                with _naming(self._directory):
-                    new.unlink(missing_ok=True)
+                self._clear()
         finally:
             os.close(handle)
 
-
-@contextmanager
-def _naming(place: Path) -> Iterator[None]:
-    """Say what the disk refused, and where."""
-    try:
-        yield
-    except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "check the disk and its permissions")
-        raise PublishError(
-            f"{place} can't be published ({error.strerror or error}); {advice}. What was live still is"
-        ) from error
-
-
-def _fill(build: Path, files: Mapping[str, bytes]) -> bool:
-    """Write a build that nobody reads yet, and be sure that it is on disk; False where all of it was."""
-    places = []
-    folders = {build.parent: None, build: None}
-    for path, document in files.items():
-        place = build / path
-        with _naming(place):
-            folders.update(dict.fromkeys(folder for folder in place.parents if folder.is_relative_to(build)))
-            if place.is_file() and place.read_bytes() == document:
-                # An older build that is back must not look older than what it replaces.
-                os.utime(place)
-                continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            # 0o666 less the umask: a web server that runs as another user must be able to read it.
-            handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-            with os.fdopen(handle, "wb") as file:
-                file.write(document)
-            places.append(place)
-    with _naming(build), ThreadPoolExecutor(_SYNCS) as together:
-        for _ in together.map(_sync, [*places, *folders]):
-            pass
-    return bool(places)
-
-
-def _sync(place: Path) -> None:
-    handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    def _clear(self) -> None:
+        with naming(self._directory), suppress(FileNotFoundError):
+            os.unlink(f"{self._directory}/{_NEW}")  # noqa: PTH108
 
 
 def _checked(path: str) -> None:
@@ -316,46 +301,22 @@ def _target(unit: str, path: str) -> str:
     return "../" * path.count("/") + f".live/{unit}/{path}"
 
 
-def _line(build: str, live: Path) -> bytes:
+def _line(build: str, live: str) -> bytes:
     """A build in the list of everything: a line of JSON, with the paths of its plain documents."""
-    paths = sorted(path for path in _files(live) if not path.endswith(_COMPRESSED))
+    paths = sorted(path for path in files_below(live) if not path.endswith(_COMPRESSED))
     return f"{json.dumps(build)}: {json.dumps(paths)}".encode()
 
 
-def _stamp(place: Path) -> object:
-    """What tells whether a file is still the one that was written; None where there is none."""
-    try:
-        found = place.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _listed(place: Path) -> dict[str, bytes]:
+def _listed(place: str) -> dict[str, bytes]:
     """The lines of the list as it is, by their builds, which never change; none where it is another list.
 
     Thousands of archives are in it, so it is not read as JSON.
     """
     try:
-        document = place.read_bytes()
+        document = Path(place).read_bytes()
     except OSError:
         return {}
     if not (document.startswith(_FIRST) and document.endswith(_LAST)):
         return {}
     lines = document[len(_FIRST) : -len(_LAST)].split(b",\n")
     return {line[1 : line.find(b'"', 1)].decode(): line for line in lines}
-
-
-def _files(build: Path) -> Iterator[str]:
-    """The public paths that a build has documents for."""
-    top = str(build)
-    for folder, _, names in os.walk(top):
-        below = folder[len(top) + 1 :]
-        yield from (f"{below}/{name}" if below else name for name in names)
-
-
-def _hash(files: Mapping[str, bytes]) -> str:
-    digest = sha256()
-    for path, document in sorted(files.items()):
-        digest.update(f"{path}:{len(document)}:".encode() + document)
-    return digest.hexdigest()[:20]

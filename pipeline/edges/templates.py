@@ -1,9 +1,12 @@
 """Templates: one Jinja environment per language, with its translations and its dates."""
 
 import re
+from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
@@ -14,6 +17,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
+from markupsafe import Markup
+
+from feeds.feed import KEPT
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent / "templates"
@@ -82,15 +88,17 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
         _translations(language, places), newstyle=True
     )
     environment.globals["language"] = language
+    environment.globals["kept"] = kept = _keeping()
+    environment.globals["each"] = partial(_each, kept)
     locale = Locale.parse(LOCALES[language])
 
     def day(value: date) -> date:
         return value.astimezone(zone).date() if isinstance(value, datetime) else value
 
     environment.filters |= {
-        "long_date": lambda value: format_date(day(value), "full", locale),
-        "short_date": lambda value: format_date(day(value), "long", locale),
-        "number": lambda value: format_decimal(value, locale=locale),
+        "long_date": lru_cache(lambda value: format_date(day(value), "full", locale)),
+        "short_date": lru_cache(lambda value: format_date(day(value), "long", locale)),
+        "number": lru_cache(lambda value: format_decimal(value, locale=locale)),
         "listing": lambda names: format_list(list(names), locale=locale),
         "foreign": lambda tag: _foreign(tag, language),
         "shorten": shorten,
@@ -98,6 +106,30 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
     }
     environment.tests["web_url"] = lambda url: bool(host(url))
     return environment
+
+
+def _keeping() -> Callable[..., Markup]:
+    """Gives what a macro makes of its arguments; the same again for the same, where one can tell."""
+
+    @lru_cache(maxsize=2 * KEPT)
+    def made(macro: Callable[..., Markup], *arguments: Hashable) -> Markup:
+        return macro(*arguments)
+
+    def kept(macro: Callable[..., Markup], *arguments: Any) -> Markup:
+        try:
+            hash(arguments)
+        except TypeError:
+            return macro(*arguments)
+        return made(macro, *arguments)
+
+    return kept
+
+
+def _each(
+    kept: Callable[..., Markup], macro: Callable[..., Markup], items: Iterable[Any], *arguments: Any
+) -> Markup:
+    """The same of each of the items, one after the other."""
+    return Markup("".join([kept(macro, item, *arguments) for item in items]))  # noqa: S704 - escaped each
 
 
 def _translations(language: str, places: list[Path]) -> NullTranslations:

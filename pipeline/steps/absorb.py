@@ -7,6 +7,7 @@ drafts ─▶ recognise ─▶ judge ─┬▶ article stored ─▶ placed in t
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -14,11 +15,11 @@ from pydantic import ValidationError
 from feeds.article import Article, Draft, Problem, Sighting, Visibility, judge
 from feeds.change import what_changed
 from feeds.characters import one_line
-from feeds.classify import Classification, Classifier, Placement
-from feeds.fingerprint import fingerprint
-from feeds.identity import aliases, canonical_url, recognise, recognise_texts, tag_uri, text_alias
+from feeds.classify import Classification, Classifier, Placement, only_repeats
+from feeds.identity import aliases, canonical_url, recognise, recognise_texts, tag_uri
 from feeds.log import Kind, kind_of_first_sight
 from feeds.markup import plain_text
+from feeds.shown import Shown
 from feeds.source import Reading, Source, SourceError
 from feeds.weight import VERSIONS, Weight, goes_back_and_forth, weigh
 from pipeline.ports import SERVED_UNTIL_FACT, CollectWork
@@ -60,38 +61,37 @@ def absorb(
     house: House,
     source: Source,
     reading: Reading,
-    drafts: Sequence[Draft],
+    shown: Sequence[Shown],
     *,
     complete: bool,
     force: bool,
     now: datetime,
 ) -> Outcome:
-    """Store and log what is new, changed, back or gone. ``drafts`` are the reading's, normalised.
+    """Store and log what is new, changed, back or gone. ``shown`` is what the reading shows.
 
     ``complete`` says that what is not shown is gone. Raises SourceError when such a source had
     articles and shows none, unless forced: a folder that isn't mounted looks just like that.
     """
-    names = [aliases(draft, source.name) for draft in drafts]
-    marks = [fingerprint(draft) for draft in drafts]
-    texts = [text_alias(draft, source.name, mark) for draft, mark in zip(drafts, marks, strict=True)]
+    names = [one.names for one in shown]
+    texts = [one.by_words for one in shown]
     known = work.articles.find({alias for own in names for alias in own} | {text for text in texts if text})
     stored = work.articles.get(set(known.values()))
     dates = {id: article.published for id, article in stored.items()}
     found = recognise(names, known)
-    ids = recognise_texts(names, texts, [draft.published for draft in drafts], found, known, dates)
+    ids = recognise_texts(names, texts, [one.draft.published for one in shown], found, known, dates)
     absorber = _Absorber(work, house, source, now)
     named: dict[str, int] = {}
-    for draft, mark, own, text, id in zip(drafts, marks, names, texts, ids, strict=True):
-        if id is None and own[0] in known:
+    for one, id in zip(shown, ids, strict=True):
+        if id is None and one.names[0] in known:
             why = "another entry of this source is the same article; this one was left out"
-            reading.problems.append(Problem(draft.url, why, lost=False))
+            reading.problems.append(Problem(one.draft.url, why, lost=False))
             continue
         try:
-            absorber.take(draft, mark, id, None if id is None else stored[id], (*own, text) if text else own)
+            absorber.take(one, id, None if id is None else stored[id])
         except ValidationError as error:
             fault = error.errors()[0]
             why = f"its {fault['loc'][0]} can't be kept ({fault['msg']}); it was left out"
-            reading.problems.append(Problem(draft.url, why))
+            reading.problems.append(Problem(one.draft.url, why))
     absorber.add_new()
     for article, own in absorber.seen:
         for alias in own:
@@ -148,12 +148,12 @@ def classify(
     house: House, article: Article, source_themes: Sequence[str], text: str | None = None
 ) -> Classification:
     """The article's themes with all evidence. A summary that only repeats the text counts once."""
-    text = one_line(plain_text(article.content) if text is None else text)
-    if not text.startswith(article.summary.rstrip("…")):
-        text = f"{article.summary}\n{text}"
+    text = plain_text(article.content) if text is None else text
+    repeats = only_repeats(article.summary, text)
+    text = one_line(text)
     return house.classifier.classify(
         title=article.title,
-        text=text,
+        text=text if repeats else f"{article.summary}\n{text}",
         categories=article.categories,
         source=article.source,
         source_themes=source_themes,
@@ -169,6 +169,26 @@ def _unread(work: CollectWork, source: Source, reading: Reading) -> set[int]:
     return set(work.articles.find(names).values())
 
 
+def _told(draft: Draft) -> dict[str, Any]:
+    """What a source says of an article, in the article's fields; a date is not among them."""
+    return {
+        "url": draft.url,
+        "title": draft.title,
+        "summary": draft.summary,
+        "content": draft.content,
+        "author": draft.author,
+        "language": draft.language,
+        "categories": list(draft.categories),
+        "image": draft.image,
+        "enclosures": [asdict(enclosure) for enclosure in draft.enclosures],
+    }
+
+
+def _names(one: Shown) -> tuple[str, ...]:
+    """What an article is known by from now on."""
+    return (*one.names, one.by_words) if one.by_words else one.names
+
+
 class _Absorber:
     """One source's turn in one transaction."""
 
@@ -178,23 +198,19 @@ class _Absorber:
         self._source = source
         self._memory = work.sources.memory(source.name)
         self._now = now
-        self._new: list[tuple[Article, Draft, tuple[str, ...]]] = []
+        self._new: list[tuple[Article, Shown]] = []
         self.outcome = Outcome()
         self.seen: list[tuple[int, tuple[str, ...]]] = []
         """The articles that were shown, and the names by which."""
 
-    def take(
-        self, draft: Draft, mark: str, id: int | None, known: Article | None, names: tuple[str, ...]
-    ) -> None:
-        """Act on one sighting. Raises ValidationError before anything is stored.
-
-        ``mark`` is the draft's fingerprint; ``names`` are what it is known by from now on.
-        """
+    def take(self, one: Shown, id: int | None, known: Article | None) -> None:
+        """Act on one sighting. Raises ValidationError before anything is stored."""
+        draft, mark, names = one.draft, one.mark, _names(one)
         sighting = judge(
             known, source=self._source.name, fingerprint=mark, published=draft.published, now=self._now
         )
         if known is None or id is None:
-            self._new.append((self._made(draft, mark, sighting), draft, names))
+            self._new.append((self._made(draft, mark, sighting), one))
             return
         if known.kept_out:
             # It stays out, and is up to date when it is let out again.
@@ -214,19 +230,24 @@ class _Absorber:
     def add_new(self) -> None:
         """Store what was taken and not known before."""
         placed = [
-            (article, place(self._house, article, self._source.themes, draft.text))
-            for article, draft, _ in self._new
+            (
+                article,
+                place(self._house, article, self._source.themes, one.draft.text)
+                if one.places is None
+                else one.places,
+            )
+            for article, one in self._new
         ]
         ids = self._work.articles.add(placed)
         first, served = self._memory.first_collected, served_until(self._work) if placed else None
         entries: list[tuple[int, Kind, Collection[str]]] = []
-        for id, (article, places), (_, draft, names) in zip(ids, placed, self._new, strict=True):
-            self.seen.append((id, names))
+        for id, (article, places), (_, one) in zip(ids, placed, self._new, strict=True):
+            self.seen.append((id, _names(one)))
             if article.visibility == Visibility.WAITING:
                 self.outcome.waiting += 1
                 continue
             kind = kind_of_first_sight(
-                draft.published, first or self._now, first is None or self._first_since_restore, served
+                one.draft.published, first or self._now, first is None or self._first_since_restore, served
             )
             entries.append((id, kind, places))
             self.outcome.backfill += kind is Kind.BACKFILL
@@ -266,19 +287,11 @@ class _Absorber:
                 draft.key,
             ),
             source=self._source.name,
-            url=draft.url,
-            title=draft.title,
-            summary=draft.summary,
-            content=draft.content,
-            author=draft.author,
-            language=draft.language,
-            categories=list(draft.categories),
             published=draft.published or self._now,
             updated=draft.published or self._now,
             fingerprint=mark,
-            image=draft.image,
-            enclosures=[asdict(enclosure) for enclosure in draft.enclosures],
             visibility=Visibility.WAITING if sighting is Sighting.EMBARGOED else Visibility.VISIBLE,
+            **_told(draft),
         )
 
     def _update(self, id: int, known: Article, draft: Draft, mark: str) -> None:
@@ -340,6 +353,9 @@ class _Absorber:
         self.outcome.unchanged += 1
         if known.source != self._source.name:
             return
+        shown = _told(draft) | known.corrections
+        if all(shown[name] == getattr(known, name) for name in (*_AROUND, "url", "categories")):
+            return
         seen = self._revised(known, draft)
         moved = canonical_url(seen.url) != canonical_url(known.url)
         around = any(getattr(seen, name) != getattr(known, name) for name in _AROUND)
@@ -352,22 +368,7 @@ class _Absorber:
 
     def _revised(self, known: Article, draft: Draft, **values: object) -> Article:
         """The article as the draft has it, validated. Its first date stays: sources touch dates at will."""
-        return Article.model_validate(
-            known.model_dump()
-            | {
-                "url": draft.url,
-                "title": draft.title,
-                "summary": draft.summary,
-                "content": draft.content,
-                "author": draft.author,
-                "language": draft.language,
-                "categories": list(draft.categories),
-                "image": draft.image,
-                "enclosures": [asdict(enclosure) for enclosure in draft.enclosures],
-            }
-            | known.corrections
-            | values
-        )
+        return Article.model_validate(known.model_dump() | _told(draft) | known.corrections | values)
 
     def _store(self, id: int, article: Article) -> frozenset[str]:
         """Revise a visible article, and log the themes it reached or lost; gives those it kept."""

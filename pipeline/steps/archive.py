@@ -39,7 +39,7 @@ def archive(
     last = work.publication.newest_archive(slug)
     left = work.log.departing(named(slug), after) if last is not None else []
     # A portal has thousands of them, and hardly ever anything to do for one.
-    known = work.publication.archives(slug, None if force or left else made_from)
+    known = work.publication.archives(slug, "" if force or left else made_from)
     emptied = set(_holding(known, left))
     done = []
     for one in known:

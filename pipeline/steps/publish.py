@@ -6,14 +6,17 @@ A theme's documents go live together or not at all. Where nothing happened since
 is seen from the cursors alone, and no file is touched.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 from feeds.check import check
 from feeds.feed import Feed, public_path
 from feeds.formats import FORMATS
 from feeds.formats.opml import Outline, write_opml
+from feeds.history import Archive
 from feeds.page import LATELY
 from feeds.theme import EVERYTHING, ThemeTree
 from pipeline.ports import Clock, Live, PublishError, PublishWork, Start
@@ -22,6 +25,9 @@ from pipeline.steps.select import INSTALLED, Imprint, Selector
 
 INDEX = "feeds/index.opml"
 MANIFEST = "feeds/manifest.json"
+
+_AT_ONCE = 5
+"""Themes that are brought up to date between two commits."""
 
 
 @dataclass(slots=True)
@@ -69,43 +75,42 @@ class Publisher:
         slugs = [slug for slug in self._slugs() if not only or slug in only]
         with self._read() as work:
             standing = _Standing.of(work)
-            retired = [] if only else sorted(standing.cursors.keys() - set(self._slugs()))
-            installed = work.register.fact(INSTALLED)
-        late = [slug for slug in slugs if force or self._is_late(standing, slug)]
+        retired = [] if only else sorted(standing.cursors.keys() - set(self._slugs()))
+        late = slugs if force else self._late(standing, slugs)
         report.unchanged = [slug for slug in slugs if slug not in late]
         if not late and not retired:
             return report
-        if not installed:
-            with self._write() as work:
-                if not work.register.fact(INSTALLED):
-                    work.register.set_fact(INSTALLED, self._clock().isoformat())
-        for slug in late:
-            self._bring_up(slug, standing, report, force)
-        for slug in retired:
-            self._take_down(slug, report)
-        with self._write() as work:
-            # Their news would be looked for ever further back.
-            work.publication.catch_up(report.unchanged, standing.head)
-            work.publication.revive(report.built)
-        try:
-            self._list()
-        except PublishError as error:
-            report.failed[INDEX] = [str(error)]
+        if not standing.cursors:
+            self._install()
+        with ExitStack() as stack:
+            try:
+                # Alone from reading on, or another publisher could put something older over something newer.
+                stack.enter_context(self._live.alone())
+            except PublishError as error:
+                report.failed = {slug: [str(error)] for slug in late or retired}
+                return report
+            self._bring_up(late, standing, report, force)
+            for slug in retired:
+                self._take_down(slug, report)
+            try:
+                self._list()
+            except PublishError as error:
+                report.failed[INDEX] = [str(error)]
         return report
 
     def late(self) -> list[str]:
         """The themes whose documents do not show the log as it is."""
         with self._read() as work:
             standing = _Standing.of(work)
-        return [slug for slug in self._slugs() if self._is_late(standing, slug)]
+        return self._late(standing, list(self._slugs()))
 
     def check(self, read: Callable[[str], bytes | None]) -> dict[str, list[str]]:
         """What is wrong with the documents that are out, by theme; ``read`` gives one by its public path."""
         faults: dict[str, list[str]] = {}
         with self._read() as work:
-            standing = _Standing.of(work)
+            late = self._late(_Standing.of(work), list(self._slugs()))
             for slug in self._slugs():
-                if self._is_late(standing, slug):
+                if slug in late:
                     faults[slug] = ["it is not up to date"]
                     continue
                 archives = work.publication.archives(slug)
@@ -129,64 +134,76 @@ class Publisher:
             for theme in self._tree.children(parent)
         )
 
-    def _is_late(self, standing: "_Standing", slug: str) -> bool:
-        position, made_from = standing.cursors.get(slug, (0, ""))
-        news = standing.head if slug == EVERYTHING else standing.news.get(slug, 0)
-        return news > position or made_from != self._imprint.made_from or not self._live.stands(slug)
+    def _late(self, standing: "_Standing", slugs: Sequence[str]) -> list[str]:
+        late = {slug for slug in slugs if standing.is_behind(slug, self._imprint.made_from)}
+        late |= self._live.missing([slug for slug in slugs if slug not in late])
+        return [slug for slug in slugs if slug in late]
 
-    def _bring_up(self, slug: str, standing: "_Standing", report: PublishReport, force: bool) -> None:
-        """Build, check and switch one theme. What fails is reported, and leaves what was live."""
-        try:
-            # Alone from reading on, or another publisher could put something older over something newer.
-            with self._live.alone():
-                changed = self._build(slug, standing.cursors.get(slug, (0, ""))[0], force)
-        except Unfit as error:
-            report.failed[slug] = error.faults
-        except PublishError as error:
-            report.failed[slug] = [str(error)]
-        else:
-            (report.built if changed else report.unchanged).append(slug)
+    def _install(self) -> None:
+        with self._write() as work:
+            if not work.register.fact(INSTALLED):
+                work.register.set_fact(INSTALLED, self._clock().isoformat())
 
-    def _build(self, slug: str, after: int, force: bool) -> bool:
-        with self._read() as work:
-            position = work.log.head()
-            feed, shown = self._selector.current(work, slug)
-            news = _news(work, feed) if slug == EVERYTHING else {}
-            archives, newest = archive(
-                work,
-                self._selector,
-                slug,
-                made_from=self._imprint.archives_from,
-                after=after,
-                shown=shown,
-                force=force,
-                put=self._put,
-            )
+    def _bring_up(
+        self, slugs: Sequence[str], standing: "_Standing", report: PublishReport, force: bool
+    ) -> None:
+        """Build, check and switch these themes. What fails is reported, and leaves what was live.
+
+        Some at a time are read in one look and written down together. Who dies in between builds the same
+        bytes again.
+        """
+        for first in range(0, len(slugs), _AT_ONCE):
+            live = []
+            with self._read() as work:
+                position = work.log.head()
+                for slug in slugs[first : first + _AT_ONCE]:
+                    after, _ = standing.cursors.get(slug, (0, ""))
+                    try:
+                        made = self._build(work, slug, after, position, force)
+                    except Unfit as error:
+                        report.failed[slug] = error.faults
+                    except PublishError as error:
+                        report.failed[slug] = [str(error)]
+                    else:
+                        live.append(made)
+                        (report.built if made.changed else report.unchanged).append(slug)
+            with self._write() as work:
+                for made in live:
+                    work.publication.keep(made.slug, made.archives)
+                    work.publication.advance(made.slug, position, self._imprint.made_from)
+                    if made.topics:
+                        work.publication.ping(made.topics, self._clock())
+                work.publication.revive([made.slug for made in live])
+                # Their news would be looked for ever further back.
+                work.publication.catch_up(report.unchanged, standing.head)
+
+    def _build(self, work: PublishWork, slug: str, after: int, position: int, force: bool) -> "_Generation":
+        feed, shown = self._selector.current(work, slug)
+        news = _news(work, feed) if slug == EVERYTHING else {}
+        archives, newest = archive(
+            work,
+            self._selector,
+            slug,
+            made_from=self._imprint.archives_from,
+            after=after,
+            shown=shown,
+            force=force,
+            put=self._put,
+        )
         feed = replace(feed, older=newest)
         changed = self._put(feed, self._pages(feed, news))
-        with self._write() as work:
-            work.publication.keep(slug, archives)
-            work.publication.advance(slug, position, self._imprint.made_from)
-            # Also where it died after the last switch: the documents stand, and nobody was told.
-            if self._imprint.hub and (changed or position > after):
-                work.publication.ping([feed.url(extension) for extension in FORMATS], self._clock())
-        return changed
+        # Also where it died after the last switch: the documents stand, and nobody was told.
+        untold = bool(self._imprint.hub) and (changed or position > after)
+        return _Generation(slug, archives, [feed.url(kind) for kind in FORMATS] if untold else [], changed)
 
     def _put(self, feed: Feed, pages: Mapping[str, bytes] = MappingProxyType({})) -> bool:
         """Put a document live in every format. Raises Unfit, and leaves what was live."""
         documents = {kind.extension: kind.write(feed) for kind in FORMATS.values()}
-        faults = [
-            f"{extension}: {fault}"
-            for extension, document in documents.items()
-            for fault in check(extension, document, feed)
-        ]
-        if faults:
-            raise Unfit(faults)
-        files = {public_path(feed, extension): document for extension, document in documents.items()}
+        files: dict[str, bytes] = {public_path(feed, kind): document for kind, document in documents.items()}
         files |= pages
         for path, document in list(files.items()):
             files |= self._compress(path, document)
-        return self._live.switch(feed.slug, files, feed.archive)
+        return self._live.switch(feed.slug, files, feed.archive, lambda: _require_fit(feed, documents))
 
     def _take_down(self, slug: str, report: PublishReport) -> None:
         self._live.remove(slug)
@@ -196,11 +213,15 @@ class Publisher:
 
     def _list(self) -> None:
         """The lists of what there is: for readers as OPML, for caches as a manifest."""
-        outlines = (Outline(self._imprint.name, EVERYTHING), *self._outlines(""))
-        document = write_opml(self._imprint.name, self._imprint.base_url, outlines)
-        for path, form in {INDEX: document, **self._compress(INDEX, document)}.items():
+        for path, form in self._index.items():
             self._live.write(path, form)
         self._live.catalogue(MANIFEST)
+
+    @cached_property
+    def _index(self) -> Mapping[str, bytes]:
+        outlines = (Outline(self._imprint.name, EVERYTHING), *self._outlines(""))
+        document = write_opml(self._imprint.name, self._imprint.base_url, outlines)
+        return {INDEX: document, **self._compress(INDEX, document)}
 
 
 def _news(work: PublishWork, feed: Feed) -> Mapping[str, int]:
@@ -218,6 +239,30 @@ class Unfit(Exception):
         self.faults = faults
 
 
+def _require_fit(feed: Feed, documents: Mapping[str, bytes]) -> None:
+    faults = [
+        f"{extension}: {fault}"
+        for extension, document in documents.items()
+        for fault in check(extension, document, feed)
+    ]
+    if faults:
+        raise Unfit(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class _Generation:
+    """A theme's documents that went live, and the archives that did before them.
+
+    ``topics`` are the documents that the hub is to hear of; ``changed`` tells whether they are others than
+    before.
+    """
+
+    slug: str
+    archives: Sequence[Archive]
+    topics: Sequence[str]
+    changed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Standing:
     """How far the feeds follow the log, and what it holds past the one that is furthest behind."""
@@ -225,6 +270,11 @@ class _Standing:
     head: int
     cursors: Mapping[str, tuple[int, str]]
     news: Mapping[str, int]
+
+    def is_behind(self, slug: str, made_from: str) -> bool:
+        """Whether a theme's documents do not show all of the log, or were made from something else."""
+        position, made = self.cursors.get(slug, (0, ""))
+        return made != made_from or position < (self.head if slug == EVERYTHING else self.news.get(slug, 0))
 
     @classmethod
     def of(cls, work: PublishWork) -> "_Standing":

@@ -1,11 +1,12 @@
 """Selecting: which articles a feed's documents show, in what order, and under which names."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
-from feeds.article import Article, Visibility
-from feeds.feed import REMEMBERED, Feed, FeedItem
+from feeds.article import Visibility
+from feeds.feed import KEPT, REMEMBERED, Feed, FeedItem, Placed
 from feeds.history import Archive, standing
 from feeds.identity import tag_uri
 from feeds.theme import EVERYTHING, ThemeTree
@@ -47,55 +48,35 @@ class Selector:
 
     def current(self, work: PublishWork, slug: str) -> tuple[Feed, set[int]]:
         """A theme's current document, as if it had no archives, and which articles it shows: the newest."""
-        latest = work.articles.latest(named(slug), self._imprint.entries)
+        latest = work.shelf.latest(named(slug), self._imprint.entries)
         _, updated = work.log.last_change(named(slug))
         gone = work.log.tombstones(named(slug), updated - REMEMBERED, _TOMBSTONES) if updated else ()
         feed = self._feed(work, slug, latest, updated or _installed(work))
-        return replace(feed, tombstones=tuple(gone)), {id for id, _ in latest}
+        return replace(feed, tombstones=tuple(gone)), {one.id for one in latest}
 
     def archive(self, work: PublishWork, slug: str, archive: Archive) -> Feed:
         """One of a theme's archives, as the log has it now."""
         slots = work.log.slots(named(slug), archive.first - 1, archive.size, up_to=archive.last)
         ids = {slot.article for slot in slots}
-        stored = work.articles.get(ids)
-        places = work.articles.scores(ids)
+        stored = work.shelf.get(ids)
         present = [
             id
-            for id, article in stored.items()
-            if article.visibility == Visibility.VISIBLE and (slug == EVERYTHING or slug in places[id])
+            for id, one in stored.items()
+            if one.article.visibility == Visibility.VISIBLE and (slug == EVERYTHING or slug in one.scores)
         ]
-        shown = [(id, stored[id]) for id, _ in standing(slots, present, work.log.withdrawn(ids))]
+        shown = [stored[id] for id, _ in standing(slots, present, work.log.withdrawn(ids))]
         feed = self._feed(work, slug, shown, slots[-1].at)
         return replace(feed, archive=archive.number, older=archive.number - 1)
 
     def own(self, work: FeedWork, id: int, themes: Collection[str], address: str) -> Feed:
         """A reader's own feed: the newest articles of the themes they follow."""
-        latest = work.articles.newest(themes, self._imprint.entries)
-        moved = [article.updated for _, article in latest]
+        latest = work.shelf.newest(themes, self._imprint.entries)
+        moved = [one.article.updated for one in latest]
         feed = self._feed(work, EVERYTHING, latest, max(moved, default=_installed(work)))
         uri = tag_uri(self._imprint.host, _installed(work).date(), "reader", str(id))
         return replace(feed, uri=uri, hub="", address=address)
 
-    def _feed(
-        self,
-        work: FeedWork,
-        slug: str,
-        shown: Sequence[tuple[int, Article]],
-        updated: datetime,
-    ) -> Feed:
-        scores = work.articles.scores([id for id, _ in shown])
-        titles = {
-            name: memory.title
-            for name, memory in work.sources.memories(sorted({one.source for _, one in shown})).items()
-        }
-        items = tuple(
-            FeedItem(
-                article,
-                self._names(scores[id]),
-                titles[article.source],
-            )
-            for id, article in shown
-        )
+    def _feed(self, work: FeedWork, slug: str, shown: Sequence[Placed], updated: datetime) -> Feed:
         theme = None if slug == EVERYTHING else self._tree[slug]
         imprint = self._imprint
         return Feed(
@@ -107,15 +88,18 @@ class Selector:
             base_url=imprint.base_url,
             author=imprint.name,
             updated=updated,
-            items=items,
+            items=tuple(_item(one, self._tree) for one in shown),
             hub=imprint.hub,
             changed=imprint.changed,
         )
 
-    def _names(self, scores: Mapping[str, int]) -> tuple[str, ...]:
-        """The themes that an article is in by itself, in the tree's order."""
-        own = [slug for slug, score in scores.items() if score and slug in self._tree]
-        return tuple(self._tree[slug].name for slug in sorted(own, key=self._tree.place))
+
+@lru_cache(maxsize=KEPT)
+def _item(placed: Placed, tree: ThemeTree) -> FeedItem:
+    """An article with the names of the themes that it is in by itself, in the tree's order."""
+    own = [slug for slug, score in placed.scores.items() if score and slug in tree]
+    names = tuple(tree[slug].name for slug in sorted(own, key=tree.place))
+    return FeedItem(placed.article, names, placed.source_title)
 
 
 def named(slug: str) -> str | None:

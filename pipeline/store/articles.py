@@ -3,28 +3,41 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import TypeVar
 
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlmodel import Session, col, func, select
 
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.identity import address_alias
 from pipeline.store.ids import reserve
-from pipeline.store.prepared import Values, inserting
+from pipeline.store.insertion import Insertion
+from pipeline.store.prepared import Prepared
 from pipeline.store.tables import ArticleAlias, ArticleRow, ArticleTheme
 from subscribers.digest import Facts
 
 _BATCH = 500
 _HABIT = 12  # articles by which to know how often a source has news
 _FIELDS = tuple(Article.model_fields)
+_FIND = "SELECT alias, article_id FROM article_alias WHERE alias {}"
 _article_table = ArticleRow.__table__  # type: ignore[attr-defined]
-_alias_table = ArticleAlias.__table__  # type: ignore[attr-defined]
-_theme_table = ArticleTheme.__table__  # type: ignore[attr-defined]
-_INSERT_ARTICLE = inserting(_article_table)
-_INSERT_ALIAS = inserting(_alias_table)
-_INSERT_PLACE = inserting(_theme_table)
+_OTHERS = ("visibility", "categories", "versions", "editor", "enclosures", "corrections")
+_AS_THEY_ARE = tuple(name for name in _FIELDS if name not in _OTHERS)
+_INSERT_ARTICLE = Insertion(_article_table, (*_AS_THEY_ARE, *_OTHERS, "id"))
+_INSERT_ALIAS = Insertion(ArticleAlias.__table__, ("alias", "article_id"))  # type: ignore[attr-defined]
+_INSERT_PLACE = Insertion(
+    ArticleTheme.__table__,  # type: ignore[attr-defined]
+    ("article_id", "theme", "score", "evidence", "published"),
+)
+_LATELY = Prepared(
+    select(ArticleTheme.theme, func.count())
+    .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
+    .where(ArticleRow.visibility == str(Visibility.VISIBLE), col(ArticleRow.published) > bindparam("since"))
+    .group_by(ArticleTheme.theme)
+)
 
 T = TypeVar("T")
 
@@ -37,13 +50,14 @@ class Articles:
 
     def find(self, aliases: Collection[str]) -> dict[str, int]:
         """Which of these aliases are known, and the article each one means."""
-        found: dict[str, int] = {}
-        for batch in batches(sorted(aliases)):
-            rows = self._session.exec(
-                select(ArticleAlias.alias, ArticleAlias.article_id).where(col(ArticleAlias.alias).in_(batch))
-            )
-            found.update(rows.all())
-        return found
+        connection = self._session.connection()
+        names = sorted(aliases)
+        if connection.dialect.name == "postgresql":
+            rows = connection.exec_driver_sql(_FIND.format("= ANY(%s)"), (names,))
+        else:
+            among = "IN (SELECT value FROM json_each(?))"
+            rows = connection.exec_driver_sql(_FIND.format(among), (json.dumps(names),))
+        return {name: id for name, id in rows}  # noqa: C416  (dict() takes no rows that mypy knows)
 
     def get(self, ids: Collection[int]) -> dict[int, Article]:
         """These articles by id, in whatever state they are."""
@@ -102,17 +116,20 @@ class Articles:
         if not found:
             return []
         ids = reserve(self._session, _article_table, len(found))
-        rows = [
-            {"id": id} | {name: _plain(getattr(article, name)) for name in _FIELDS}
-            for id, (article, _) in zip(ids, found, strict=True)
-        ]
-        _INSERT_ARTICLE.run(self._session, {}, rows)
-        self._place(
+        _INSERT_ARTICLE.run(
+            self._session,
             [
-                _place(id, article.published, theme, placement)
+                (*_as_they_are(article), *map(_plain, _others(article)), id)
+                for id, (article, _) in zip(ids, found, strict=True)
+            ],
+        )
+        _INSERT_PLACE.run(
+            self._session,
+            [
+                (id, theme, placement.score, _as_json(placement.evidence), article.published)
                 for id, (article, placements) in zip(ids, found, strict=True)
                 for theme, placement in placements.items()
-            ]
+            ],
         )
         return ids
 
@@ -145,9 +162,7 @@ class Articles:
 
     def know_as(self, names: Mapping[str, int]) -> None:
         """Let articles be found under these names too, none of which may be known already."""
-        if names:
-            rows = [{"alias": name, "article_id": id} for name, id in names.items()]
-            _INSERT_ALIAS.run(self._session, {}, rows)
+        _INSERT_ALIAS.run(self._session, list(names.items()))
 
     def themes(self, ids: Collection[int]) -> dict[int, dict[str, Placement]]:
         """The places of these articles by theme slug, ancestors included."""
@@ -174,11 +189,13 @@ class Articles:
     def place(self, id: int, published: datetime, placements: Mapping[str, Placement]) -> None:
         """Put an article in exactly these themes."""
         self._session.exec(delete(ArticleTheme).where(col(ArticleTheme.article_id) == id))
-        self._place([_place(id, published, theme, placement) for theme, placement in placements.items()])
-
-    def _place(self, rows: Sequence[Values]) -> None:
-        if rows:
-            _INSERT_PLACE.run(self._session, {}, rows)
+        _INSERT_PLACE.run(
+            self._session,
+            [
+                (id, theme, placement.score, _as_json(placement.evidence), published)
+                for theme, placement in placements.items()
+            ],
+        )
 
     def latest(self, theme: str | None, limit: int) -> list[tuple[int, Article]]:
         """The visible articles of a theme (of all for None), the newest publication first."""
@@ -197,23 +214,6 @@ class Articles:
         rows = self._session.exec(query.limit(limit))
         return [(row.id, _article(row)) for row in rows if row.id is not None]
 
-    def newest(self, themes: Collection[str], limit: int) -> list[tuple[int, Article]]:
-        """The visible articles of any of these themes, the newest publication first; each once."""
-        dates: dict[int, datetime] = {}
-        for theme in sorted(themes):
-            # A range of one index each, rather than all articles of all of them.
-            rows = self._session.exec(
-                select(ArticleTheme.article_id, ArticleTheme.published)
-                .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
-                .where(ArticleTheme.theme == theme, ArticleRow.visibility == Visibility.VISIBLE)
-                .order_by(col(ArticleTheme.published).desc(), col(ArticleTheme.article_id).desc())
-                .limit(limit)
-            )
-            dates.update(rows.all())
-        ids = [id for id, _ in sorted(dates.items(), key=lambda one: (one[1], one[0]), reverse=True)[:limit]]
-        found = self.get(ids)
-        return [(id, found[id]) for id in ids]
-
     def count(self) -> dict[str, int]:
         """How many visible articles each theme holds."""
         rows = self._session.exec(
@@ -226,13 +226,7 @@ class Articles:
 
     def lately(self, since: datetime) -> dict[str, int]:
         """How many visible articles that were published after a moment each theme holds."""
-        rows = self._session.exec(
-            select(ArticleTheme.theme, func.count())
-            .join(ArticleRow, col(ArticleRow.id) == ArticleTheme.article_id)
-            .where(ArticleRow.visibility == Visibility.VISIBLE, col(ArticleRow.published) > since)
-            .group_by(ArticleTheme.theme)
-        )
-        return dict(rows.all())
+        return dict(_LATELY.rows(self._session, {"since": since}))
 
     def look_up(self, text: str) -> int | None:
         """The article somebody means: by its number, its ``tag:`` id, or any address it is known at."""
@@ -259,21 +253,21 @@ class Articles:
             last = batch[-1]
 
 
-def _place(id: int, published: datetime, theme: str, placement: Placement) -> dict[str, object]:
-    return {
-        "article_id": id,
-        "theme": theme,
-        "score": placement.score,
-        "evidence": json.dumps(placement.evidence),
-        "published": published,
-    }
+_as_they_are = attrgetter(*_AS_THEY_ARE)
+_others = attrgetter(*_OTHERS)
 
 
 def _plain(value: object) -> object:
-    """A value as the driver takes it; moments are its own business."""
-    if isinstance(value, list | dict):
-        return json.dumps(value)
-    return str(value) if isinstance(value, Visibility) else value
+    """A list or dictionary as JSON, which nearly always is an empty one, and an enumeration as its word."""
+    if isinstance(value, Visibility):
+        return value.value
+    return json.dumps(value) if value else "[]" if isinstance(value, list) else "{}"
+
+
+@lru_cache(maxsize=5_000)
+def _as_json(evidence: tuple[str, ...]) -> str:
+    """The same few reasons put most articles where they are."""
+    return json.dumps(evidence)
 
 
 def _article(row: ArticleRow) -> Article:

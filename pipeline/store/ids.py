@@ -1,6 +1,8 @@
 """Ids for rows that are written many at a time: asking for each back would take far longer."""
 
-from sqlalchemy import Table, func, literal_column, select, text
+from functools import cache
+
+from sqlalchemy import Table, func, literal_column, select
 from sqlmodel import Session
 
 
@@ -14,8 +16,16 @@ def reserve(session: Session, table: Table, number: int) -> list[int]:
         sequence = func.nextval(func.pg_get_serial_sequence(table.name, key.name))
         rows = select(sequence).select_from(func.generate_series(literal_column("1"), number))
         return list(session.execute(rows).scalars())
-    last = session.execute(select(func.max(key))).scalar() or 0
-    if table.dialect_options["sqlite"]["autoincrement"]:  # where an id that was ever used counts, too
-        used = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
-        last = max(last, session.execute(used, {"name": table.name}).scalar() or 0)
+    last = session.connection().exec_driver_sql(_last_id(table, key.name)).scalar_one()
     return list(range(last + 1, last + 1 + number))
+
+
+@cache
+def _last_id(table: Table, key: str) -> str:
+    """How SQLite is asked for the last id of a table."""
+    last = f"SELECT coalesce(max({key}), 0) FROM {table.name}"  # noqa: S608  (the names are ours)
+    if not table.dialect_options["sqlite"]["autoincrement"]:
+        return last
+    # where an id that was ever used counts, too
+    used = f"SELECT seq FROM sqlite_sequence WHERE name = '{table.name}'"  # noqa: S608
+    return f"SELECT max(({last}), coalesce(({used}), 0))"

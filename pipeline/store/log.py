@@ -3,23 +3,91 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
+from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, bindparam, text
 from sqlmodel import Session, col, func, select
 
 from feeds.article import Visibility
 from feeds.feed import Tombstone
 from feeds.history import SHOWN, Slot
 from feeds.log import Entry, Kind
+from feeds.moment import Moment
 from pipeline.store.articles import batches
 from pipeline.store.ids import reserve
-from pipeline.store.prepared import inserting
+from pipeline.store.insertion import Insertion
+from pipeline.store.prepared import Prepared, Values
 from pipeline.store.tables import WITHDRAWN, ArticleRow, LogRow, LogTheme
 
 _log_table = LogRow.__table__  # type: ignore[attr-defined]
-_INSERT_ENTRY = inserting(_log_table)
-_INSERT_THEME = inserting(LogTheme.__table__)  # type: ignore[attr-defined]
+_INSERT_ENTRY = Insertion(_log_table, ("position", "article_id", "kind", "at"))
+_INSERT_THEME = Insertion(LogTheme.__table__, ("theme", "position"))  # type: ignore[attr-defined]
 
+
+def _one_of(*kinds: Kind) -> TextClause:
+    return text("kind IN ({})".format(", ".join(f"'{kind}'" for kind in kinds)))
+
+
+_HEAD = Prepared(select(func.max(LogRow.position)))
+_LAST = select(LogRow.position, LogRow.at).order_by(col(LogRow.position).desc()).limit(1)
+_LAST_CHANGE = Prepared(_LAST)
+_LAST_CHANGE_OF = Prepared(
+    _LAST.where(
+        col(LogRow.position)
+        == select(func.max(LogTheme.position)).where(LogTheme.theme == bindparam("theme")).scalar_subquery()
+    )
+)
+_LAST_POSITIONS = Prepared(
+    # By the theme itself, SQLite would group in the order of an index, and go through all of the log.
+    select(func.max(LogTheme.theme), func.max(LogTheme.position))
+    .where(col(LogTheme.position) > bindparam("after"))
+    .group_by(col(LogTheme.theme).concat(""))
+)
+_SLOTS = (
+    select(LogRow.position, LogRow.article_id, LogRow.at)
+    .where(
+        _one_of(*SHOWN), col(LogRow.position) > bindparam("after"), col(LogRow.position) <= bindparam("up_to")
+    )
+    .order_by(col(LogRow.position))
+    .limit(bindparam("limit"))
+)
+_ALL_SLOTS = Prepared(_SLOTS)
+_SLOTS_OF = Prepared(
+    _SLOTS.join(LogTheme, col(LogTheme.position) == LogRow.position).where(
+        LogTheme.theme == bindparam("theme"), col(LogTheme.position) > bindparam("after")
+    )
+)
+_LEFT = Prepared(
+    select(LogRow.article_id).where(
+        _one_of(Kind.WITHDRAWN, Kind.RETHEMED), col(LogRow.position) > bindparam("after")
+    )
+)
+_GONE_AT = func.max(LogRow.at, type_=Moment())
+_TOMBSTONES = (
+    select(ArticleRow.uri, _GONE_AT)
+    .join(LogRow, col(LogRow.article_id) == ArticleRow.id)
+    .where(
+        WITHDRAWN,
+        col(LogRow.at) > bindparam("since"),
+        ArticleRow.visibility != str(Visibility.VISIBLE),
+    )
+    .group_by(ArticleRow.uri)
+    .order_by(_GONE_AT.desc(), ArticleRow.uri)
+    .limit(bindparam("limit"))
+)
+_ALL_TOMBSTONES = Prepared(_TOMBSTONES)
+_TOMBSTONES_OF = Prepared(
+    # From the few that were withdrawn to their themes: a join may begin with all of a theme's news.
+    _TOMBSTONES.where(
+        select(LogTheme.position)
+        .where(LogTheme.theme == bindparam("theme"), LogTheme.position == LogRow.position)
+        .exists()
+    )
+)
+
+_FARTHEST = 2**31 - 1
+"""No position is past what an integer of PostgreSQL holds."""
 _APPEND_LOCK = 0x6B656E6E  # any number, as long as every process uses the same
 
 
@@ -43,23 +111,27 @@ class Log:
             return []
         self._lock()
         positions = reserve(self._session, _log_table, len(entries))
-        rows = [
-            {"position": position, "article_id": article, "kind": str(kind), "at": at}
-            for position, (article, kind, _) in zip(positions, entries, strict=True)
-        ]
-        _INSERT_ENTRY.run(self._session, {}, rows)
-        themes = [
-            {"theme": theme, "position": position}
-            for position, (_, _, named) in zip(positions, entries, strict=True)
-            for theme in sorted(named)
-        ]
-        if themes:
-            _INSERT_THEME.run(self._session, {}, themes)
+        _INSERT_ENTRY.run(
+            self._session,
+            [
+                (position, article, kind.value, at)
+                for position, (article, kind, _) in zip(positions, entries, strict=True)
+            ],
+        )
+        _INSERT_THEME.run(
+            self._session,
+            [
+                (theme, position)
+                for position, (_, _, named) in zip(positions, entries, strict=True)
+                for theme in sorted(named)
+            ],
+        )
         return positions
 
     def head(self) -> int:
         """The last position; 0 for an empty log."""
-        return self._session.exec(select(func.max(LogRow.position))).one() or 0
+        ((position,),) = _HEAD.rows(self._session, {})
+        return position or 0
 
     def position_at(self, moment: datetime) -> int:
         """The last position that was there at a moment."""
@@ -137,53 +209,30 @@ class Log:
 
     def last_change(self, theme: str | None) -> tuple[int, datetime | None]:
         """The position and moment of the last entry for a theme (of all for None)."""
-        query = select(LogRow.position, LogRow.at).order_by(col(LogRow.position).desc()).limit(1)
-        if theme is not None:
-            last = select(func.max(LogTheme.position)).where(LogTheme.theme == theme).scalar_subquery()
-            query = query.where(col(LogRow.position) == last)
-        row = self._session.exec(query).first()
-        return (row[0] or 0, row[1]) if row else (0, None)
+        rows = _of(theme, _LAST_CHANGE, _LAST_CHANGE_OF, self._session)
+        return rows[0] if rows else (0, None)
 
     def last_positions(self, after: int) -> dict[str, int]:
         """The themes that have entries past a position, and the position of each one's last."""
-        rows = self._session.exec(
-            # By the theme itself, SQLite would group in the order of an index, and go through all of the log.
-            select(func.max(LogTheme.theme), func.max(LogTheme.position))
-            .where(col(LogTheme.position) > after)
-            .group_by(col(LogTheme.theme).concat(""))
-        )
-        return dict(rows.all())
+        return dict(_LAST_POSITIONS.rows(self._session, {"after": after}))
 
     def slots(self, theme: str | None, after: int, limit: int, up_to: int | None = None) -> list[Slot]:
         """A theme's slots (of all for None) past a position, in order."""
-        query = (
-            select(LogRow.position, LogRow.article_id, LogRow.at)
-            .where(col(LogRow.position) > after, col(LogRow.kind).in_(SHOWN))
-            .order_by(col(LogRow.position))
-            .limit(limit)
-        )
-        if up_to is not None:
-            query = query.where(col(LogRow.position) <= up_to)
-        if theme is not None:
-            query = query.join(LogTheme, col(LogTheme.position) == LogRow.position).where(
-                LogTheme.theme == theme, col(LogTheme.position) > after
-            )
-        return [Slot(position or 0, article, at) for position, article, at in self._session.exec(query)]
+        asked = {"after": after, "up_to": _FARTHEST if up_to is None else up_to, "limit": limit}
+        return [Slot(*row) for row in _of(theme, _ALL_SLOTS, _SLOTS_OF, self._session, asked)]
 
     def departing(self, theme: str | None, after: int) -> list[int]:
         """The positions of the slots of whatever may have left a theme (or all, for None) past a position."""
-        left = self._session.exec(
-            select(LogRow.article_id).where(
-                col(LogRow.position) > after, col(LogRow.kind).in_([Kind.WITHDRAWN, Kind.RETHEMED])
-            )
-        )
+        left = {article for (article,) in _LEFT.rows(self._session, {"after": after})}
+        if not left:
+            return []
         query = select(LogRow.position).where(col(LogRow.position) <= after, col(LogRow.kind).in_(SHOWN))
         if theme is not None:
             query = query.join(LogTheme, col(LogTheme.position) == LogRow.position).where(
                 LogTheme.theme == theme
             )
         found: list[int] = []
-        for batch in batches(sorted(set(left))):
+        for batch in batches(sorted(left)):
             rows = self._session.exec(query.where(col(LogRow.article_id).in_(batch)))
             found.extend(position for position in rows if position is not None)
         return found
@@ -202,27 +251,8 @@ class Log:
 
     def tombstones(self, theme: str | None, since: datetime, limit: int) -> list[Tombstone]:
         """What left a theme (or all, for None) after a moment and is still out, the newest first."""
-        last = func.max(LogRow.at)
-        query = (
-            select(ArticleRow.uri, last)
-            .join(LogRow, col(LogRow.article_id) == ArticleRow.id)
-            .where(
-                WITHDRAWN,
-                col(LogRow.at) > since,
-                ArticleRow.visibility != Visibility.VISIBLE,
-            )
-            .group_by(ArticleRow.uri)
-            .order_by(last.desc(), ArticleRow.uri)
-            .limit(limit)
-        )
-        if theme is not None:
-            # From the few that were withdrawn to their themes: a join may begin with all of a theme's news.
-            query = query.where(
-                select(LogTheme.position)
-                .where(LogTheme.theme == theme, LogTheme.position == LogRow.position)
-                .exists()
-            )
-        return [Tombstone(uri, at) for uri, at in self._session.exec(query)]
+        asked = {"since": since, "limit": limit}
+        return [Tombstone(*row) for row in _of(theme, _ALL_TOMBSTONES, _TOMBSTONES_OF, self._session, asked)]
 
     def _lock(self) -> None:
         """On PostgreSQL, one appender at a time until commit, so that no reader sees 12 before 11.
@@ -232,6 +262,13 @@ class Log:
         if not self._locked and self._session.get_bind().dialect.name == "postgresql":
             self._session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
         self._locked = True
+
+
+def _of(
+    theme: str | None, all: Prepared, inside: Prepared, session: Session, asked: Values = MappingProxyType({})
+) -> list[tuple[Any, ...]]:
+    """What is found in a theme; anywhere, for None."""
+    return all.rows(session, asked) if theme is None else inside.rows(session, {**asked, "theme": theme})
 
 
 def _entries(rows: Sequence[tuple[int | None, int, str]], themes: Iterable[tuple[int, str]]) -> list[Entry]:

@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
-from pipeline.store.bulk import put
+from pipeline.store.insertion import Insertion
 from pipeline.store.segments import Segments
 from pipeline.store.tables import STANDING, DeliveryRow, InterestSet, LogRow, Segment, SubscriberRow
 from subscribers.delivery import REPLACEABLE, SMTPUTF8, DeliveryState
@@ -75,6 +75,9 @@ _verdict = Table(
     Column("segment_id", Integer),
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
+)
+_INSERT_VERDICT = Insertion(
+    _verdict, ("interest_set_id", "cursor", "language", "received", "verdict", "segment_id")
 )
 _received = Table(
     "plan_received",
@@ -247,7 +250,6 @@ class WavePlan:
         segments = iter(
             self._segments.put((group.language, digest) for group, _, digest in decided if digest)
         )
-        columns = ("interest_set_id", "cursor", "language", "received", "verdict", "segment_id")
         rows = [
             (
                 group.interest_set,
@@ -259,7 +261,7 @@ class WavePlan:
             )
             for group, verdict, digest in decided
         ]
-        put(self._session.connection(), _verdict, columns, rows)
+        _INSERT_VERDICT.run(self._session, rows)
 
     def segments(self) -> int:
         """How many segments the wave has."""

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -16,14 +16,13 @@ from sqlalchemy import (
     CursorResult,
     Dialect,
     Executable,
+    Select,
     String,
-    Table,
     UpdateBase,
     bindparam,
     cast,
     column,
     func,
-    insert,
 )
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
@@ -56,6 +55,18 @@ class Prepared:
         text = self._texts.get(dialect.name) or self._compile(dialect)
         return connection.exec_driver_sql(text.sql, text.parameters(shared, rows))
 
+    def rows(self, session: Session, values: Values) -> list[tuple[Any, ...]]:
+        """What it finds in the session's transaction: moments as such, all else as the driver has it."""
+        result = self.run(session, values)
+        assert result.cursor is not None, "it is a SELECT"
+        found = [*result.cursor.fetchall()]
+        result.close()
+        dialect = session.connection().dialect
+        for place in self._texts[dialect.name].moments:
+            read = reading(dialect)
+            found = [(*row[:place], read(row[place]), *row[place + 1 :]) for row in found]
+        return found
+
     def _compile(self, dialect: Dialect) -> "_Text":
         statement = self._statement
         assert isinstance(statement, ClauseElement)
@@ -65,11 +76,6 @@ class Prepared:
             made = _RowByRow(dialect, statement)
         self._texts[dialect.name] = made
         return made
-
-
-def inserting(table: Table) -> Prepared:
-    """Rows with a value for each column of a table: JSON as text, and everything else as it is."""
-    return Prepared(insert(table).values({column.name: bindparam(column.name) for column in table.c}))
 
 
 class _Text(ABC):
@@ -82,6 +88,9 @@ class _Text(ABC):
         self._constants: Values = compiled.params
         self._moments = [name for name, bound in compiled.binds.items() if isinstance(bound.type, Moment)]
         self._stored = storing(dialect)
+        selected = statement.selected_columns if isinstance(statement, Select) else ()
+        self.moments = [place for place, column in enumerate(selected) if isinstance(column.type, Moment)]
+        """Where in the rows it finds they stand."""
 
     @abstractmethod
     def parameters(self, shared: Values, rows: Sequence[Values]) -> Any: ...
@@ -108,10 +117,14 @@ class _AtOnce(_Text):
     """
 
     def parameters(self, shared: Values, rows: Sequence[Values]) -> Any:
-        values = {**self._constants, **shared, _ROWS: json.dumps(rows, default=datetime.isoformat)}
+        values = {**self._constants, **shared, _ROWS: json.dumps(rows, default=self._as_text)}
         for name in self._moments:
             values[name] = self._stored(values[name])
         return values
+
+    def _as_text(self, moment: datetime) -> str:
+        stored: datetime = self._stored(moment)
+        return stored.isoformat()
 
 
 _ROWS = "rows"
@@ -138,7 +151,10 @@ def storing(dialect: Dialect) -> Callable[[Any], Any]:
     """How a moment goes to the driver."""
     write = _moment(dialect).bind_processor(dialect)
     assert write is not None, "a moment always has something to be checked for"
-    return write
+    # Rows that are written together have few moments between them. Two that are an hour apart may be equal
+    # when a clock goes back, and differ in their fold.
+    remembered = lru_cache(maxsize=1_000)(lambda moment, fold: write(moment))
+    return lambda moment: None if moment is None else remembered(moment, moment.fold)
 
 
 @cache

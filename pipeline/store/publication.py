@@ -4,11 +4,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlmodel import Session, col, select
 
 from feeds.history import Archive
 from feeds.hub import Ping
+from pipeline.store.insertion import Insertion
+from pipeline.store.prepared import Prepared
 from pipeline.store.tables import FeedArchive, FeedCursor, HubPing, RetiredTheme
 
 _ARCHIVES = sa.select(
@@ -20,6 +22,27 @@ _ARCHIVES = sa.select(
 )
 
 
+_OF_THEME = _ARCHIVES.where(col(FeedArchive.theme) == bindparam("slug"))
+_OLDER_MAKE = Prepared(
+    _OF_THEME.where(col(FeedArchive.made_from) != bindparam("unless")).order_by(col(FeedArchive.number))
+)
+_NEWEST_ARCHIVE = Prepared(_OF_THEME.order_by(col(FeedArchive.number).desc()).limit(1))
+_CURSORS = Prepared(sa.select(col(FeedCursor.theme), col(FeedCursor.position), col(FeedCursor.made_from)))
+_BEGIN = Insertion(FeedCursor.__table__, ("theme", "position", "made_from"))  # type: ignore[attr-defined]
+_ADVANCE = Prepared(
+    update(FeedCursor)
+    .where(col(FeedCursor.theme) == bindparam("slug"))
+    .values(position=bindparam("up_to"), made_from=bindparam("made"))
+)
+_CATCH_UP = Prepared(
+    update(FeedCursor)
+    .where(col(FeedCursor.theme) == bindparam("slug"), col(FeedCursor.position) < bindparam("up_to"))
+    .values(position=bindparam("up_to")),
+    each=("slug",),
+)
+_REVIVE = Prepared(delete(RetiredTheme).where(col(RetiredTheme.slug) == bindparam("revived")))
+
+
 class Publication:
     """The feeds' cursors, archives and pings in one transaction."""
 
@@ -28,36 +51,29 @@ class Publication:
 
     def cursors(self) -> dict[str, tuple[int, str]]:
         """The position each published theme's documents were made at, and from which config."""
-        rows = self._session.exec(select(FeedCursor.theme, FeedCursor.position, FeedCursor.made_from))
+        rows = _CURSORS.rows(self._session, {})
         return {theme: (position, made_from) for theme, position, made_from in rows}
 
     def advance(self, theme: str, position: int, made_from: str) -> None:
         """A theme's documents now show the log up to this position."""
-        row = self._session.get(FeedCursor, theme) or FeedCursor(theme=theme)
-        row.position = position
-        row.made_from = made_from
-        self._session.add(row)
+        moved = _ADVANCE.run(self._session, {"slug": theme, "up_to": position, "made": made_from})
+        if not moved.rowcount:
+            _BEGIN.run(self._session, [(theme, position, made_from)])
 
     def catch_up(self, themes: Collection[str], position: int) -> None:
         """The log holds nothing for these themes up to a position that their documents don't show."""
-        self._session.execute(
-            update(FeedCursor)
-            .where(col(FeedCursor.theme).in_(themes), col(FeedCursor.position) < position)
-            .values(position=position)
-        )
+        if themes:
+            _CATCH_UP.run(self._session, {"up_to": position}, [{"slug": theme} for theme in themes])
 
-    def archives(self, theme: str, unless_from: str | None = None) -> list[Archive]:
+    def archives(self, theme: str, unless_from: str = "") -> list[Archive]:
         """A theme's archives, in order; those made from this config are left out, where one is given."""
-        query = _ARCHIVES.where(col(FeedArchive.theme) == theme).order_by(col(FeedArchive.number))
-        if unless_from is not None:
-            query = query.where(col(FeedArchive.made_from) != unless_from)
-        return [Archive(*row) for row in self._session.execute(query)]
+        rows = _OLDER_MAKE.rows(self._session, {"slug": theme, "unless": unless_from})
+        return [Archive(*row) for row in rows]
 
     def newest_archive(self, theme: str) -> Archive | None:
         """A theme's last archive, where it has one."""
-        query = _ARCHIVES.where(col(FeedArchive.theme) == theme).order_by(col(FeedArchive.number).desc())
-        row = self._session.execute(query.limit(1)).first()
-        return Archive(*row) if row is not None else None
+        rows = _NEWEST_ARCHIVE.rows(self._session, {"slug": theme})
+        return Archive(*rows[0]) if rows else None
 
     def keep(self, theme: str, archives: Sequence[Archive]) -> None:
         """These archives are out as they are here."""
@@ -81,7 +97,8 @@ class Publication:
 
     def revive(self, themes: Collection[str]) -> None:
         """These themes are published, whatever once became of them."""
-        self._session.execute(delete(RetiredTheme).where(col(RetiredTheme.slug).in_(themes)))
+        for theme in themes:
+            _REVIVE.run(self._session, {"revived": theme})
 
     def retired(self) -> set[str]:
         """The themes that were published once and are no longer."""

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import bindparam
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
+from pipeline.store.prepared import Prepared
 from pipeline.store.tables_running import AuditRow, Fact, Tick
 from pipeline.store.upsert import upsert
 
 _START = "start"
+_FACT = Prepared(select(Fact.value).where(Fact.name == bindparam("name")))
 
 
 class Register:
@@ -17,6 +20,7 @@ class Register:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._facts: dict[str, str] = {}
 
     def tick(self, schedule: str, slot: str, at: datetime) -> bool:
         """Claim a slot of a schedule; False when somebody already has."""
@@ -51,11 +55,14 @@ class Register:
 
     def fact(self, name: str) -> str:
         """A value by name; empty where it was never set."""
-        row = self._session.get(Fact, name)
-        return row.value if row else ""
+        if name not in self._facts:
+            rows = _FACT.rows(self._session, {"name": name})
+            self._facts[name] = str(rows[0][0]) if rows else ""
+        return self._facts[name]
 
     def set_fact(self, name: str, value: str) -> None:
         upsert(self._session, Fact, [{"name": name, "value": value}])
+        self._facts[name] = value
 
     def audit(self, at: datetime, who: str, action: str, what: str) -> None:
         """Write down who did what."""

@@ -2,20 +2,18 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 from sqlmodel import AutoString, SQLModel
 
 from feeds.moment import Moment
 from pipeline.store import tables as _tables  # noqa: F401  (declares them)
 from pipeline.store import tables_running as _more  # noqa: F401
 from pipeline.store.session import Database, StoreError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -44,32 +42,45 @@ def upgrade(database: Database) -> str:
         database.engine.connect().execution_options(writes=True) as connection,
         connection.begin(),
     ):
+        # Here and below: it takes long to import, and every command of ours begins with this module.
+        from alembic import command
+
         command.upgrade(_config(connection), "head")
     return head()
 
 
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = SQLModel.metadata
+    return config
+
+
 @cache
+def revisions() -> tuple[str, ...]:
+    """Every revision up to the one that this code expects; their files are named by them, in order."""
+    return tuple(sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")))
+
+
 def head() -> str:
     """The revision this code expects."""
-    revision = _scripts().get_current_head()
-    assert revision is not None
-    return revision
-
-
-@cache
-def _known() -> frozenset[str]:
-    """Every revision there has been up to this version's."""
-    return frozenset(script.revision for script in _scripts().walk_revisions())
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config(None))
+    return revisions()[-1]
 
 
 def is_empty(database: Database) -> bool:
     """Whether there is no schema yet."""
     with database.refusals(), database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() is None
+        return _current(connection) is None
+
+
+def _current(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 class UnknownSchema(StoreError):
@@ -79,12 +90,12 @@ class UnknownSchema(StoreError):
 def require(database: Database) -> None:
     """Refuse to work on any schema but this version's. Raises UnknownSchema that says what to do."""
     with database.refusals(), database.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+        found = _current(connection)
     if found is None:
         raise UnknownSchema("the database is empty; run 'kennisportal db upgrade' once")
     if found == head():
         return
-    if found not in _known():
+    if found not in revisions():
         raise UnknownSchema(
             f"the database is at revision {found}, which this version does not know, so a newer one has "
             "upgraded it; run that version here too"
@@ -96,14 +107,9 @@ def require(database: Database) -> None:
 
 def differences(database: Database) -> list[str]:
     """What the tables in the database lack, or have too much, next to what the code declares."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
     with database.refusals(), database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={**COMPARE, "include_object": is_ours})
         return [str(difference) for difference in compare_metadata(context, SQLModel.metadata)]
-
-
-def _config(connection: Connection | None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["connection"] = connection
-    config.attributes["metadata"] = SQLModel.metadata
-    return config

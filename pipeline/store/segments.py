@@ -17,9 +17,9 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
-from pipeline.store.bulk import put
 from pipeline.store.deliveries import as_items
 from pipeline.store.ids import reserve
+from pipeline.store.insertion import Insertion
 from pipeline.store.tables import Segment
 from subscribers.digest import Digest, Item
 
@@ -34,6 +34,8 @@ _plan_segment = Table(
 )
 # Without types, so that keys go in as they are.
 _known = table("plan_segment", column("key"), column("id"))
+_INSERT = Insertion(_stored, ("id", "wave_id", "language", "cutoff", "items"))
+_INSERT_KNOWN = Insertion(_plan_segment, ("key", "id"))
 
 
 class Segments:
@@ -67,11 +69,11 @@ class Segments:
         if fresh:
             self.count += len(fresh)
             ids |= zip(fresh, reserve(self._session, _stored, len(fresh)), strict=True)
-            put(connection, _plan_segment, ("key", "id"), [(key, ids[key]) for key in fresh])
+            _INSERT_KNOWN.run(self._session, [(key, ids[key]) for key in fresh])
             rows = [
                 (ids[key], self._wave, texts[key][0], self._cutoff, f"[{texts[key][1]}]") for key in fresh
             ]
-            put(connection, _stored, ("id", "wave_id", "language", "cutoff", "items"), rows)
+            _INSERT.run(self._session, rows)
         return [ids[key] for key in keys]
 
     def _text(self, item: Item) -> str:

@@ -36,7 +36,7 @@ SILENCE = "60s"
 otherwise keep everybody else from writing. Well above what we ever do between two statements."""
 IN_LEAD = "10s"
 """The same for who leads: whoever takes over must not wait for what the one before was in the middle of."""
-_END_WHEN_SILENT = "set_config('idle_in_transaction_session_timeout', :for, true)"
+_END_WHEN_SILENT = "set_config('idle_in_transaction_session_timeout', %s, true)"
 _PLAN_ONCE = ", set_config('plan_cache_mode', 'force_generic_plan', true)"
 """A line runs few statements, and those again and again: planning them took as long as running them."""
 _COUNT = text(
@@ -114,9 +114,8 @@ class Database:
         with Session(connection, expire_on_commit=False) as session, session.begin():
             if connection.dialect.name == "postgresql":
                 lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-                session.execute(
-                    text(f"SELECT {lock}({_WRITE_LOCK}), {_END_WHEN_SILENT}{also}"), {"for": silence}
-                )
+                begin = f"SELECT {lock}({_WRITE_LOCK}), {_END_WHEN_SILENT}{also}"
+                session.connection().exec_driver_sql(begin, (silence,))
             yield session
 
     @contextmanager
@@ -194,6 +193,7 @@ def _tune_sqlite(engine: Engine) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=30000",
+            "cache_size=-8000",  # kibibytes: what one transaction changes is all over the indexes
             "secure_delete=ON",  # what is erased must not stay behind in the file
             "wal_autocheckpoint=4000",  # pages: each checkpoint waits for the disk twice
         ):

@@ -2,14 +2,28 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, insert, select, update
+from sqlmodel import Session
 
 from feeds.health import Look, remember
 from feeds.source import Memory, Move, Reading, Validators
 from pipeline.store.articles import batches
 from pipeline.store.tables import SourceState
+
+Row = dict[str, Any]
+
+
+# Not through the mapper, which takes longer over a row than the database.
+_source = SourceState.__table__  # type: ignore[attr-defined]
+_BLANK: Row = SourceState(name="").model_dump()
+_ADD = insert(_source)
+_REPLACE = (
+    update(_source)
+    .where(_source.c.name == bindparam("key"))
+    .values({name: bindparam(name) for name in _BLANK if name != "name"})
+)
 
 
 class Sources:
@@ -17,108 +31,111 @@ class Sources:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._rows: dict[str, Row | None] = {}
+        """What was looked up, or written, in this transaction."""
 
     def memory(self, name: str) -> Memory:
         """What is remembered of a source; blank for one never looked at."""
-        return _memory(self._row(name))
+        return _memory(self._state(name) or _BLANK)
 
     def memories(self, names: Sequence[str]) -> dict[str, Memory]:
         """What is remembered of these sources, as ``memory`` has it."""
         found = {name: Memory() for name in names}
         for batch in batches(names):
-            rows = self._session.exec(select(SourceState).where(col(SourceState.name).in_(batch)))
-            found.update({row.name: _memory(row) for row in rows})
+            rows = self._session.connection().execute(select(_source).where(_source.c.name.in_(batch)))
+            known = {row["name"]: dict(row) for row in rows.mappings()}
+            self._rows |= {name: known.get(name) for name in batch}
+            found.update({name: _memory(row) for name, row in known.items()})
         return found
 
     def unchanged(self, names: Sequence[str], at: datetime) -> None:
         """These sources were looked at and have nothing else than the last time."""
         for batch in batches(names):
-            self._session.exec(
-                update(SourceState)
-                .where(col(SourceState.name).in_(batch))
+            self._session.connection().execute(
+                update(_source)
+                .where(_source.c.name.in_(batch))
                 .values(last_looked=at, failures=0, error="", not_before=None, gone="", held="")
             )
+            for name in batch:
+                self._rows.pop(name, None)
 
     def succeeded(self, name: str, at: datetime, reading: Reading, validated: str, look: Look) -> None:
         """A look at a source went well. What the reading left for next time is of the address ``validated``.
 
         Its title is the first that it gave itself.
         """
-        state = self._row(name)
-        state.first_collected = state.first_collected or at
-        state.last_looked = at
-        state.failures = 0
-        state.error = ""
-        state.not_before = None
-        state.gone = ""
-        state.etag = reading.validators.etag
-        state.last_modified = reading.validators.last_modified
-        state.bookmark = reading.bookmark
-        state.validated = validated
-        state.shown = look.shown
-        if look.new:
-            state.last_news = at
-        state.history = remember(_history(state), look)
-        state.held = ""
-        state.title = state.title or reading.title
-        self._session.add(state)
+        known = self._state(name)
+        state = known or _BLANK
+        self._keep(
+            name,
+            known,
+            first_collected=state["first_collected"] or at,
+            last_looked=at,
+            failures=0,
+            error="",
+            not_before=None,
+            gone="",
+            etag=reading.validators.etag,
+            last_modified=reading.validators.last_modified,
+            bookmark=reading.bookmark,
+            validated=validated,
+            shown=look.shown,
+            last_news=at if look.new else state["last_news"],
+            history=remember(_history(state), look),
+            held="",
+            title=state["title"] or reading.title,
+        )
 
     def forget(self, name: str) -> None:
         """Forget what a source said for next time, so that all of it is read again."""
-        state = self._row(name)
-        state.etag = state.last_modified = state.bookmark = ""
-        self._session.add(state)
+        self._keep(name, self._state(name), etag="", last_modified="", bookmark="")
 
     def hold(self, name: str, at: datetime, reason: str) -> None:
         """What a source shows is held back, for a reason; nothing of it is remembered."""
-        state = self._row(name)
-        state.last_looked = at
-        state.failures = 0
-        state.error = ""
-        state.held = reason
-        self._session.add(state)
+        self._keep(name, self._state(name), last_looked=at, failures=0, error="", held=reason)
 
     def moving(self, name: str, move: Move) -> None:
         """What is known of a source's move to another address."""
-        state = self._row(name)
-        state.move_to, state.move_times, state.move_origin = move.to, move.times, move.origin
-        self._session.add(state)
+        self._keep(name, self._state(name), move_to=move.to, move_times=move.times, move_origin=move.origin)
 
     def failed(
         self, name: str, at: datetime, error: str, not_before: datetime | None = None, gone: str = ""
     ) -> None:
         """A look at a source failed; it is left alone until ``not_before``, and at ``gone`` for good."""
-        state = self._row(name)
-        state.not_before = not_before
-        state.gone = gone
-        state.last_looked = at
-        state.failures += 1
-        state.error = error
-        self._session.add(state)
+        known = self._state(name)
+        failures = (known or _BLANK)["failures"] + 1
+        self._keep(
+            name, known, not_before=not_before, gone=gone, last_looked=at, failures=failures, error=error
+        )
 
-    def _row(self, name: str) -> SourceState:
-        return self._session.get(SourceState, name) or SourceState(name=name)
+    def _state(self, name: str) -> Row | None:
+        if name not in self._rows:
+            self.memories([name])
+        return self._rows[name]
+
+    def _keep(self, name: str, known: Row | None, **changed: object) -> None:
+        """Remember of a source what is known, but for what changed."""
+        self._rows[name] = row = {**(known or _BLANK), "name": name, **changed}
+        if known is None:
+            self._session.connection().execute(_ADD, row)
+        else:
+            self._session.connection().execute(_REPLACE, {**row, "key": name})
 
 
-def _memory(row: SourceState) -> Memory:
+def _memory(row: Row) -> Memory:
     return Memory(
-        Validators(row.etag, row.last_modified),
-        row.validated,
-        row.first_collected,
-        row.last_looked,
-        row.failures,
-        row.error,
-        row.title,
-        row.not_before,
-        row.gone,
-        row.bookmark,
-        row.shown,
-        Move(row.move_to, row.move_times, row.move_origin),
-        _history(row),
-        row.held,
-        row.last_news,
+        validators=Validators(row["etag"], row["last_modified"]),
+        move=Move(row["move_to"], row["move_times"], row["move_origin"]),
+        history=_history(row),
+        **{name: row[name] for name in _AS_IT_IS},
     )
 
 
-def _history(row: SourceState) -> tuple[Look, ...]:
-    return tuple(Look(**past) for past in row.history)
+_AS_IT_IS = (
+    *("validated", "first_collected", "last_looked", "failures", "error", "title", "not_before", "gone"),
+    *("bookmark", "shown", "held", "last_news"),
+)
+
+
+def _history(row: Row) -> tuple[Look, ...]:
+    return tuple(Look(**past) for past in row["history"])

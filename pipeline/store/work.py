@@ -26,6 +26,7 @@ from pipeline.store.publication import Publication
 from pipeline.store.register import Register
 from pipeline.store.rosters import Rosters
 from pipeline.store.session import Database, Line
+from pipeline.store.shelf import Shelf
 from pipeline.store.signups import SignUps
 from pipeline.store.slots import Slots
 from pipeline.store.sources import Sources
@@ -75,16 +76,24 @@ class Work:
     @contextmanager
     def part(self) -> Iterator[None]:
         """A part of the transaction that is undone by itself when it raises."""
+        self.session.flush()
         try:
-            with self.session.begin_nested():
+            with self.session.connection().begin_nested():
                 yield
+                self.session.flush()
         except BaseException:
-            self.__dict__.pop("log", None)  # the lock it holds was let go of with the part
+            self.session.expunge_all()
+            for repository in ("log", "sources", "register"):  # the lock that is held, and what was seen
+                self.__dict__.pop(repository, None)
             raise
 
     @cached_property
     def articles(self) -> Articles:
         return Articles(self.session)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        return Shelf(self.session)
 
     @cached_property
     def log(self) -> Log:

@@ -164,6 +164,21 @@ def test_the_same_feed_gives_the_same_bytes(format: Format, feed: Feed) -> None:
 
 
 @every_format
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_what_is_kept_of_an_item_gives_the_bytes_that_a_fresh_one_gives(
+    format: Format, data: st.DataObject
+) -> None:
+    items = [item for each in FEEDS.values() for item in each.items]
+    shown = data.draw(st.lists(st.sampled_from(items), max_size=5, unique_by=lambda one: one.article.uri))
+    words = {"language": st.sampled_from(["nl", "en", ""]), "changed": st.sampled_from(["Nieuw:", "New:"])}
+    made = replace(feed(), items=tuple(shown), **data.draw(st.fixed_dictionaries(words)))
+    afresh = replace(made, items=tuple(replace(item) for item in shown))
+    assert format.write(made) == format.write(afresh)
+    assert check(format.extension, format.write(made), made) == []
+
+
+@every_format
 def test_only_dates_of_the_feed_are_in_it(format: Format) -> None:
     then = datetime(1999, 5, 6, 7, 8, 9, tzinfo=UTC)
     old = feed(article(1, uri="tag:x", published=then, updated=then), uri="tag:y", updated=then)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feeds import check
 from feeds.article import Article
-from feeds.check import check
 from feeds.feed import Feed, FeedItem
 from feeds.formats import FORMATS
+from feeds.written import Written
 
 MORNING = datetime(2026, 11, 24, 8, tzinfo=UTC)
 
@@ -47,7 +48,7 @@ DOCUMENTS = {extension: format.write(FEED) for extension, format in FORMATS.item
 
 
 def complaints(extension: str, document: bytes, feed: Feed = FEED) -> list[str]:
-    found = check(extension, document, feed)
+    found = check.check(extension, document, feed)
     assert all(complaint and "\n" not in complaint for complaint in found)
     return found
 
@@ -185,6 +186,48 @@ def edited(place: str, value: object) -> bytes:
 def test_damage_to_a_json_feed_is_said(place: str, value: object, complaint: str) -> None:
     found = complaints("json", edited(place, value))
     assert any(re.search(complaint, each) for each in found), found
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_document_in_parts_is_judged_as_its_bytes_are(extension: str, data: st.DataObject) -> None:
+    whole = FORMATS[extension].write(FEED)
+    pieces = [whole.head, *whole.items, whole.tail]
+    spare = [
+        *pieces,
+        b"<!--",
+        b"-->",
+        b"<x>",
+        b"</x>",
+        b"{}",
+        b", {}",
+        b'{"x": [',
+        b"]}",
+        b"&#1;",
+        b"\\u0000",
+    ]
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.integers(0, len(pieces) - 1))
+        piece = bytearray(pieces[place])
+        start = data.draw(st.integers(0, len(piece)))
+        other = data.draw(st.sampled_from(spare) | st.binary(max_size=3))
+        piece[start : start + data.draw(st.sampled_from([0, 1, 30, len(piece)]))] = other
+        pieces[place] = bytes(piece)
+    items = pieces[1:-1][data.draw(st.integers(0, 1)) :]
+    between = b", " if extension == "json" else b""
+    parts = Written(pieces[0], items, pieces[-1], between)
+    assert parts == pieces[0] + between.join(items) + pieces[-1]
+    assert complaints(extension, parts) == complaints(extension, bytes(parts))
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+def test_an_item_that_was_looked_at_is_not_looked_at_again(
+    extension: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert complaints(extension, FORMATS[extension].write(FEED)) == []
+    monkeypatch.setattr(check, "_faults", lambda *item: pytest.fail("looked at again"))
+    assert complaints(extension, FORMATS[extension].write(FEED)) == []
 
 
 @pytest.mark.parametrize("extension", FORMATS)

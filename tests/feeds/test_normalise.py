@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from feeds.address import web_address
 from feeds.article import TITLE_LENGTH, URL_LENGTH, Draft
 from feeds.characters import fit, shorten
-from feeds.markup import clean_html, plain_text
+from feeds.markup import clean_html, plain_text, text_of_clean
 from feeds.normalise import normalise
 
 BASE = "https://bron.example/map/feed.xml"
@@ -99,6 +99,37 @@ def test_plain_text_takes_anything(markup: str) -> None:
     text = plain_text(markup)
     assert text == text.strip()
     text.encode()
+
+
+TAME = [
+    "<p>",
+    "</p>",
+    "<br/>",
+    "<br />",
+    "</b>",
+    "<em>",
+    "&amp;lt;",
+    "&notit;",
+    "&#150;",
+    "&#65534;",
+    "x",
+    "\n ",
+]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(TAME) | st.text(max_size=3)).map("".join))
+def test_tame_markup_says_what_it_says_to_who_reads_all_of_it(markup: str) -> None:
+    assert plain_text(markup) == plain_text(f"{markup}<!-- which is not tame -->")
+
+
+@settings(max_examples=500, deadline=None)
+@given(HOSTILE)
+@example('<p title="a > b">x<br>y &amp;lt; z</p>')
+@example("<table><tr><td>a<td>b</table>c<pre>\n\nd</pre><ul><li>e<li>f</ul>g")
+def test_the_text_of_clean_markup_is_told_without_reading_it_again(markup: str) -> None:
+    clean = clean_html(markup, BASE)
+    assert text_of_clean(clean) == plain_text(clean)
 
 
 def test_links_and_images_resolve_and_dangerous_ones_go() -> None:

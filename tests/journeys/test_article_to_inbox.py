@@ -21,7 +21,7 @@ import pytest
 pytestmark = pytest.mark.each_database
 
 SERVER = Path(__file__).parents[1] / "support" / "smtp_server.py"
-KENNISPORTAL = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+KENNISPORTAL = [sys.executable, "-m", "pipeline"]
 
 
 class Inboxes:

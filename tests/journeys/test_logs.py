@@ -10,7 +10,7 @@ from collections.abc import Callable
 import httpx2
 from scripted import serving
 
-KENNISPORTAL = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+KENNISPORTAL = [sys.executable, "-m", "pipeline"]
 NEWCOMER = "nieuw@elders.example"
 
 

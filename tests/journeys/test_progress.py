@@ -9,7 +9,7 @@ import sys
 
 from scripted import PIPELINING, serving
 
-KENNISPORTAL = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+KENNISPORTAL = [sys.executable, "-m", "pipeline"]
 
 
 def sending(portal, port: int, stderr: int) -> "subprocess.Popen[bytes]":

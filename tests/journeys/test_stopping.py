@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from scripted import PIPELINING, Scripted, serving
 
-KENNISPORTAL = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+KENNISPORTAL = [sys.executable, "-m", "pipeline"]
 STOPS_WITHIN = 10
 
 

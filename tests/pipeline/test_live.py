@@ -4,6 +4,7 @@ import signal
 import stat
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,6 +109,15 @@ def test_a_reader_stays_in_the_generation_it_is_in(live: LiveDirectory, director
     assert {path: (build / path).read_bytes() for path in PATHS} == generation(1)
 
 
+def test_builds_of_another_publisher_are_removed_too(live: LiveDirectory, directory: Path) -> None:
+    live.switch("cloud", generation(0))
+    for number in (1, 2, 3):
+        LiveDirectory(directory).switch("cloud", generation(number))
+    live.switch("cloud", generation(4))
+    contents = {(build / PATHS[0]).read_bytes() for build in (directory / ".builds").iterdir()}
+    assert contents == {generation(number)[PATHS[0]] for number in (3, 4)}
+
+
 def test_older_builds_are_removed_and_the_last_one_kept(live: LiveDirectory, directory: Path) -> None:
     live.switch("cloud-kosten", generation(0))
     for number in (1, 2, 3, 2, 3, 4):
@@ -195,6 +205,49 @@ def test_what_is_broken_is_mended(live: LiveDirectory, directory: Path, damage: 
     assert live.switch("cloud", generation(1)) is False
 
 
+def test_what_stands_is_known_without_a_look_and_what_is_gone_is_missed(
+    live: LiveDirectory, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {"feeds/recht.rss": b"recht", "themes/recht.html": b"recht"}
+    assert live.missing(["cloud", "recht"]) == {"cloud", "recht"}
+    live.switch("cloud", generation(1))
+    live.switch("recht", other)
+    assert live.missing(["cloud", "recht"]) == set()
+    looks: list[str] = []
+    look = live._watch._look
+    monkeypatch.setattr(live._watch, "_look", lambda unit: looks.append(unit) or look(unit))
+    live.switch("cloud", generation(2))
+    assert live.missing(["cloud", "recht"]) == set()
+    assert looks == []
+    for gone in (directory / "themes/cloud.html", directory / "feeds/cloud.rss", directory / ".live/cloud"):
+        time.sleep(0.05)  # a folder's time moves in steps
+        gone.unlink()
+        assert live.missing(["cloud", "recht"]) == {"cloud"}
+        live.switch("cloud", generation(2))
+        assert live.missing(["cloud", "recht"]) == set()
+    live.remove("cloud")
+    assert live.missing(["cloud", "recht"]) == {"cloud"}
+
+
+def test_another_publishers_switch_is_seen_and_after_a_while_everything_is_looked_at(
+    live: LiveDirectory, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.switch("cloud", generation(1))
+    assert live.missing(["cloud"]) == set()
+    time.sleep(0.05)
+    LiveDirectory(directory).remove("cloud")
+    assert live.missing(["cloud"]) == {"cloud"}
+    live.switch("cloud", generation(2))
+    assert live.missing(["cloud"]) == set()
+    later = time.monotonic() + 301
+    looks: list[str] = []
+    look = live._watch._look
+    monkeypatch.setattr(live._watch, "_look", lambda unit: looks.append(unit) or look(unit))
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert live.missing(["cloud"]) == set()
+    assert looks == ["cloud"]
+
+
 def test_a_removed_theme_leaves_nothing(live: LiveDirectory, directory: Path) -> None:
     live.switch("cloud", generation(1))
     live.switch("cloud", generation(2) | {"feeds/cloud.xml": b"nieuw"})
@@ -270,6 +323,23 @@ def test_a_write_that_fails_leaves_what_was_live(live: LiveDirectory, directory:
     assert live.stands("cloud")
     assert list((directory / ".builds").iterdir()) == builds
     assert not (directory / ".new").exists()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_is_refused_while_it_is_written_does_not_go_live(
+    live: LiveDirectory, directory: Path, number: int
+) -> None:
+    live.switch("cloud", generation(1))
+    builds = list((directory / ".builds").iterdir())
+
+    def refuse() -> None:
+        raise RuntimeError("not this one")
+
+    with pytest.raises(RuntimeError, match="not this one"):
+        live.switch("cloud", generation(number), 0, refuse)
+    assert public(directory) == generation(1)
+    assert live.stands("cloud")
+    assert list((directory / ".builds").iterdir()) == builds
 
 
 def test_something_in_the_way_is_named_and_nothing_goes_live(live: LiveDirectory, directory: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Column, MetaData, Table, TypeDecorator, insert, select, text
 from sqlmodel import SQLModel
 
@@ -154,7 +155,14 @@ def comparable(row: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in row.items() if not isinstance(value, datetime)}
 
 
-REVISIONS = sorted(script.revision for script in schema._scripts().walk_revisions())
+REVISIONS = schema.revisions()
+
+
+def test_files_are_named_by_their_revisions_in_the_order_in_which_they_run(database: Database) -> None:
+    with database.engine.connect() as connection:
+        scripts = ScriptDirectory.from_config(schema._config(connection))
+    assert tuple(reversed([script.revision for script in scripts.walk_revisions()])) == REVISIONS
+    assert scripts.get_current_head() == schema.head()
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

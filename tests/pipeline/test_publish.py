@@ -6,6 +6,7 @@ from pathlib import Path
 import feedparser
 import pytest
 
+from feeds.classify import Placement
 from pipeline.ports import PublishError
 from pipeline.steps import publish
 
@@ -106,6 +107,32 @@ def test_a_withdrawn_article_leaves_the_feeds_and_an_update_shows(portal) -> Non
     assert entry.published_parsed < entry.updated_parsed
 
 
+def test_an_article_that_is_stored_as_it_was_is_the_very_same_again(portal) -> None:
+    portal.write("a", "De cloud", "Over de cloud.", more="author: J. de Vries\n")
+    collect(portal)
+    with portal.open() as app:
+        with app.store.read() as work:
+            (placed,) = work.shelf.latest("cloud", 5)
+            assert work.shelf.latest(None, 5) == [placed]
+            assert work.shelf.newest(["cloud", "overheid"], 5) == [placed]
+            assert work.shelf.get([placed.id]) == {placed.id: placed}
+            assert work.articles.get([placed.id]) == {placed.id: placed.article}
+            assert work.articles.scores([placed.id]) == {placed.id: placed.scores}
+        with app.store.write() as work:
+            work.articles.pin(placed.id, True)
+        with app.store.write() as work:
+            (pinned,) = work.shelf.latest("cloud", 5)
+            assert (pinned.article.pinned, placed.article.pinned) == (True, False)
+            work.articles.pin(placed.id, False)
+        with app.store.write() as work:
+            assert work.shelf.latest("cloud", 5) == [placed]
+            work.articles.place(placed.id, placed.article.published, {"gemeenten": Placement(2, ())})
+        with app.store.read() as work:
+            (elsewhere,) = work.shelf.latest("gemeenten", 5)
+            assert elsewhere.scores == {"gemeenten": 2}
+            assert work.shelf.latest("cloud", 5) == []
+
+
 def test_an_article_keeps_its_id_through_changes_of_text_and_address(portal) -> None:
     portal.write("a", "De gemeente", "Een.")
     collect(portal)
@@ -182,15 +209,27 @@ def test_a_disk_that_refuses_is_named_and_the_other_themes_go_on(
             def __getattr__(self, name: str) -> object:
                 return getattr(live, name)
 
-            def switch(self, slug: str, files: dict[str, bytes], archive: int) -> bool:
+            def switch(self, slug: str, *unit: object) -> bool:
                 if slug == "cloud":
                     raise PublishError("the disk is full; free space")
-                return bool(live.switch(slug, files, archive))
+                return bool(live.switch(slug, *unit))
 
         publisher._live = Full()
         report = publisher.publish()
     assert report.failed == {"cloud": ["the disk is full; free space"]}
     assert sorted(report.built) == ["all", "gemeenten", "overheid"]
+
+
+def test_something_in_the_way_of_a_theme_keeps_no_other_from_going_live(portal) -> None:
+    portal.write("a", "De cloud")
+    collect(portal)
+    in_the_way = portal.root / "public" / "feeds" / "cloud.rss"
+    in_the_way.mkdir(parents=True)
+    report = build(portal)
+    assert sorted(report.built) == ["all", "gemeenten", "overheid"]
+    assert "feeds/cloud.rss can't be published" in report.failed["cloud"][0]
+    in_the_way.rmdir()
+    assert build(portal).built == ["cloud"]
 
 
 def test_an_index_lists_every_feed(portal) -> None:

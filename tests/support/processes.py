@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-KENNISPORTAL = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+KENNISPORTAL = [sys.executable, "-m", "pipeline"]
 
 
 class Service:
