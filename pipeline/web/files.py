@@ -130,7 +130,9 @@ def is_not_modified(asked: Headers, etag: str, last_modified: str) -> bool:
     if tags := asked.get("if-none-match"):
         return tags.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in tags.split(",")}
     since = asked.get("if-modified-since")
-    return bool(since) and (since == last_modified or _is_later(since, last_modified))
+    if not since:
+        return False
+    return since == last_modified or _is_later(since, last_modified)
 
 
 def _negotiated(asked: Headers, path: str, status: os.stat_result) -> tuple[str, str, os.stat_result]:
