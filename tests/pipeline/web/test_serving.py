@@ -42,7 +42,15 @@ def test_a_document_comes_in_the_encoding_that_was_asked_for(site, path: str) ->
         assert (again.status, again.body) == (304, b"")
         tags.add(answer.headers["etag"])
     assert len(tags) == 3, "each form has a tag of its own"
-    for accepted in ("identity", "identity, gzip;q=0.5", "gzip;q=0", "*;q=0", "br;q=nonsense", "br;q=nan", ""):
+    for accepted in (
+        "identity",
+        "identity, gzip;q=0.5",
+        "gzip;q=0",
+        "*;q=0",
+        "br;q=nonsense",
+        "br;q=nan",
+        "",
+    ):
         assert site.ask(path, headers={"Accept-Encoding": accepted}).headers["content-encoding"] is None
 
 
