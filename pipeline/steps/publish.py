@@ -22,6 +22,7 @@ from feeds.page import LATELY
 from feeds.theme import EVERYTHING, ThemeTree
 from pipeline.ports import Clock, Live, PublishError, PublishWork, Start
 from pipeline.steps.archive import archive
+from pipeline.steps.reread import Read, compared, read_back
 from pipeline.steps.select import INSTALLED, Imprint, Selector
 
 INDEX = "feeds/index.opml"
@@ -101,12 +102,8 @@ class Publisher:
             standing = _Standing.of(work)
         return self._late(standing, list(self._slugs()))
 
-    def check(self, read: Callable[[str], bytes | None]) -> dict[str, list[str]]:
-        """What is wrong with what is out, by theme.
-
-        ``read`` gives a document by its public path, None where there is none; it raises PublishError for one
-        that is damaged on disk.
-        """
+    def check(self, read: Read) -> dict[str, list[str]]:
+        """What is wrong with what is out, by theme."""
         faults: dict[str, list[str]] = {}
         with self._read() as work:
             late = self._late(_Standing.of(work), list(self._slugs()))
@@ -118,14 +115,14 @@ class Publisher:
                 feed, _ = self._selector.current(work, slug)
                 feed = replace(feed, older=len(archives))
                 news = _news(work, feed) if slug == EVERYTHING else {}
-                faults[slug] = _read_back(feed, read) + _compared(self._pages(feed, news), read)
+                faults[slug] = read_back(feed, read) + compared(self._pages(feed, news), read)
                 for archive in archives:
                     # What was changed since it was full stands in it as it was: only its own words count.
                     faults[slug] += [
                         f"archive {archive.number}, {fault}"
-                        for fault in _read_back(self._selector.archive(work, slug, archive), read)
+                        for fault in read_back(self._selector.archive(work, slug, archive), read)
                     ]
-        faults[EVERYTHING] += _compared({INDEX: self._index[INDEX]}, read)
+        faults[EVERYTHING] += compared({INDEX: self._index[INDEX]}, read)
         return faults
 
     def _slugs(self) -> Iterator[str]:
@@ -313,34 +310,3 @@ class _Standing:
         cursors = work.publication.cursors()
         behind = min((position for position, _ in cursors.values()), default=0)
         return cls(head, cursors, work.log.last_positions(behind) if behind < head else {})
-
-
-def _read_back(feed: Feed, read: Callable[[str], bytes | None]) -> list[str]:
-    faults = []
-    for extension in FORMATS:
-        try:
-            document = read(public_path(feed, extension))
-        except PublishError as error:
-            faults.append(f"{extension}: {error}")
-            continue
-        if document is None:
-            faults.append(f"{extension}: it is missing")
-        else:
-            faults += [f"{extension}: {fault}" for fault in check(extension, document, feed)]
-    return faults
-
-
-def _compared(files: Mapping[str, bytes], read: Callable[[str], bytes | None]) -> list[str]:
-    """What is wrong with files that are the same each time they are made."""
-    faults = []
-    for path, file in files.items():
-        try:
-            found = read(path)
-        except PublishError as error:
-            faults.append(f"{path}: {error}")
-            continue
-        if found is None:
-            faults.append(f"{path}: it is missing")
-        elif found != file:
-            faults.append(f"{path}: it is not what was published")
-    return faults
