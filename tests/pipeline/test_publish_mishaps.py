@@ -7,6 +7,7 @@ import pytest
 
 from feeds.feed import Feed
 from feeds.formats import FORMATS
+from pipeline.edges.compress import compressed
 from pipeline.steps.publish import PublishReport
 
 pytestmark = pytest.mark.each_database
@@ -113,3 +114,24 @@ def test_a_theme_whose_documents_cannot_be_written_is_named_and_the_others_go_on
     assert "De cloud is duur" not in (feeds / "cloud.atom").read_text()
     assert "De gemeente beslist" in (feeds / "gemeenten.atom").read_text()
     assert publish(portal).built == ["cloud"]
+
+
+def test_check_names_the_feeds_and_some_faults_of_each_and_all_of_them_as_json(portal) -> None:
+    portal.write("a", "De cloud")
+    publish(portal)
+    document = portal.root / "public" / "feeds" / "cloud.json"
+    document.resolve().write_text(json.dumps(json.loads(document.read_text()) | {"items": [{}] * 50}))
+    for suffix in (".br", ".gz"):
+        document.with_name(f"cloud.json{suffix}").resolve().write_bytes(
+            compressed("", document.read_bytes())[suffix]
+        )
+    found = portal.run("feeds", "check")
+    *named, more, end = found.stderr.splitlines()
+    assert len(named) == 10
+    assert more.startswith("cloud: and ")
+    assert more.endswith(" faults more; --json names them all")
+    assert end == "Error: wrong or late: cloud; 'kennisportal feeds build --force' makes them anew"
+    listed = json.loads(portal.run("feeds", "check", "--json").stdout)
+    faults = {one["theme"]: one["faults"] for one in listed}
+    assert len(faults["cloud"]) == 10 + int(more.split()[2])
+    assert faults["gemeenten"] == []
