@@ -108,6 +108,8 @@ PAGES: dict[str, dict[str, object]] = {
     },
     "linksent": {"email": "a•••@example.org"},
     "oldlink": {},
+    "nofeed": {},
+    "gone": {},
     "address": {"email": "a@example.org"},
     "moved": {"email": "a@example.org"},
     "erased": {},

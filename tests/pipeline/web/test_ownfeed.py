@@ -59,6 +59,8 @@ def test_a_link_that_was_renewed_or_revoked_never_works_again(site, portal) -> N
     assert (site.ask(first).status, site.ask(second).status) == (410, 410)
     third = link(portal)
     assert [site.ask(path).status for path in (first, second, third)] == [410, 410, 200]
+    assert "<h1>Deze link werkt niet meer</h1>" in site.ask(first).text
+    assert site.ask(first).headers["cache-control"] == "no-store"
 
 
 def test_nobody_elses_link_or_part_of_one_works(site, portal) -> None:
