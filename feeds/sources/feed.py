@@ -72,7 +72,10 @@ class FeedSource:
 
 
 def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
-    parsed = read_plain_xml(document) or _parse(source, document, content_type)
+    # What a server says of the encoding is often a default, so the document's own declaration goes before it.
+    said = None if _DECLARED_ENCODING.search(document[:400]) else _CHARSET.search(content_type)
+    charset = said[1] if said else ""
+    parsed = read_plain_xml(document, charset) or _parse(source, document, charset)
     version = parsed.version
     if not version and not parsed.entries:
         found = "a web page" if _LOOKS_LIKE_A_PAGE.search(document[:5000]) else "no feed we can read"
@@ -98,14 +101,10 @@ def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
     return Reading(drafts, problems, _text(parsed.feed, "title", version), parsed.feed.get("language") or "")
 
 
-def _parse(source: Source, document: bytes, content_type: str) -> Document:
-    # Given text or bytes, feedparser would open a file or a URL of that name: only a stream is safe. What
-    # a server says of the encoding is often a default, so the document's own declaration goes before it.
-    headers = {}
-    charset = _CHARSET.search(content_type)
-    if charset and not _DECLARED_ENCODING.search(document[:400]):
-        headers["content-type"] = f"application/xml; charset={charset[1]}"
+def _parse(source: Source, document: bytes, charset: str) -> Document:
+    headers = {"content-type": f"application/xml; charset={charset}"} if charset else {}
     try:
+        # Given text or bytes, feedparser would open a file or a URL of that name: only a stream is safe.
         parsed = feedparser.parse(
             io.BytesIO(document), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
