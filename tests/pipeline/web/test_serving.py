@@ -101,6 +101,21 @@ def test_a_fragment_is_a_list_for_another_page(site) -> None:
     assert not any(part in answer.text for part in ("<html", "<style", "<script"))
 
 
+def test_the_hub_is_named_in_a_header_of_feeds_and_archives_alone(portal, serving) -> None:
+    config = portal.config.read_text()
+    portal.config.write_text(
+        config.replace("[publish]", '[publish]\nhub = "https://hub.example/"\nentries = 1')
+    )
+    for number in range(3):
+        portal.write(f"a{number}", f"De cloud {number}")
+    with serving() as site:
+        for path in ("/feeds/cloud.rss", "/feeds/all.json", "/feeds/cloud/1.atom"):
+            this = f'<https://portaal.example{path}>; rel="self"'
+            assert site.ask(path).headers["link"] == f'<https://hub.example/>; rel="hub", {this}'
+        for path in ("/", "/themes/cloud", "/feeds/index.opml", "/feeds/cloud.html"):
+            assert site.ask(path).headers["link"] is None
+
+
 def test_the_manifest_is_json(site) -> None:
     answer = site.ask("/feeds/manifest.json")
     assert answer.headers["content-type"] == "application/json"
