@@ -438,6 +438,9 @@ class Live(Protocol):
     def write(self, path: str, document: bytes) -> bool:
         """Put one document live by itself; False where it was already."""
 
+    def has(self, paths: Collection[str]) -> bool:
+        """Whether there is something at each of these public paths."""
+
 
 class PublishError(Exception):
     """Documents could not be put live; the text names the place and says what to do."""

@@ -34,6 +34,7 @@ _WANTED = frozenset(
     }
 )
 """What is looked for later, under names that another vocabulary could bring about."""
+_FEW = 20
 
 
 class Odd(Exception):
@@ -49,6 +50,7 @@ def means_nothing(element: Any, ignored: frozenset[str]) -> bool:
     called = f"{prefix}_{name.localname.lower()}"
     return bool(prefix) and not (
         called in _WANTED
+        or len(element.attrib) > _FEW
         or "userland.com" in name.namespace.lower()
         or hasattr(feedparser.mixin._FeedParserMixin, f"_start_{called}")
         or hasattr(feedparser.mixin._FeedParserMixin, f"_end_{called}")
