@@ -53,7 +53,7 @@ def web_address(address: str, base: str, schemes: frozenset[str] = _WEB) -> str 
             parts.scheme,
             quote(netloc, safe=":@[]!$&'()*+,;=-._~%"),
             quote(parts.path, safe=kept),
-            quote(parts.query, safe=kept + "?[]|"),
+            quote(parts.query, safe=kept + "?"),
             quote(parts.fragment, safe=kept + "?"),
         )
     )

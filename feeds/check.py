@@ -9,11 +9,17 @@ from urllib.parse import urlsplit
 
 from feeds.characters import one_line, shorten
 from feeds.feed import KEPT, Feed
+from feeds.language import language_tag
 from feeds.readback import LONE, READERS, Document, Item, Names, Unreadable
 from feeds.written import Written
 
 # Clean HTML has no bare "<" in its text and no bare quote in an attribute, so this meets only attributes.
 _RELATIVE = re.compile(r'<[a-zA-Z][^<>]*?\s(?:href|src|cite)="(?!https?://|mailto:)([^"]*)"')
+
+# The characters of RFC 3986, which has brackets only around a host that is a number (§3.2.2).
+_ADDRESS = re.compile(
+    r"https?://([!$%&'()*+,.0-9:;=A-Z_a-z~-]*@)?(\[[0-9A-Fa-f:.v]+\])?[!#$%&'()*+,./0-9:;=?@A-Z_a-z~-]*"
+)
 
 
 def check(extension: str, document: bytes, feed: Feed) -> list[str]:
@@ -111,8 +117,13 @@ def _faults(place: str, item: Item, moment: Callable[[str], datetime]) -> Iterat
         yield f"{what} has no title"
     if not item.link:
         yield f"{what} has no link"
-    elif not _is_absolute(item.link):
-        yield f"{what} has a link that is no absolute http address: {_short(item.link)}"
+    for address in (item.link, *item.files):
+        if address and not _is_absolute(address):
+            yield f"{what} has a link that is no absolute http address: {_short(address)}"
+    if not all(item.files):
+        yield f"{what} has a picture or an enclosure without an address"
+    if item.language and not language_tag(item.language):
+        yield f"{what} is in a language that is none: {_short(item.language)}"
     for address in _RELATIVE.findall(item.content):
         yield f"{what} has a relative address in its text: {_short(address)}"
     yield from (f"{what} {fault}" for fault in item.faults)
@@ -136,7 +147,7 @@ def _is_absolute(address: str) -> bool:
         parts = urlsplit(address)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and not re.search(r"\s", address)
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and bool(_ADDRESS.fullmatch(address))
 
 
 def _short(text: str) -> str:

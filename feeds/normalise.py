@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from feeds.address import untracked, web_address
 from feeds.article import TITLE_LENGTH, Draft, Enclosure, Problem
 from feeds.characters import one_line, shorten
+from feeds.language import language_tag
 from feeds.markup import clean_html, plain_text, text_of_clean
 from feeds.moment import aware
 
@@ -28,7 +29,6 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 ENCLOSURES = 10
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,80}")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _SENTENCE = re.compile(r".+?[.!?…](?=\s|$)", re.DOTALL)
 
 
@@ -38,7 +38,7 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
     ``title``, ``summary``, ``author`` and ``categories`` come in as HTML or plain text and go out
     plain; ``content`` goes out as clean HTML. Relative addresses resolve against ``base``, or where
     that is empty against the article's own; all but those of enclosures lose what tracks readers.
-    ``language`` (BCP 47) is for drafts that do not declare one.
+    ``language`` is for drafts that declare none; what is none at all becomes empty.
     """
     url = web_address(draft.url, base)
     if url is None:
@@ -80,7 +80,7 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
             summary=summary,
             content=content,
             author=shorten(_plain(draft.author), AUTHOR_LENGTH),
-            language=_language(draft.language, language),
+            language=language_tag(draft.language) or language_tag(language),
             categories=_categories(draft.categories),
             published=published,
             image=untracked(web_address(draft.image, base or url) or ""),
@@ -130,11 +130,6 @@ def _enclosures(enclosures: tuple[Enclosure, ...], base: str) -> tuple[Enclosure
             kind = kind if _MEDIA_TYPE.fullmatch(kind) else ""
             found.setdefault(address, Enclosure(address, kind, min(max(0, enclosure.length), 2**53)))
     return tuple(found.values())
-
-
-def _language(declared: str, default: str) -> str:
-    tag = declared.strip().replace("_", "-")
-    return tag if len(tag) <= 35 and _LANGUAGE.fullmatch(tag) else default
 
 
 def _categories(categories: tuple[str, ...]) -> tuple[str, ...]:

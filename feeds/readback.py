@@ -16,6 +16,9 @@ from feeds.characters import one_line, shorten
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _TOMBSTONE = "{http://purl.org/atompub/tombstones/1.0}deleted-entry"
 _ARCHIVE = "{http://purl.org/syndication/history/1.0}archive"
+_PICTURE = "{http://search.yahoo.com/mrss/}content"
+_DC_LANGUAGE = "{http://purl.org/dc/elements/1.1/}language"
+_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _CONTENT = "{http://purl.org/rss/1.0/modules/content/}encoded"
 _JSON_FEED = "https://jsonfeed.org/version/1.1"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
@@ -36,7 +39,8 @@ class Unreadable(Exception):
 class Item:
     """What an item says; "" for what it does not say. ``dates`` are texts by what they are called.
 
-    ``content`` is all its HTML. ``faults`` go after the item's name in a sentence.
+    ``content`` is all its HTML, and ``files`` the addresses of its pictures and enclosures. ``faults`` go
+    after the item's name in a sentence.
     """
 
     id: str
@@ -44,6 +48,8 @@ class Item:
     link: str
     dates: Mapping[str, str]
     content: str
+    language: str
+    files: list[str]
     faults: list[str] = field(default_factory=list)
 
 
@@ -134,6 +140,8 @@ def _rss_item(item: Any) -> Item:
         link=_text(item, "link"),
         dates={"pubDate": _text(item, "pubDate")},
         content=_text(item, "description") + _text(item, _CONTENT),
+        language=_text(item, _DC_LANGUAGE),
+        files=[each.get("url", "") for each in item.iterchildren("enclosure", _PICTURE)],
         faults=[]
         if guid is None or guid.get("isPermaLink") == "false"
         else ["passes its guid off as a link"],
@@ -170,6 +178,8 @@ def _atom_item(entry: Any) -> Item:
         link="".join(_links(entry, "alternate")[:1]),
         dates={name: _text(entry, _ATOM + name) for name in ("published", "updated")},
         content=_text(entry, f"{_ATOM}content"),
+        language=entry.get(_LANG, ""),
+        files=[*_links(entry, "enclosure"), *(each.get("url", "") for each in entry.iterchildren(_PICTURE))],
     )
 
 
@@ -226,10 +236,21 @@ def _json_item(item: Mapping[str, Any]) -> Item:
         link=_string(item, "url"),
         dates={name: _string(item, name) for name in ("date_published", "date_modified")},
         content=_string(item, "content_html"),
+        language=_string(item, "language"),
+        files=[_string(each, key) for each, key in _files(item)],
         faults=[]
         if _string(item, "content_html") or _string(item, "content_text")
         else ["has neither content_html nor content_text"],
     )
+
+
+def _files(item: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """What of an item names a file, and under which key."""
+    if "image" in item:
+        yield item, "image"
+    given = item.get("attachments", [])
+    for each in given if isinstance(given, list) else [given]:
+        yield each if isinstance(each, dict) else {}, "url"
 
 
 def _string(values: Mapping[str, Any], key: str) -> str:

@@ -11,6 +11,7 @@ from feeds.characters import one_line, turns
 from feeds.classify import Classifier, Placement, only_repeats
 from feeds.fingerprint import fingerprint_of
 from feeds.identity import aliases, distinct, text_alias
+from feeds.language import language_tag
 from feeds.normalise import normalise
 from feeds.source import Reading, Source
 from feeds.words import tokens, words
@@ -40,8 +41,9 @@ def make_ready(
     ``language`` is for sources that declare none. With a ``classifier`` each is given its places.
     """
     fit = []
+    usual = language_tag(reading.language) or language
     for draft in reading.drafts:
-        normal, problems = normalise(draft, base=reading.base, language=reading.language or language)
+        normal, problems = normalise(draft, base=reading.base, language=usual)
         reading.problems.extend(problems)
         if normal is not None:
             fit.append(normal)

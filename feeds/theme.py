@@ -12,7 +12,7 @@ EVERYTHING = "all"
 THRESHOLD = 3
 """A keyword in the title is enough; in the text alone it takes three."""
 
-RESERVED = frozenset({EVERYTHING, "index", "me"})
+RESERVED = frozenset({EVERYTHING, "index", "manifest", "me"})
 
 
 class Theme(SQLModel):

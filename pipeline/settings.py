@@ -144,6 +144,8 @@ class PublishSettings(Section):
             raise ValueError(
                 f"{value!r} is no web address; leave it empty, or write it like 'https://hub.example/'"
             )
+        if "@" in urlsplit(address).netloc:
+            raise ValueError("every feed names the hub to everybody, so no user or password can be in it")
         return address
 
 

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from feeds.address import web_address
 from feeds.article import Enclosure
 from feeds.characters import fit, one_line
 from feeds.feed import Feed, FeedItem
+from feeds.language import language_tag
 from feeds.moment import aware
 
 GENERATOR = "Kennisportal"
@@ -56,8 +58,8 @@ def heading(feed: Feed) -> Heading:
 def entry_of(item: FeedItem, language: str, changed: str) -> Entry:
     """One item of a feed in a language, where ``changed`` introduces what changed."""
     article = item.article
-    url = one_line(article.url)
-    own = one_line(article.language)
+    url = _address(article.url)
+    own = language_tag(article.language)
     summary, content = fit(article.summary).strip(), fit(article.content).strip()
     if change := one_line(article.change):
         if content:
@@ -75,8 +77,10 @@ def entry_of(item: FeedItem, language: str, changed: str) -> Entry:
         themes=tuple(name for name in map(one_line, item.themes) if name),
         published=moment(article.published),
         updated=moment(article.updated),
-        image=article.image,
-        enclosures=tuple(Enclosure(**enclosure) for enclosure in article.enclosures),
+        image=_address(article.image),
+        enclosures=tuple(
+            Enclosure(**{**enclosure, "url": _address(enclosure["url"])}) for enclosure in article.enclosures
+        ),
     )
 
 
@@ -91,6 +95,11 @@ def history_links(feed: Feed, extension: str) -> Iterator[tuple[str, str]]:
 def moment(value: datetime) -> datetime:
     """In UTC and whole seconds, as every format can write it."""
     return aware(value).replace(microsecond=0)
+
+
+def _address(text: str) -> str:
+    """As our rules for addresses are now, whatever they were when it was stored."""
+    return web_address(text, "") or one_line(text)
 
 
 def _escaped(text: str) -> str:

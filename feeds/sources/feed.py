@@ -84,10 +84,13 @@ class FeedSource:
 def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
     if _IS_A_PAGE.match(document):
         raise SourceError(_no_feed(source, "a web page"))
-    parsed, number = read_plain_xml(document), 0
+    # What a server says of the encoding is often a default, so the document's own declaration goes before it.
+    said = None if _DECLARED_ENCODING.search(document[:400]) else _CHARSET.search(content_type)
+    charset = said[1] if said else ""
+    parsed, number = read_plain_xml(document, charset), 0
     if parsed is None:
         document, number = shorten_to(document, ENTRIES)
-        parsed = _parse(source, document, content_type)
+        parsed = _parse(source, document, charset)
         if not _is_whole(document) and 0 < number < len(parsed.entries):
             parsed.entries.pop()  # it broke off in the middle of this one
     number = max(number, len(parsed.entries))
@@ -126,12 +129,8 @@ def _no_feed(source: Source, found: str) -> str:
     )
 
 
-def _parse(source: Source, document: bytes, content_type: str) -> Document:
-    # What a server says of the encoding is often a default, so the document's own declaration goes before it.
-    headers = {}
-    charset = _CHARSET.search(content_type)
-    if charset and not _DECLARED_ENCODING.search(document[:400]):
-        headers["content-type"] = f"application/xml; charset={charset[1]}"
+def _parse(source: Source, document: bytes, charset: str) -> Document:
+    headers = {"content-type": f"application/xml; charset={charset}"} if charset else {}
     try:
         parsed = parse_leniently(document, headers)
     except TooMuch as error:

@@ -8,52 +8,65 @@ values it would give; and gives up at the first thing it does not know, for feed
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-import feedparser.mixin
 import lxml.etree  # type: ignore[import-untyped]
 
-from feeds.address import PLAIN
-from feeds.sources.lenient import TAGS
+from feeds.sources.lenient import AUTHOR
+from feeds.sources.plainparts import (
+    ATOM,
+    Entry,
+    Odd,
+    address,
+    bare_text,
+    construct,
+    detail,
+    means_nothing,
+    put_once,
+    put_tag,
+    put_title,
+    rfc_822,
+    rfc_3339,
+    text_of,
+)
 
-Entry = dict[str, Any]
-
-_ATOM = "{http://www.w3.org/2005/Atom}"
 _CONTENT = "{http://purl.org/rss/1.0/modules/content/}encoded"
 _CREATOR = "{http://purl.org/dc/elements/1.1/}creator"
+_DC_LANGUAGE = "{http://purl.org/dc/elements/1.1/}language"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_IN_REPLY = "{http://purl.org/syndication/thread/1.0}"
 _PORTRAIT = "{http://schemas.google.com/g/2005}image"
 _MEDIA = "{http://search.yahoo.com/mrss/}"
-_IGNORED = frozenset(
-    {
-        "comments",
-        "{http://purl.org/rss/1.0/modules/slash/}comments",
-        "{http://wellformedweb.org/CommentAPI/}commentRss",
-        "{com-wordpress:feed-additions:1}post-id",
-    }
-)
+_IGNORED = frozenset({"comments", "{com-wordpress:feed-additions:1}post-id"})
 _IGNORED_IN_CHANNEL = frozenset(
     {
         *("description", "lastBuildDate", "pubDate", "generator", "ttl", "docs", "copyright"),
-        *("webMaster", "managingEditor", "link"),
-        "{http://purl.org/rss/1.0/modules/syndication/}updatePeriod",
-        "{http://purl.org/rss/1.0/modules/syndication/}updateFrequency",
-        "{com-wordpress:feed-additions:1}site",
+        *("webMaster", "managingEditor", "author", "link", "{com-wordpress:feed-additions:1}site"),
     }
 )
 _IGNORED_IN_FEED = frozenset(
-    _ATOM + name for name in ("id", "subtitle", "updated", "link", "generator", "icon", "logo", "rights")
+    ATOM + name
+    for name in (
+        *(
+            "id",
+            "subtitle",
+            "published",
+            "updated",
+            "link",
+            "generator",
+            "icon",
+            "logo",
+            "rights",
+            "category",
+        ),
+    )
 )
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_RFC_822 = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) (" + "|".join(_MONTHS) + r") (\d{4}) "
-    r"(\d\d):(\d\d):(\d\d) (?:GMT|UTC|([+-])(\d\d)(\d\d))"
+_PLAIN_ID = re.compile(r"(?:tag:|urn:uuid:)?[A-Za-z0-9][A-Za-z0-9.,_/-]*(?::[A-Za-z0-9.,:_/-]*)?")
+_UTF8 = re.compile(
+    rb"(?:\xef\xbb\xbf)?"
+    rb"(?:<\?xml\s+version=[\"']1\.0[\"'](?:\s+encoding=[\"'][uU][tT][fF]-8[\"'])?[^>]*\?>|\s*<(?:rss|feed)\s)"
 )
-_W3C = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,6})?(?:Z|([+-])(\d\d):(\d\d))")
-_PLAIN_ID = re.compile(r"(?:tag:|urn:uuid:)[A-Za-z0-9][A-Za-z0-9.,:_/-]*")
-_UTF8 = re.compile(rb"<\?xml\s+version=[\"']1\.0[\"'](?:\s+encoding=[\"'][uU][tT][fF]-8[\"'])?[^>]*\?>")
-_C1 = re.compile("[\x80-\x9f]")
+_BOUND = re.compile(rb"xmlns:([^\s=]+)\s*=\s*[\"']([^\"']*)")
 
 
 @dataclass(slots=True)
@@ -66,14 +79,16 @@ class Document:
     fault: str = ""
 
 
-class _Odd(Exception):
-    """Something that feedparser had better look at."""
+def read_plain_xml(document: bytes, charset: str = "") -> Document | None:
+    """The document, or None where anything in it is out of the ordinary.
 
-
-def read_plain_xml(document: bytes) -> Document | None:
-    """The document, or None where anything in it is out of the ordinary."""
-    if b"<!DOCTYPE" in document or not _UTF8.match(document):
+    ``charset`` is what its server says of it, where it says nothing of its encoding itself.
+    """
+    if b"<!DOCTYPE" in document or not _UTF8.match(document) or charset.lower() not in ("", "utf-8"):
         return None
+    bound = set(_BOUND.findall(document))
+    if len({prefix for prefix, _ in bound}) != len(bound):
+        return None  # a prefix that means one thing here and another there
     parser = lxml.etree.XMLParser(
         resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
     )
@@ -81,39 +96,36 @@ def read_plain_xml(document: bytes) -> Document | None:
         root = lxml.etree.fromstring(document, parser)
         if root.tag == "rss":
             return _rss(root)
-        if root.tag == f"{_ATOM}feed":
+        if root.tag == f"{ATOM}feed":
             return _atom(root)
-    except (_Odd, lxml.etree.XMLSyntaxError):
+    except (Odd, lxml.etree.XMLSyntaxError):
         pass
     return None
 
 
 def _rss(root: Any) -> Document:
     if dict(root.attrib) != {"version": "2.0"} or len(root) != 1 or root[0].tag != "channel":
-        raise _Odd
+        raise Odd
     channel = root[0]
     found = Document("rss20", {})
     if channel.attrib:
-        raise _Odd
+        raise Odd
     for element in channel:
         tag = element.tag
         if tag == "item":
             found.entries.append(_item(element))
         elif tag == "title":
-            _title(found.feed, element, None)
-        elif tag == "language":
-            _once(found.feed, "language", _text(element))
+            put_title(found.feed, element, None)
+        elif tag in ("language", _DC_LANGUAGE):
+            put_once(found.feed, "language", text_of(element))
         elif tag == "image":
             if any(child.tag not in _IMAGE or len(child) for child in element) or element.attrib:
-                raise _Odd
-        elif tag in ("category", "cloud"):
+                raise Odd
+        elif tag in ("category", "cloud") or tag == f"{ATOM}link":
             if len(element):
-                raise _Odd
-        elif tag == f"{_ATOM}link":
-            if element.get("rel") not in ("self", "hub", "next") or len(element):
-                raise _Odd
-        elif tag not in _IGNORED_IN_CHANNEL or len(element) or element.attrib:
-            raise _Odd
+                raise Odd
+        elif not means_nothing(element, _IGNORED_IN_CHANNEL):
+            raise Odd
     return found
 
 
@@ -122,81 +134,79 @@ _IMAGE = frozenset({"title", "url", "link", "width", "height", "description"})
 
 def _item(item: Any) -> Entry:
     if item.attrib:
-        raise _Odd
+        raise Odd
     entry: Entry = {"links": []}
     for element in item:
         handle = _ITEM.get(element.tag)
         if handle is not None:
             handle(entry, element)
-        elif element.tag not in _IGNORED or len(element) or element.attrib:
-            raise _Odd
+        elif not means_nothing(element, _IGNORED):
+            raise Odd
     if "guid" in entry:
         key, is_link = entry.pop("guid")
         entry["id"] = key
         if is_link:
-            entry.setdefault("link", _address(key))
+            entry.setdefault("link", address(key))
     if entry.get("content"):
         entry.setdefault("summary", entry["content"][0]["value"])
     return entry
 
 
 def _item_title(entry: Entry, element: Any) -> None:
-    _title(entry, element, None)
+    put_title(entry, element, None)
 
 
 def _item_link(entry: Entry, element: Any) -> None:
-    _once(entry, "link", _address(_bare_text(element)))
+    put_once(entry, "link", address(bare_text(element)))
 
 
 def _guid(entry: Entry, element: Any) -> None:
     given = dict(element.attrib)
     is_link = given.pop("isPermaLink", "true")
     if given or is_link not in ("true", "false"):
-        raise _Odd
-    key = _text(element)
-    _once(entry, "guid", (_address(key) if is_link == "true" else key, is_link == "true"))
+        raise Odd
+    key = text_of(element)
+    put_once(entry, "guid", (address(key) if is_link == "true" else key, is_link == "true"))
 
 
 def _published(entry: Entry, element: Any) -> None:
-    text = _bare_text(element)
-    match = _RFC_822.fullmatch(text)
-    if match is None:
-        raise _Odd
-    day, month, year, hour, minute, second, *zone = match.groups()
-    _once(entry, "published", text)
-    entry["published_parsed"] = _moment((year, _MONTHS.index(month) + 1, day, hour, minute, second), zone)
+    text = bare_text(element)
+    put_once(entry, "published", text)
+    entry["published_parsed"] = rfc_822(text)
 
 
 def _item_category(entry: Entry, element: Any) -> None:
     given = dict(element.attrib)
     domain = given.pop("domain", None)
-    term = _text(element)
+    term = text_of(element)
     if given or not term or domain == "":
-        raise _Odd
-    _tag(entry, {"term": term, "scheme": domain, "label": None})
+        raise Odd
+    put_tag(entry, {"term": term, "scheme": domain, "label": None})
 
 
 def _description(entry: Entry, element: Any) -> None:
-    value = _bare_text(element)
-    _once(entry, "summary", value)
-    entry["summary_detail"] = _detail(value, "text/html", None)
+    value = bare_text(element)
+    put_once(entry, "summary", value)
+    entry["summary_detail"] = detail(value, "text/html", None)
 
 
 def _encoded(entry: Entry, element: Any) -> None:
-    _once(entry, "content", [_detail(_bare_text(element), "text/html", None)])
+    put_once(entry, "content", [detail(bare_text(element), "text/html", None)])
 
 
 def _creator(entry: Entry, element: Any) -> None:
-    name = _bare_text(element)
-    if not name or "@" in name:
-        raise _Odd
-    entry.setdefault("authors", []).append({"name": name})
+    name = bare_text(element)
+    authors = entry.setdefault("authors", [])
+    # Where there is an address in it, who reads this takes the name out of the whole by itself.
+    if not 0 < len(name) <= AUTHOR or (authors and ("@" in name or not authors[-1]["name"])):
+        raise Odd
+    authors.append({"name": "" if "@" in name else name})
     entry["author"] = name
 
 
 def _enclosure(entry: Entry, element: Any) -> None:
     if len(element) or not set(element.attrib) <= {"url", "type", "length"}:
-        raise _Odd
+        raise Odd
     given = dict(element.attrib)
     if "type" in given:
         given["type"] = given["type"].lower()
@@ -207,8 +217,11 @@ def _enclosure(entry: Entry, element: Any) -> None:
 
 def _media(name: str) -> Callable[[Entry, Any], None]:
     def handle(entry: Entry, element: Any) -> None:
-        if len(element) or (element.text or "").strip() or any("{" in key for key in element.attrib):
-            raise _Odd
+        titled = "title" in entry  # then feedparser passes over those of pictures
+        if any(len(child) or child.tag != f"{_MEDIA}title" or not titled for child in element):
+            raise Odd
+        if (element.text or "").strip() or any("{" in key for key in element.attrib):
+            raise Odd
         given = {key.lower(): value for key, value in element.attrib.items()}
         if "type" in given:
             given["type"] = given["type"].lower()
@@ -226,6 +239,7 @@ _ITEM: dict[str, Callable[[Entry, Any], None]] = {
     "description": _description,
     "enclosure": _enclosure,
     _CONTENT: _encoded,
+    "author": _creator,
     _CREATOR: _creator,
     f"{_MEDIA}content": _media("media_content"),
     f"{_MEDIA}thumbnail": _media("media_thumbnail"),
@@ -235,174 +249,92 @@ _ITEM: dict[str, Callable[[Entry, Any], None]] = {
 def _atom(root: Any) -> Document:
     language = root.get(_LANGUAGE)
     if set(root.attrib) - {_LANGUAGE} or language == "":
-        raise _Odd
+        raise Odd
     found = Document("atom10", {} if language is None else {"language": language.replace("_", "-")})
     for element in root:
         tag = element.tag
-        if tag == f"{_ATOM}entry":
+        if tag == f"{ATOM}entry":
             found.entries.append(_entry(element, language))
-        elif tag == f"{_ATOM}title":
-            _title(found.feed, element, language)
-        elif tag == f"{_ATOM}author":
+        elif tag == f"{ATOM}title":
+            put_title(found.feed, element, language)
+        elif tag == f"{ATOM}author":
             _author(found.feed, element)
-        elif tag not in _IGNORED_IN_FEED or len(element) or _LANGUAGE in element.attrib:
-            raise _Odd
+        elif tag in _IGNORED_IN_FEED:
+            if len(element) or _LANGUAGE in element.attrib:
+                raise Odd
+        elif not means_nothing(element, frozenset()):
+            raise Odd
     return found
 
 
 def _entry(element: Any, language: str | None) -> Entry:
     if element.attrib:
-        raise _Odd
+        raise Odd
     entry: Entry = {"links": []}
     for child in element:
-        match child.tag.removeprefix(_ATOM):
+        match child.tag.removeprefix(ATOM):
             case "id":
-                key = _bare_text(child)
-                if not (_PLAIN_ID.fullmatch(key) or PLAIN.fullmatch(key)):
-                    raise _Odd
-                _once(entry, "id", key)
+                key = bare_text(child)
+                put_once(entry, "id", key if _PLAIN_ID.fullmatch(key) else address(key))
             case "link":
                 _atom_link(entry, child)
             case "title":
-                _title(entry, child, language)
+                put_title(entry, child, language)
             case "summary":
-                _once(entry, "summary", _text(child))
-                entry["summary_detail"] = _detail(entry["summary"], _type(child), language)
+                put_once(entry, "summary", text_of(child))
+                entry["summary_detail"] = construct(child, entry["summary"], language)
             case "content":
-                value = _text(child)
-                _once(entry, "content", [_detail(value, _type(child), language)])
+                put_once(entry, "content", [construct(child, text_of(child), language)])
             case "published" | "updated" as name:
-                text = _bare_text(child)
-                match = _W3C.fullmatch(text)
-                if match is None:
-                    raise _Odd
-                _once(entry, name, text)
-                entry[f"{name}_parsed"] = _moment(match.groups()[:6], match.groups()[6:])
+                text = bare_text(child)
+                put_once(entry, name, text)
+                entry[f"{name}_parsed"] = rfc_3339(text)
             case "category":
                 _atom_category(entry, child)
             case "author":
                 _author(entry, child)
             case _:
-                raise _Odd
+                if not means_nothing(child, frozenset()):
+                    raise Odd
     if not any(link.get("rel") == "alternate" for link in entry["links"]):
-        raise _Odd
+        raise Odd
     if entry.get("content"):
         entry.setdefault("summary", entry["content"][0]["value"])
     return entry
 
 
 def _atom_link(entry: Entry, element: Any) -> None:
-    given = dict(element.attrib)
+    given = {key: value for key, value in element.attrib.items() if not key.startswith(_IN_REPLY)}
     if len(element) or not given.keys() <= {"rel", "href", "type", "title", "length", "hreflang"}:
-        raise _Odd
+        raise Odd
     given["rel"] = given.get("rel", "alternate").lower()
-    given["href"] = _address(given.get("href", ""))
-    entry["links"].append(given)
+    if given["rel"] in ("alternate", "enclosure"):  # nobody asks for others
+        given["href"] = address(given.get("href", ""))
+        entry["links"].append(given)
 
 
 def _atom_category(entry: Entry, element: Any) -> None:
     given = dict(element.attrib)
     if len(element) or (element.text or "").strip() or not given.keys() <= {"term", "label", "scheme"}:
-        raise _Odd
+        raise Odd
     if not given.get("term"):
-        raise _Odd
-    _tag(entry, {name: given.get(name) for name in ("term", "scheme", "label")})
+        raise Odd
+    put_tag(entry, {name: given.get(name) for name in ("term", "scheme", "label")})
 
 
 def _author(context: Entry, element: Any) -> None:
     if element.attrib:
-        raise _Odd
+        raise Odd
     author = {}
     for child in element:
-        name = child.tag.removeprefix(_ATOM)
+        name = child.tag.removeprefix(ATOM)
         if name == _PORTRAIT and not len(child):
             continue
         if name not in ("name", "uri", "email") or name in author:
-            raise _Odd
-        author[name] = _bare_text(child)
-    if not author.get("name") or "@" in author["name"]:
-        raise _Odd
+            raise Odd
+        author[name] = bare_text(child)
+    if not author.get("name") or "@" in author["name"] or len(author["name"]) > AUTHOR:
+        raise Odd
     context.setdefault("authors", []).append({"name": author["name"]})
     email = author.get("email")
     context["author"] = f"{author['name']} ({email})" if email else author["name"]
-
-
-def _title(context: Entry, element: Any, language: str | None) -> None:
-    atom = element.tag.startswith(_ATOM)
-    if element.attrib and not atom:
-        raise _Odd
-    value = _text(element)
-    kind = _type(element) if atom else "text/plain"
-    if not atom and feedparser.mixin._FeedParserMixin.looks_like_html(value):
-        kind = "text/html"
-    if not value:
-        raise _Odd
-    _once(context, "title", value)
-    context["title_detail"] = _detail(value, kind, language)
-
-
-def _type(element: Any) -> str:
-    given = dict(element.attrib)
-    kind = given.pop("type", "text")
-    if given or kind not in ("text", "html"):
-        raise _Odd
-    return "text/plain" if kind == "text" else "text/html"
-
-
-def _detail(value: str, kind: str, language: str | None) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "language": language and language.replace("_", "-"),
-        "base": "",
-        "value": value,
-    }
-
-
-def _tag(entry: Entry, tag: dict[str, str | None]) -> None:
-    tags = entry.setdefault("tags", [])
-    if len(tags) < TAGS and tag not in tags:
-        tags.append(tag)
-
-
-def _once(context: Entry, name: str, value: object) -> None:
-    if name in context:
-        raise _Odd
-    context[name] = value
-
-
-def _bare_text(element: Any) -> str:
-    if element.attrib:
-        raise _Odd
-    return _text(element)
-
-
-def _text(element: Any) -> str:
-    if len(element):
-        raise _Odd
-    text: str = (element.text or "").strip()
-    if not text.isascii():
-        if _C1.search(text):
-            raise _Odd
-        try:
-            text.encode("latin-1").decode("utf-8")
-        except UnicodeError:
-            pass
-        else:
-            raise _Odd  # it looks as if it had been encoded twice
-    return text
-
-
-def _address(text: str) -> str:
-    if not PLAIN.fullmatch(text):
-        raise _Odd
-    return text
-
-
-def _moment(parts: Any, zone: Any) -> tuple[int, ...]:
-    sign, hours, minutes = zone
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-    try:
-        local = datetime(*map(int, parts), tzinfo=timezone(-offset if sign == "-" else offset))  # type: ignore[arg-type, misc]
-        return tuple(local.astimezone(UTC).timetuple())
-    except (ValueError, OverflowError):
-        raise _Odd from None

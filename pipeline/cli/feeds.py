@@ -7,6 +7,9 @@ from feeds.theme import EVERYTHING
 from pipeline.app import App
 from pipeline.cli.console import fail, json_option, numbers, say, say_json, table, warn, with_app
 
+_SHOWN = 10
+"""Faults that are named of one feed: where a rule of ours has changed, there are thousands alike."""
+
 
 @click.group()
 def feeds() -> None:
@@ -101,10 +104,12 @@ def check(app: App, as_json: bool) -> None:
     if as_json:
         say_json([{"theme": slug, "faults": found} for slug, found in faults.items()])
     for slug, found in faults.items():
-        for fault in found:
+        for fault in found[:_SHOWN]:
             warn(f"{slug}: {fault}")
+        if len(found) > _SHOWN:
+            warn(f"{slug}: and {len(found) - _SHOWN} faults more; --json names them all")
     wrong = [slug for slug, found in faults.items() if found]
     if wrong:
-        fail(f"{len(wrong)} feeds are wrong or late; 'kennisportal feeds build --force' makes them anew")
+        fail(f"wrong or late: {', '.join(wrong)}; 'kennisportal feeds build --force' makes them anew")
     if not as_json:
         say(f"{len(faults)} feeds are sound.")

@@ -48,13 +48,18 @@ class Builds:
 
     def of(self, unit: str) -> list[str]:
         """The names of a unit's builds."""
+        return self._between(f"{unit}.", f"{unit}/")  # what comes right after "."
+
+    def archives(self, slug: str) -> set[str]:
+        """The units of a theme's archives that there are builds of."""
+        return {name.partition(".")[0] for name in self._between(f"{slug}~", f"{slug}\x7f")}
+
+    def _between(self, first: str, last: str) -> list[str]:
         seen_as = stamp(self._directory)
         if seen_as != self._seen_as:
             self._names = sorted(os.listdir(self._directory)) if seen_as else []  # noqa: PTH208
             self._seen_as = seen_as
-        first = bisect_left(self._names, f"{unit}.")
-        last = bisect_left(self._names, f"{unit}/")  # what comes right after "."
-        return self._names[first:last]
+        return self._names[bisect_left(self._names, first) : bisect_left(self._names, last)]
 
     def paths(self, name: str) -> Iterator[str]:
         """The paths that a build has documents for."""

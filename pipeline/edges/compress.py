@@ -1,6 +1,7 @@
 """Documents as they travel: compressed once, when they are published, and not for each reader."""
 
 import gzip
+import zlib
 
 import brotli
 
@@ -18,3 +19,12 @@ def compressed(path: str, document: bytes) -> dict[str, bytes]:
         path + ENCODINGS["br"]: brotli.compress(document, quality=_BROTLI_QUALITY),
         path + ENCODINGS["gzip"]: gzip.compress(document, _GZIP_LEVEL, mtime=0),
     }
+
+
+def unpacked(encoding: str, form: bytes) -> bytes | None:
+    """The document that a form was made from; None for what is no such form at all."""
+    try:
+        unpack = {"br": brotli.decompress, "gzip": gzip.decompress}[encoding]
+        return bytes(unpack(form))
+    except (brotli.error, zlib.error, OSError, EOFError):
+        return None

@@ -1,5 +1,6 @@
 """The WebSub hub, over HTTP."""
 
+import anyio
 import httpx2
 
 from feeds.characters import one_line, shorten
@@ -7,7 +8,7 @@ from pipeline.edges.http import ROBOT
 from pipeline.ports import HubError
 
 _SECONDS = 10.0
-"""What a hub gets to answer: it has only to write down what it is told."""
+"""What a hub gets for all of its answer: it has only to write down what it is told."""
 
 
 class Hub:
@@ -23,13 +24,11 @@ class Hub:
     def tell(self, topic: str) -> None:
         """Ask the hub to fetch a document again. Raises HubError."""
         try:
-            with httpx2.Client(
-                trust_env=False, timeout=_SECONDS, headers={"User-Agent": self._agent}
-            ) as client:
-                form = {"hub.mode": "publish", "hub.url": topic, "hub.topic": topic}
-                # Its answer is not read: it may be as long as it likes.
-                with client.stream("POST", self._url, data=form) as response:
-                    status = response.status_code
+            status = anyio.run(self._ask, topic)
+        except TimeoutError:
+            raise HubError(
+                f"the hub {self._url} did not answer in {_SECONDS:g} seconds; we try again later"
+            ) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             why = shorten(one_line(str(error) or type(error).__name__), 120)
             raise HubError(f"the hub {self._url} can't be reached ({why}); we try again later") from None
@@ -37,3 +36,14 @@ class Hub:
             raise HubError(
                 f"the hub {self._url} answered {status} to a ping; check [publish] hub, or ask its owner"
             )
+
+    async def _ask(self, topic: str) -> int:
+        form = {"hub.mode": "publish", "hub.url": topic, "hub.topic": topic}
+        # Over all, since a time limit of the client's is for each byte anew.
+        with anyio.fail_after(_SECONDS):
+            async with (
+                httpx2.AsyncClient(trust_env=False, headers={"User-Agent": self._agent}) as client,
+                # Its answer is not read: it may be as long as it likes.
+                client.stream("POST", self._url, data=form, timeout=_SECONDS) as response,
+            ):
+                return response.status_code

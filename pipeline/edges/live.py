@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.edges.builds import Builds
-from pipeline.edges.compress import ENCODINGS
+from pipeline.edges.compress import ENCODINGS, unpacked
 from pipeline.edges.ondisk import create, files_below, holds, link_at, naming, stamp, sync, write
 from pipeline.edges.watch import Watch
 from pipeline.ports import PublishError
@@ -122,8 +122,9 @@ class LiveDirectory:
         """Take a theme down: its current documents at once, then its archives and what is left of it all."""
         live = self._live(slug)
         with self.alone():
-            archives = sorted(place.name for place in Path(live).parent.glob(f"{slug}~*"))
-            for unit in (slug, *archives):
+            # Also those of which only builds are left, where somebody died in the middle of this.
+            archives = {place.name for place in Path(live).parent.glob(f"{slug}~*")}
+            for unit in (slug, *sorted(archives | self._builds.archives(slug))):
                 self._switched.add(unit)
                 self._watch.forget(unit)
                 place = f"{self._directory}/.live/{unit}"
@@ -140,10 +141,25 @@ class LiveDirectory:
         with self.alone():
             return self._put(f"{self._directory}/{path}", document)
 
+    def has(self, paths: Collection[str]) -> bool:
+        """Whether there is something at each of these public paths."""
+        return all(os.path.exists(f"{self._directory}/{path}") for path in paths)  # noqa: PTH110
+
     def published(self, path: str) -> bytes | None:
-        """A document that is out, by its public path; None where there is none."""
-        place = Path(self._directory, path)
-        return place.read_bytes() if place.is_file() else None
+        """A document that is out, by its public path; None where there is none.
+
+        Raises PublishError for one that can't be read, or whose packed forms are not its own.
+        """
+        place = f"{self._directory}/{path}"
+        document = _read(place)
+        if document is not None:
+            for encoding, suffix in ENCODINGS.items():
+                form = _read(place + suffix)
+                if form is None:
+                    raise PublishError(f"{path}{suffix} beside it is missing")
+                if unpacked(encoding, form) != document:
+                    raise PublishError(f"{path}{suffix} beside it is another document, or none at all")
+        return document
 
     def catalogue(self, path: str) -> bool:
         """Bring the list of everything that is out up to date: public paths by the build they are of.
@@ -289,6 +305,18 @@ class LiveDirectory:
     def _clear(self) -> None:
         with naming(self._directory), suppress(FileNotFoundError):
             os.unlink(f"{self._directory}/{_NEW}")  # noqa: PTH108
+
+
+def _read(place: str) -> bytes | None:
+    """What stands at a place; None where nothing does. Raises PublishError where it can't be read."""
+    try:
+        return Path(place).read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:
+        raise PublishError(
+            f"{place} can't be read ({error.strerror}); let the user that runs this read it"
+        ) from error
 
 
 def _checked(path: str) -> None:

@@ -36,6 +36,8 @@ def renamed(path: Path, slug: str, new: str) -> ThemeConfig:
     def change(themes: "_Themes") -> None:
         theme = themes.pick(slug)
         theme["slug"] = new
+        if new in theme.get("formerly", []):  # it gets a slug back that it had before
+            theme["formerly"] = [one for one in theme["formerly"] if one != new]
         themes.extend(theme, "formerly", [slug])
         themes.point(slug, [new])
 

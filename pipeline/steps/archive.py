@@ -36,10 +36,12 @@ def archive(
     ``after`` is the position that they show the log up to; ``shown`` the articles in the current document.
     0 stands for no archive at all.
     """
-    last = work.publication.newest_archive(slug)
-    left = work.log.departing(named(slug), after) if last is not None else []
     # A portal has thousands of them, and hardly ever anything to do for one.
-    known = work.publication.archives(slug, "" if force or left else made_from)
+    known = work.publication.archives(slug, "" if force else made_from)
+    last = known[-1] if known else None
+    left = work.log.departing(named(slug), after) if known else []
+    if left and not force:
+        known = work.publication.archives(slug)
     emptied = set(_holding(known, left))
     done = []
     for one in known:

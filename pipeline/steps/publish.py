@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
+from feeds.characters import one_line, shorten
 from feeds.check import check
 from feeds.feed import Feed, public_path
 from feeds.formats import FORMATS
@@ -21,6 +22,7 @@ from feeds.page import LATELY
 from feeds.theme import EVERYTHING, ThemeTree
 from pipeline.ports import Clock, Live, PublishError, PublishWork, Start
 from pipeline.steps.archive import archive
+from pipeline.steps.reread import Read, compared, read_back
 from pipeline.steps.select import INSTALLED, Imprint, Selector
 
 INDEX = "feeds/index.opml"
@@ -78,7 +80,7 @@ class Publisher:
         retired = [] if only else sorted(standing.cursors.keys() - set(self._slugs()))
         late = slugs if force else self._late(standing, slugs)
         report.unchanged = [slug for slug in slugs if slug not in late]
-        if not late and not retired:
+        if not late and not retired and self._live.has([INDEX, MANIFEST]):
             return report
         if not standing.cursors:
             self._install()
@@ -87,15 +89,11 @@ class Publisher:
                 # Alone from reading on, or another publisher could put something older over something newer.
                 stack.enter_context(self._live.alone())
             except PublishError as error:
-                report.failed = {slug: [str(error)] for slug in late or retired}
+                report.failed = {slug: [str(error)] for slug in late or retired or [INDEX]}
                 return report
             self._bring_up(late, standing, report, force)
-            for slug in retired:
-                self._take_down(slug, report)
-            try:
-                self._list()
-            except PublishError as error:
-                report.failed[INDEX] = [str(error)]
+            if retired or not late:
+                self._take_down(retired, report)
         return report
 
     def late(self) -> list[str]:
@@ -104,8 +102,8 @@ class Publisher:
             standing = _Standing.of(work)
         return self._late(standing, list(self._slugs()))
 
-    def check(self, read: Callable[[str], bytes | None]) -> dict[str, list[str]]:
-        """What is wrong with the documents that are out, by theme; ``read`` gives one by its public path."""
+    def check(self, read: Read) -> dict[str, list[str]]:
+        """What is wrong with what is out, by theme."""
         faults: dict[str, list[str]] = {}
         with self._read() as work:
             late = self._late(_Standing.of(work), list(self._slugs()))
@@ -115,13 +113,16 @@ class Publisher:
                     continue
                 archives = work.publication.archives(slug)
                 feed, _ = self._selector.current(work, slug)
-                faults[slug] = _read_back(replace(feed, older=len(archives)), read)
+                feed = replace(feed, older=len(archives))
+                news = _news(work, feed) if slug == EVERYTHING else {}
+                faults[slug] = read_back(feed, read) + compared(self._pages(feed, news), read)
                 for archive in archives:
                     # What was changed since it was full stands in it as it was: only its own words count.
                     faults[slug] += [
                         f"archive {archive.number}, {fault}"
-                        for fault in _read_back(self._selector.archive(work, slug, archive), read)
+                        for fault in read_back(self._selector.archive(work, slug, archive), read)
                     ]
+        faults[EVERYTHING] += compared({INDEX: self._index[INDEX]}, read)
         return faults
 
     def _slugs(self) -> Iterator[str]:
@@ -167,6 +168,9 @@ class Publisher:
                     else:
                         live.append(made)
                         (report.built if made.changed else report.unchanged).append(slug)
+            # Before the cursors move: who dies in between is behind, and comes here again.
+            if not self._list(report):
+                continue
             with self._write() as work:
                 for made in live:
                     work.publication.keep(made.slug, made.archives)
@@ -198,24 +202,36 @@ class Publisher:
 
     def _put(self, feed: Feed, pages: Mapping[str, bytes] = MappingProxyType({})) -> bool:
         """Put a document live in every format. Raises Unfit, and leaves what was live."""
-        documents = {kind.extension: kind.write(feed) for kind in FORMATS.values()}
+        documents = _written(feed)
         files: dict[str, bytes] = {public_path(feed, kind): document for kind, document in documents.items()}
         files |= pages
         for path, document in list(files.items()):
             files |= self._compress(path, document)
         return self._live.switch(feed.slug, files, feed.archive, lambda: _require_fit(feed, documents))
 
-    def _take_down(self, slug: str, report: PublishReport) -> None:
-        self._live.remove(slug)
-        with self._write() as work:
-            work.publication.retire(slug, self._clock())
-        report.removed.append(slug)
+    def _take_down(self, slugs: Sequence[str], report: PublishReport) -> None:
+        for slug in slugs:
+            try:
+                self._live.remove(slug)
+            except PublishError as error:
+                report.failed[slug] = [str(error)]
+            else:
+                report.removed.append(slug)
+        if self._list(report):
+            with self._write() as work:
+                for slug in report.removed:
+                    work.publication.retire(slug, self._clock())
 
-    def _list(self) -> None:
-        """The lists of what there is: for readers as OPML, for caches as a manifest."""
-        for path, form in self._index.items():
-            self._live.write(path, form)
-        self._live.catalogue(MANIFEST)
+    def _list(self, report: PublishReport) -> bool:
+        """The lists of what there is: for readers as OPML, for caches as a manifest. Reports what fails."""
+        try:
+            for path, form in self._index.items():
+                self._live.write(path, form)
+            self._live.catalogue(MANIFEST)
+        except PublishError as error:
+            report.failed[INDEX] = [str(error)]
+            return False
+        return True
 
     @cached_property
     def _index(self) -> Mapping[str, bytes]:
@@ -237,6 +253,18 @@ class Unfit(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+
+
+def _written(feed: Feed) -> dict[str, bytes]:
+    """The document in every format, by its extension. Raises Unfit where one can't be made."""
+    documents: dict[str, bytes] = {}
+    for kind in FORMATS.values():
+        try:
+            documents[kind.extension] = kind.write(feed)
+        except Exception as error:  # a fault of one theme, or of ours with it, is not the others'
+            why = shorten(one_line(f"{type(error).__name__}: {error}"), 200)
+            raise Unfit([f"{kind.extension}: it can't be written ({why})"]) from error
+    return documents
 
 
 def _require_fit(feed: Feed, documents: Mapping[str, bytes]) -> None:
@@ -282,14 +310,3 @@ class _Standing:
         cursors = work.publication.cursors()
         behind = min((position for position, _ in cursors.values()), default=0)
         return cls(head, cursors, work.log.last_positions(behind) if behind < head else {})
-
-
-def _read_back(feed: Feed, read: Callable[[str], bytes | None]) -> list[str]:
-    faults = []
-    for extension in FORMATS:
-        document = read(public_path(feed, extension))
-        if document is None:
-            faults.append(f"{extension}: it is missing")
-        else:
-            faults += [f"{extension}: {fault}" for fault in check(extension, document, feed)]
-    return faults

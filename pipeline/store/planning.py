@@ -125,6 +125,7 @@ class WavePlan:
         self._wave = wave
         self._cutoff = cutoff
         self._now = now
+        self._cache(_USUAL_CACHE)  # until then there is little to gain by more of it
         self._segments = Segments(session, wave, cutoff)
         narrower = [] if zones is None else [_subscriber.c.timezone.in_(list(zones))]
         if confirmed_by is not None:

@@ -6,6 +6,7 @@ What the library does for each execution costs several times what the database d
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -24,6 +25,7 @@ from sqlalchemy import (
     column,
     func,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
 from sqlalchemy.types import TypeEngine
@@ -57,12 +59,18 @@ class Prepared:
 
     def rows(self, session: Session, values: Values) -> list[tuple[Any, ...]]:
         """What it finds in the session's transaction: moments as such, all else as the driver has it."""
-        result = self.run(session, values)
-        assert result.cursor is not None, "it is a SELECT"
-        found = [*result.cursor.fetchall()]
-        result.close()
-        dialect = session.connection().dialect
-        for place in self._texts[dialect.name].moments:
+        connection = session.connection()
+        dialect = connection.dialect
+        text = self._texts.get(dialect.name) or self._compile(dialect)
+        parameters = text.parameters(values, ())
+        driver = dialect.loaded_dbapi
+        try:
+            with closing(connection.connection.cursor()) as cursor:
+                cursor.execute(text.sql, parameters)
+                found = list(cursor.fetchall())
+        except driver.Error as error:
+            raise DBAPIError.instance(text.sql, parameters, error, driver.Error, dialect=dialect) from error
+        for place in text.moments:
             read = reading(dialect)
             found = [(*row[:place], read(row[place]), *row[place + 1 :]) for row in found]
         return found

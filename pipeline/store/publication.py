@@ -22,11 +22,17 @@ _ARCHIVES = sa.select(
 )
 
 
-_OF_THEME = _ARCHIVES.where(col(FeedArchive.theme) == bindparam("slug"))
-_OLDER_MAKE = Prepared(
-    _OF_THEME.where(col(FeedArchive.made_from) != bindparam("unless")).order_by(col(FeedArchive.number))
+_newest = (
+    sa.select(sa.func.max(FeedArchive.number))
+    .where(col(FeedArchive.theme) == bindparam("slug"))
+    .scalar_subquery()
 )
-_NEWEST_ARCHIVE = Prepared(_OF_THEME.order_by(col(FeedArchive.number).desc()).limit(1))
+_ARCHIVES_OF = Prepared(
+    _ARCHIVES.where(
+        col(FeedArchive.theme) == bindparam("slug"),
+        sa.or_(col(FeedArchive.made_from) != bindparam("unless"), col(FeedArchive.number) == _newest),
+    ).order_by(col(FeedArchive.number))
+)
 _CURSORS = Prepared(sa.select(col(FeedCursor.theme), col(FeedCursor.position), col(FeedCursor.made_from)))
 _BEGIN = Insertion(FeedCursor.__table__, ("theme", "position", "made_from"))  # type: ignore[attr-defined]
 _ADVANCE = Prepared(
@@ -40,7 +46,9 @@ _CATCH_UP = Prepared(
     .values(position=bindparam("up_to")),
     each=("slug",),
 )
-_REVIVE = Prepared(delete(RetiredTheme).where(col(RetiredTheme.slug) == bindparam("revived")))
+_REVIVE = Prepared(
+    delete(RetiredTheme).where(col(RetiredTheme.slug) == bindparam("revived")), each=("revived",)
+)
 
 
 class Publication:
@@ -66,14 +74,9 @@ class Publication:
             _CATCH_UP.run(self._session, {"up_to": position}, [{"slug": theme} for theme in themes])
 
     def archives(self, theme: str, unless_from: str = "") -> list[Archive]:
-        """A theme's archives, in order; those made from this config are left out, where one is given."""
-        rows = _OLDER_MAKE.rows(self._session, {"slug": theme, "unless": unless_from})
+        """A theme's archives, in order; of those made from a config that is given, the newest alone."""
+        rows = _ARCHIVES_OF.rows(self._session, {"slug": theme, "unless": unless_from})
         return [Archive(*row) for row in rows]
-
-    def newest_archive(self, theme: str) -> Archive | None:
-        """A theme's last archive, where it has one."""
-        rows = _NEWEST_ARCHIVE.rows(self._session, {"slug": theme})
-        return Archive(*rows[0]) if rows else None
 
     def keep(self, theme: str, archives: Sequence[Archive]) -> None:
         """These archives are out as they are here."""
@@ -97,8 +100,8 @@ class Publication:
 
     def revive(self, themes: Collection[str]) -> None:
         """These themes are published, whatever once became of them."""
-        for theme in themes:
-            _REVIVE.run(self._session, {"revived": theme})
+        if themes:
+            _REVIVE.run(self._session, {}, [{"revived": theme} for theme in themes])
 
     def retired(self) -> set[str]:
         """The themes that were published once and are no longer."""

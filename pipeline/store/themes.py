@@ -12,6 +12,8 @@ from pipeline.store.tables import (
     ArticleRow,
     ArticleTheme,
     DeliveryRow,
+    FeedArchive,
+    FeedCursor,
     InterestSet,
     LogRow,
     LogTheme,
@@ -88,7 +90,10 @@ class Themes:
                 self._session.add(signup)
 
     def log_under(self, slug: str, other: str, *, placed: bool = False) -> None:
-        """Let all news of a theme be news of another too; with ``placed``, where the article is in it now."""
+        """Let all news of a theme be news of another too; with ``placed``, where the article is in it now.
+
+        Its archives are stretches of its news, so they are made anew, with what came in between.
+        """
         there = sa.select(_log.c.position).where(_log.c.theme == other)
         query = sa.select(sa.literal(other), _log.c.position).where(
             _log.c.theme == slug, _log.c.position.not_in(there)
@@ -97,6 +102,8 @@ class Themes:
             inside = sa.select(_entry.c.position).join(_place, _place.c.article_id == _entry.c.article_id)
             query = query.where(_log.c.position.in_(inside.where(_place.c.theme == other)))
         self._session.execute(sa.insert(_log).from_select(["theme", "position"], query))
+        for table in (FeedArchive, FeedCursor):
+            self._session.execute(sa.delete(table).where(col(table.theme) == other))
 
     def place_in(self, slug: str, other: str) -> None:
         """Put every article of a theme in another too, as strongly and for the same reasons."""

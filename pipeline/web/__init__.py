@@ -78,7 +78,13 @@ def build(app: App) -> ASGIApp:
         accounts=app.accounts(),
         notify=notify,
     )
-    own = OwnFeeds(app.tokens, app.store.read, Selector(app.tree, app.imprint).own, site.base_url)
+    own = OwnFeeds(
+        app.tokens,
+        app.store.read,
+        Selector(app.tree, app.imprint).own,
+        site.base_url,
+        lambda: pages.show("nofeed", status=410),
+    )
 
     signup = []
     if app.settings.digest:

@@ -26,6 +26,7 @@ _TYPES = {
     "opml": "text/x-opml; charset=utf-8",
 }
 _AGE = "public, max-age=300"
+_RANGE = re.compile(r"bytes=\s*(\d+-\d*|-\d+)(\s*,\s*(\d+-\d*|-\d+))*\s*")
 
 
 class Files:
@@ -64,11 +65,13 @@ class Files:
             return await run_in_threadpool(self._moved_or_gone, name)
 
     def _answer(self, request: Request, name: str, media_type: str) -> Response:
-        path, status = self._find(name)
-        encoding, path, status = _negotiated(request.headers, path, status)
+        try:
+            encoding, path, status, tag = self._form(request.headers, name)
+        except FileNotFoundError:  # its build was cleared away, after two others, since the link was read
+            encoding, path, status, tag = self._form(request.headers, name)
         headers = {
             "Cache-Control": _AGE,
-            "ETag": _etag(path, status.st_size, status.st_mtime_ns),
+            "ETag": tag,
             "Last-Modified": _http_date(int(status.st_mtime)),
             "Vary": "Accept-Encoding",
         }
@@ -83,8 +86,14 @@ class Files:
             return Response(status_code=304, headers=headers)
         if encoding:
             headers["Content-Encoding"] = encoding
+        _leave_out_odd_ranges(request)
         # Opened by its real name: should the build be replaced meanwhile, this one stays whole.
         return FileResponse(path, headers=headers, stat_result=status, media_type=media_type)
+
+    def _form(self, asked: Headers, name: str) -> tuple[str, str, os.stat_result, str]:
+        """The form of a document that the reader likes best: its encoding, its file, and its tag."""
+        encoding, path, status = _negotiated(asked, *self._find(name))
+        return encoding, path, status, _etag(path, status.st_size, status.st_mtime_ns)
 
     def _find(self, name: str) -> tuple[str, os.stat_result]:
         """The file behind a public name. HTTPException 404 for anything else, hidden files included."""
@@ -121,24 +130,28 @@ def is_not_modified(asked: Headers, etag: str, last_modified: str) -> bool:
     if tags := asked.get("if-none-match"):
         return tags.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in tags.split(",")}
     since = asked.get("if-modified-since")
-    return since is not None and (since == last_modified or _is_later(since, last_modified))
+    if not since:
+        return False
+    return since == last_modified or _is_later(since, last_modified)
 
 
 def _negotiated(asked: Headers, path: str, status: os.stat_result) -> tuple[str, str, os.stat_result]:
     """The form of a file that the reader likes best, with its encoding: "" for the plain one."""
-    accepted = asked.get("accept-encoding", "")
-    for encoding, suffix in ENCODINGS.items():
-        if accepts(accepted, encoding):
-            try:
-                return encoding, path + suffix, os.stat(path + suffix)  # noqa: PTH116
-            except OSError:
-                continue
+    for encoding in preferred(asked.get("accept-encoding", "")):
+        try:
+            form = path + ENCODINGS[encoding]
+            return encoding, form, os.stat(form)  # noqa: PTH116
+        except OSError:
+            continue
     return "", path, status
 
 
 @lru_cache(maxsize=256)
-def accepts(header: str, encoding: str) -> bool:
-    """Whether an Accept-Encoding header (RFC 9110 §12.5.3) wants an encoding."""
+def preferred(header: str) -> tuple[str, ...]:
+    """Our encodings that an Accept-Encoding header (RFC 9110 §12.5.3) likes better than none, the best first.
+
+    Between those it likes alike, and between one and none, ours decides: the smaller one.
+    """
     weights: dict[str, float] = {}
     for part in header.lower().split(","):
         name, _, parameters = part.partition(";")
@@ -147,7 +160,16 @@ def accepts(header: str, encoding: str) -> bool:
             weights[name.strip()] = float(weight.strip()) if weight.strip() else 1.0
         except ValueError:
             weights[name.strip()] = 0.0
-    return weights.get(encoding, weights.get("*", 0.0)) > 0
+    liked = {name: weights.get(name, weights.get("*", 0.0)) for name in ENCODINGS}
+    plain = weights.get("identity", 0.0)
+    fit = [name for name in ENCODINGS if liked[name] > 0 and liked[name] >= plain]
+    return tuple(sorted(fit, key=lambda name: -liked[name]))
+
+
+def _leave_out_odd_ranges(request: Request) -> None:
+    """Take from a request a Range that we don't understand: it is to be answered in full (RFC 9110 §14.2)."""
+    if not _RANGE.fullmatch(request.headers.get("range", "bytes=0-")):
+        request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
 
 
 @lru_cache(maxsize=4096)

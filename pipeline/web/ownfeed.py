@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from hashlib import sha256
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +19,8 @@ _ATOM = FORMATS["atom"]
 class OwnFeeds:
     """``/feeds/me/TOKEN.atom``. Made for each request, and kept by nobody but the reader's own app.
 
-    ``select`` gives a reader's feed, for their id, their themes and the feed's address.
+    ``select`` gives a reader's feed, for their id, their themes and the feed's address; ``gone`` is the page
+    (410) where there is none.
     """
 
     def __init__(
@@ -29,11 +29,13 @@ class OwnFeeds:
         read: Start[OwnFeedWork],
         select: Callable[[OwnFeedWork, int, tuple[str, ...], str], Feed],
         base_url: str,
+        gone: Callable[[], Response],
     ) -> None:
         self._tokens = tokens
         self._read = read
         self._select = select
         self._base_url = base_url
+        self._gone = gone
 
     def answer(self, request: Request) -> Response:
         """The feed; 410 for a token that was revoked, or is nobody's: the two look alike from outside."""
@@ -42,7 +44,7 @@ class OwnFeeds:
             id = self._tokens.read_feed(token, work.subscribers.feed_serial)
             reader = work.subscribers.by_id(id) if id is not None else None
             if id is None or reader is None or reader.subscriber.state is State.ERASED:
-                raise HTTPException(410)
+                return self._gone()
             feed = self._select(work, id, reader.interests, f"{self._base_url}/feeds/me/{token}.atom")
         document = _ATOM.write(feed)
         headers = {

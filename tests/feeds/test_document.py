@@ -38,3 +38,13 @@ def test_an_article_that_is_given_its_places_is_above_them_too() -> None:
     _, shown = read_document(FeedSource(), document(FEEDS[0], placed=True), Classifier(ThemeTree(THEMES)))
     assert shown[0].places is not None
     assert set(shown[0].places) == {"alles", "nieuws"}
+
+
+def test_a_source_that_calls_its_language_by_name_has_the_sites() -> None:
+    feed = b"""<rss version="2.0"><channel><title>Bron</title><language>Nederlands (Belgie)</language><item>
+    <title>Een</title><link>https://bron.example/1</link></item></channel></rss>"""
+    payload = Payload({SOURCE.url: feed}, base=SOURCE.url)
+    _, (one,) = read_document(
+        FeedSource(), Document(SOURCE, payload, "nl", placed=False), Classifier(ThemeTree(THEMES))
+    )
+    assert one.draft.language == "nl"

@@ -239,6 +239,7 @@ def test_a_summary_as_long_as_an_article_is_the_article() -> None:
 def test_a_declared_language_counts_only_if_it_can_be_one() -> None:
     assert made(language="en_GB").language == "en-GB"
     assert made(language="Nederlands, denk ik").language == "nl"
+    assert made(language="cz").language == "nl", "a country's code, and no language's"
     assert made().language == "nl"
 
 

@@ -318,21 +318,40 @@ def test_a_page_can_be_read_on_any_screen(
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("path", ["/", "/themes/gemeenten"])
-def test_the_keyboard_reaches_every_link_and_shows_where_it_is(
+def test_the_keyboard_reaches_every_link_and_field_and_shows_where_it_is(
     browser: Browser, demo: Demo, path: str, scheme: str
 ) -> None:
     with opened(browser, 1200, scheme) as page:
         page.goto(demo.url + path)
-        links = page.locator("a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
+        stops = page.locator("a, input, button").evaluate_all(
+            "all => all.filter(it => it.checkVisibility()).map(it => [it.tagName, it.getAttribute('href')])"
+        )
         reached = []
-        for _ in links:
+        for _ in stops:
             page.keyboard.press("Tab")
             focus = page.evaluate(FOCUS)
-            reached.append(focus["href"])
+            reached.append([focus["tag"], focus["href"]])
             assert focus["seen"], focus
             assert focus["ring"] >= 2, focus
             assert luminance_ratio(focus["ringColor"], focus["background"]) >= 3, focus
-        assert reached == links
+        assert reached == stops
+
+
+@pytest.mark.parametrize("path", PAGES[:3])
+def test_on_a_phone_links_lead_past_the_articles_to_what_one_can_follow(
+    browser: Browser, demo: Demo, path: str
+) -> None:
+    with opened(browser, 320, "light") as page:
+        page.goto(demo.url + path)
+        links = page.locator(".jump a")
+        assert links.count() == 2
+        for link in links.all():
+            link.click()
+            heading = page.locator(str(link.get_attribute("href")))
+            assert heading.evaluate("it => 0 <= it.getBoundingClientRect().top")
+            assert heading.evaluate("it => it.getBoundingClientRect().bottom <= innerHeight")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert not links.first.is_visible()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -540,7 +559,8 @@ def test_the_sign_up_form_can_be_read_on_any_screen(
 ) -> None:
     with opened(browser, width, scheme, complains=("422",) if wrong else ()) as page:
         page.goto(f"{demo.url}/themes/gemeenten")
-        page.goto(demo.url + urlsplit(page.get_by_role("link", name="Aanmelden").get_attribute("href")).path)
+        link = page.get_by_role("link", name="Meer thema’s kiezen")
+        page.goto(demo.url + urlsplit(link.get_attribute("href")).path)
         if wrong:
             page.get_by_label("Wat is uw e-mailadres?").fill("lezer@voorbeeld")
             with page.expect_navigation():

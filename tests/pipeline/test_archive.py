@@ -62,6 +62,12 @@ def test_following_the_archives_gives_everything_ever_published(portal, extensio
     parts = titles(portal, extension=extension)
     assert [len(part) for part in parts] == [ENTRIES, 100, 100]
     assert {title for part in parts for title in part} == {f"De cloud, deel {n}" for n in range(230)}
+    with portal.open() as app, app.store.read() as work:
+        slots = work.log.slots("cloud", 0, 1000)
+        stored = work.articles.get([slot.article for slot in slots])
+    in_the_log = [stored[slot.article].title for slot in slots]
+    archived = [title for part in reversed(parts[1:]) for title in reversed(part)]
+    assert archived == in_the_log[:200], "in the order in which they became known"
 
 
 def test_json_feed_leads_to_the_archives_too(portal) -> None:

@@ -363,8 +363,12 @@ def test_a_disk_that_refuses_is_said_with_what_to_do(tmp_path: Path) -> None:
 STEPS = ("open", "fsync", "replace", "symlink", "unlink", "rmdir", "mkdir")
 
 
-def killed_at(step: int, directory: Path) -> bool:
-    """Switch in another process, and kill it before its nth call that changes the disk; False for no nth."""
+def switch(live: LiveDirectory) -> object:
+    return live.switch("cloud", generation(2))
+
+
+def killed_at(step: int, directory: Path, act: Callable[[LiveDirectory], object] = switch) -> bool:
+    """Act in another process, and kill it before its nth call that changes the disk; False for no nth."""
     child = os.fork()
     if child == 0:  # nothing of the test run may go on in here
         try:
@@ -382,7 +386,7 @@ def killed_at(step: int, directory: Path) -> bool:
 
             for name in STEPS:
                 setattr(os, name, watched(getattr(os, name)))
-            LiveDirectory(directory).switch("cloud", generation(2))
+            act(LiveDirectory(directory))
             os._exit(0)
         finally:
             os._exit(1)
@@ -421,5 +425,21 @@ def test_a_crash_in_a_first_publication_is_mended_by_the_next(tmp_path: Path) ->
         assert not crashed or not live.stands("cloud") or public(directory) == generation(2)
         live.switch("cloud", generation(2))
         assert public(directory) == generation(2)
+        step += 1
+    assert step > 3 * len(PATHS)
+
+
+def test_a_crash_while_a_theme_is_removed_is_mended_by_the_next(tmp_path: Path) -> None:
+    crashed, step = True, 0
+    while crashed:
+        directory = tmp_path / str(step)
+        live = LiveDirectory(directory)
+        for number in (0, 1):
+            live.switch("cloud", generation(number))
+            live.switch("cloud", {"feeds/cloud/1.rss": b"%d" % number}, 1)
+        crashed = killed_at(step, directory, lambda live: live.remove("cloud"))
+        live.remove("cloud")
+        assert [path for path in directory.rglob("*") if path.is_symlink() or not path.is_dir()] == []
+        assert list((directory / ".builds").iterdir()) == []
         step += 1
     assert step > 3 * len(PATHS)

@@ -1,12 +1,18 @@
 """The hub hears of every switch, sooner or later, and never holds up a build."""
 
 import json
+import socket
+import threading
+import time
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from pipeline.edges import hub as edge
+from pipeline.ports import HubError
 from pipeline.steps.ping import PingReport
 
 pytestmark = pytest.mark.each_database
@@ -120,6 +126,29 @@ def test_a_hub_that_is_down_is_said_and_the_build_is_done(portal) -> None:
     found = json.loads(result.stdout)
     assert (found["built"], found["pinged"], found["pings_waiting"]) == (4, 0, 12)
     assert "can't be reached" in result.stderr
+
+
+@pytest.mark.parametrize("drop", [b"a", b"\r\n\r\nHTTP/1.1 100 Continue"])
+def test_a_hub_that_answers_drop_by_drop_is_not_waited_for(
+    portal, monkeypatch: pytest.MonkeyPatch, drop: bytes
+) -> None:
+    monkeypatch.setattr("pipeline.edges.hub._SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 100 Continue\r\nX-Drops: ")
+                for _ in range(50):
+                    connection.sendall(drop)
+                    time.sleep(0.05)
+                connection.sendall(b"\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+
+        hub = threading.Thread(target=drip)
+        hub.start()
+        with pytest.raises(HubError, match=r"did not answer in 0\.3 seconds; we try again later"):
+            edge.Hub(f"http://127.0.0.1:{server.getsockname()[1]}/", "").tell("https://portaal.example/a")
+        hub.join()
 
 
 def test_what_changes_while_the_hub_is_told_is_told_again(portal, hub: Hub) -> None:

@@ -170,6 +170,24 @@ def test_a_changed_config_rebuilds_and_a_retired_theme_is_taken_down(portal) -> 
     assert not list((portal.root / "public").rglob("cloud*"))
 
 
+def test_a_changed_template_and_another_version_rebuild(portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    portal.write("a", "De cloud")
+    collect(portal)
+    build(portal)
+    assert not build(portal).built
+    own = portal.root / "templates" / "web"
+    own.mkdir(parents=True)
+    (own / "gone.html.j2").write_text("{# other words #}")
+    with portal.open() as app:
+        assert sorted(app.publisher().late()) == ["all", "cloud", "gemeenten", "overheid"]
+    before = snapshot(portal)
+    assert not build(portal).built, "no page that is published shows it"
+    assert snapshot(portal) == before
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "99.0")
+    with portal.open() as app:
+        assert sorted(app.publisher().late()) == ["all", "cloud", "gemeenten", "overheid"]
+
+
 def test_deleted_files_come_back(portal) -> None:
     portal.write("a", "De cloud")
     collect(portal)

@@ -1,6 +1,7 @@
 """Themes get other names, go together, apart or away; their readers get everything once all the same."""
 
 import json
+from datetime import timedelta
 from email import message_from_bytes, policy
 
 import pytest
@@ -106,6 +107,51 @@ def test_who_followed_either_of_two_themes_gets_each_article_of_both_once(portal
     }
     run(portal, "feeds", "build")
     assert "Oude cloud" in (portal.root / "public" / "feeds" / "overheid.atom").read_text(), "also above it"
+
+
+def history(portal, slug: str) -> list[list[str]]:
+    """The titles in a theme's documents, the newest document first, by their links to the one before."""
+    documents = []
+    path = f"feeds/{slug}.json"
+    while path:
+        found = json.loads((portal.root / "public" / path).read_text())
+        documents.append([item["title"] for item in found["items"]])
+        path = found.get("next_url", "").removeprefix("https://portaal.example/")
+    return documents
+
+
+def write_many(portal, word: str, first: int, last: int) -> None:
+    for number in range(first, last):
+        day = portal.now - timedelta(days=200, hours=-number)
+        portal.write(f"{word}{number}", f"De {word}, deel {number}", date=day)
+    portal.wait(hours=1)
+    run(portal, "collect", "--force")
+    run(portal, "feeds", "build")
+
+
+def test_a_theme_that_takes_in_another_has_the_whole_history_of_both(portal) -> None:
+    for word, first, last in (("cloud", 0, 110), ("gemeente", 0, 60), ("cloud", 110, 160)):
+        write_many(portal, word, first, last)
+    run(portal, "themes", "merge", "gemeenten", "cloud", "--yes")
+    run(portal, "feeds", "build")
+    run(portal, "feeds", "check")
+    current, *archives = history(portal, "cloud")
+    assert [len(titles) for titles in archives] == [100, 100]
+    assert len({title for titles in archives for title in titles}) == 200
+    assert {title for titles in (current, *archives) for title in titles} == {
+        *(f"De cloud, deel {number}" for number in range(160)),
+        *(f"De gemeente, deel {number}" for number in range(60)),
+    }
+
+
+def test_a_theme_can_have_its_old_slug_back(portal) -> None:
+    write(portal, "Een cloud")
+    run(portal, "feeds", "build")
+    for old, new in (("cloud", "wolken"), ("wolken", "cloud")):
+        run(portal, "themes", "rename", old, new, "--yes")
+        run(portal, "feeds", "build")
+    assert 'formerly = ["wolken"]' in config(portal)
+    assert history(portal, "cloud") == [["Een cloud"]]
 
 
 def test_several_themes_take_the_place_of_one(portal) -> None:

@@ -104,6 +104,7 @@ WRONG = [
     ("publish", "hub", '"ftp://hub.example/"', r"'ftp://hub\.example/' is no web address"),
     ("publish", "hub", '"https://hub.example/ x"', r"is no web address"),
     ("publish", "hub", '"https://hub.example/\\n"', r"is no web address"),
+    ("publish", "hub", '"https://wie:geheim@hub.example/"', r"names the hub to everybody, so no"),
     ("collect", "contact", '"één@portaal.example"', r"write one line of plain ASCII, like 'https://"),
     ("collect", "contact", '"a\\r\\nX-Evil: 1"', r"write one line of plain ASCII, like 'https://"),
     ("mail", "transactional_from", '"Portaal <post@>"', r"'post@' is no e-mail address"),

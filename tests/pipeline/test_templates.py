@@ -39,7 +39,7 @@ ARTICLE = Article(
 )
 FEEDS = [
     {
-        "title": "Cloud (Atom)",
+        "title": "Atom",
         "url": "https://kennisportal.example/feeds/cloud.atom",
         "type": "application/atom+xml",
     }
@@ -108,6 +108,8 @@ PAGES: dict[str, dict[str, object]] = {
     },
     "linksent": {"email": "a•••@example.org"},
     "oldlink": {},
+    "nofeed": {},
+    "gone": {},
     "address": {"email": "a@example.org"},
     "moved": {"email": "a@example.org"},
     "erased": {},
@@ -187,10 +189,21 @@ def test_a_page_stands_on_its_own_and_says_which_language_it_is_in(name: str, la
 def test_a_theme_page_lists_its_articles_feeds_and_relatives() -> None:
     html = page("theme")
     assert '<link rel="alternate" type="application/atom+xml" title="Cloud (Atom)"' in html
-    assert '<h3 lang="en"><a href="https://www.bron.example/1">&lt;b&gt;Kop&lt;/b&gt;</a></h3>' in html
+    assert (
+        '<h3 dir="auto" lang="en"><a href="https://www.bron.example/1">&lt;b&gt;Kop&lt;/b&gt;</a></h3>'
+        in html
+    )
     assert "Over &lt;wolken&gt;" in html
     assert 'href="https://kennisportal.example/themes/it"' in html
     assert "Volgen met een feed" in html
+
+
+@pytest.mark.parametrize("name", list(PAGES))
+def test_every_page_leads_a_reading_app_to_the_feed_of_everything(name: str) -> None:
+    address = FEEDS[0]["url"] if name == "index" else "https://kennisportal.example/feeds/all.atom"
+    assert re.search(
+        rf'<link rel="alternate" type="application/atom\+xml" title="[^"]+" href="{address}">', page(name)
+    )
 
 
 def test_unsubscribing_is_a_button_that_posts_to_the_same_address() -> None:

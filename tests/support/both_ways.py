@@ -10,18 +10,25 @@ from unittest.mock import patch
 
 from feeds.source import Payload, Reading, Source, SourceError
 from feeds.sources import feed
-from feeds.sources.plainxml import read_plain_xml
+from feeds.sources.plainxml import Document, read_plain_xml
 
 SOURCE = Source(name="bron", kind="feed", url="https://bron.example/feed")
 
 
-def readings(document: bytes) -> tuple[Reading, Reading] | None:
+def readings(document: bytes, content_type: str = "") -> tuple[Reading, Reading] | None:
     """What both ways give; None where only feedparser reads it."""
-    if read_plain_xml(document) is None:
+    payload = Payload({SOURCE.url: document}, base=SOURCE.url, content_type=content_type)
+    taken = []
+
+    def read(document: bytes, charset: str) -> Document | None:
+        taken.append(read_plain_xml(document, charset))
+        return taken[0]
+
+    with patch.object(feed, "read_plain_xml", read):
+        short = feed.FeedSource().read(SOURCE, payload)
+    if taken == [None]:
         return None
-    payload = Payload({SOURCE.url: document}, base=SOURCE.url)
-    short = feed.FeedSource().read(SOURCE, payload)
-    with patch.object(feed, "read_plain_xml", lambda document: None):
+    with patch.object(feed, "read_plain_xml", lambda document, charset: None):
         return short, feed.FeedSource().read(SOURCE, payload)
 
 

@@ -14,10 +14,15 @@ HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 RSS = (
     HEAD + '<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" '
     'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:atom="http://www.w3.org/2005/Atom" '
-    'xmlns:media="http://search.yahoo.com/mrss/" xmlns:slash="http://purl.org/rss/1.0/modules/slash/">'
+    'xmlns:media="http://search.yahoo.com/mrss/" xmlns:slash="http://purl.org/rss/1.0/modules/slash/" '
+    'xmlns:wfw="http://wellformedweb.org/CommentAPI/" xmlns:vreemd="https://vreemd.example/" '
+    'xmlns:title="https://titel.example/">'
     "<channel>{}</channel></rss>"
 )
-ATOM = HEAD + '<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{}">{}</feed>'
+ATOM = (
+    HEAD + '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:thr="http://purl.org/syndication/thread/1.0" '
+    'xmlns:vreemd="https://vreemd.example/" xml:lang="{}">{}</feed>'
+)
 
 TEXTS = st.sampled_from(
     [
@@ -54,6 +59,10 @@ LINKS = st.sampled_from(
             "https://bron.example//dubbel",
             "http:///leeg",
             "javascript:x",
+            "https://bron.example/a%20b//c#d",
+            "https://bron.example:8080/a,b;c?d=&amp;amp;e",
+            "http://localhost:4000/a",
+            "https://bron.example/?a=&amp;lt;b",
             "https://b\u00fccher.example/a",
         ),
     ]
@@ -71,6 +80,7 @@ DATES = st.sampled_from(
             "Tue, 24 Nov 2026 09:00:60 GMT",
             "2026-11-24T09:00:00Z",
         ),
+        *("2026-11-24", "Tue, 24 Nov 2026 09:00:00 EST", "Tue, 24 November 2026 9:00 +0100"),
         *("2026-11-24T09:00:00.123+01:00", "2026-11-24T24:00:00Z", "0001-01-01T00:00:00+14:00", "gisteren"),
     ]
 )
@@ -96,6 +106,15 @@ ITEM_PARTS = st.one_of(
     element("onbekend", TEXTS, "", ' a="b"'),
     element("media:content", st.just(""), ' url="https://bron.example/a.jpg" medium="image"'),
     element("media:title", TEXTS),
+    st.builds(
+        '<media:content url="https://bron.example/b.jpg" medium="image">{}</media:content>'.format,
+        element("media:title", TEXTS, ' type="html"') | element("media:description", TEXTS) | TEXTS,
+    ),
+    element("vreemd:soort", TEXTS, "", ' a="b"', ' xml:lang="en"', ' base="https://x.example/"'),
+    element("title:detail", TEXTS),
+    element("dc:subject", TEXTS),
+    element("wfw:commentRss", LINKS),
+    element("author", TEXTS | st.sampled_from(["a@bron.example (Anna B)", "a@bron.example", "(A) B"])),
     st.just('<enclosure url="https://bron.example/a.mp3" type="audio/MPEG" length="12"/>'),
     st.just('<media:thumbnail url="https://bron.example/t.jpg" width="9"/>'),
 )
@@ -106,6 +125,11 @@ CHANNEL_PARTS = st.one_of(
     element("description", TEXTS),
     element("category", TEXTS, "", ' domain="d"'),
     element("managingEditor", TEXTS),
+    element("author", TEXTS),
+    element("dc:language", st.sampled_from(["nl", "en-GB", ""])),
+    element("vreemd:soort", TEXTS, "", ' a="b"'),
+    st.just('<site xmlns="com-wordpress:feed-additions:1">123</site>'),
+    st.just('<atom:link href="https://bron.example/osd.xml" rel="search"/>'),
     st.just('<atom:link href="https://bron.example/feed" rel="self"/>'),
     st.just(
         "<image><title>Beeld</title><url>https://bron.example/i.png</url><link>https://x.example/</link></image>"
@@ -120,10 +144,24 @@ RSS_FEEDS = st.lists(CHANNEL_PARTS | ITEMS | USUAL_ITEM, max_size=6).map(
 )
 
 ENTRY_PARTS = st.one_of(
-    element("id", LINKS | st.sampled_from(["tag:bron.example,2026:1", "urn:uuid:1-2", "los"])),
+    element(
+        "id", LINKS | st.sampled_from(["tag:bron.example,2026:1", "urn:uuid:1-2", "los", "a:b:c", "%41"])
+    ),
     element("title", TEXTS, "", ' type="html"', ' type="text"', ' type="xhtml"', ' xml:lang="en"'),
     element("summary", TEXTS, "", ' type="html"'),
     element("content", TEXTS, "", ' type="html"', ' type="text/plain"', ' src="https://bron.example/"'),
+    element(
+        "content",
+        TEXTS,
+        ' type="html" xml:base="https://bron.example/a/"',
+        ' type="html" xml:base="/a/"',
+        ' type="html" xml:lang="en_GB"',
+        ' type="html" xml:lang=""',
+    ),
+    element("summary", TEXTS, ' xml:base="https://bron.example/a/"', ' xml:lang="en"'),
+    element("vreemd:soort", TEXTS, "", ' a="b"'),
+    element("thr:total", TEXTS),
+    st.just('<link rel="replies" href="/reacties" thr:count="2"/>'),
     element("published", DATES),
     element("updated", DATES),
     st.builds('<link href="{}"{}/>'.format, LINKS, st.sampled_from(["", ' rel="alternate"', ' rel="self"'])),
@@ -233,11 +271,22 @@ def test_ordinary_feeds_need_no_feedparser(text: str) -> None:
     assert len(read.entries) == 1
 
 
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n ", "\ufeff\n"])
+@pytest.mark.parametrize(
+    "content_type", ["", "text/xml", "text/xml; charset=utf-8", "text/xml; charset=latin-1"]
+)
+def test_a_feed_that_declares_nothing_is_read_as_its_server_says(before: str, content_type: str) -> None:
+    text = before + RSS.format(ORDINARY_ITEM.replace("wolk", "caf\u00e9")).removeprefix(HEAD)
+    both = readings(text.encode(), content_type)
+    assert both is None if "latin-1" in content_type else both is not None and both[0] == both[1]
+
+
 @pytest.mark.parametrize(
     "document",
     [
         b"",
-        b"<rss version='2.0'><channel/></rss>",
+        b" " + HEAD.encode() + b"<rss version='2.0'><channel/></rss>",
+        b"<rss version='2.0' xmlns:a='a:'><channel xmlns:a='b:'/></rss>",
         HEAD.encode()
         + b"<!DOCTYPE rss [<!ENTITY a 'b'>]><rss version='2.0'><channel><title>&a;</title></channel></rss>",
         b"<?xml version='1.0' encoding='latin-1'?><rss version='2.0'><channel/></rss>",

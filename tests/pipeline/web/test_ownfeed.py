@@ -40,6 +40,8 @@ def test_it_is_kept_by_nobody_else_and_answers_304(site, portal) -> None:
     assert answer.headers["access-control-allow-origin"] is None
     again = site.ask(path, headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status, again.body) == (304, b"")
+    for since in ("", "Fri, 01 Jan 2100 00:00:00 GMT"):
+        assert site.ask(path, headers={"If-Modified-Since": since}).status == 200, "it has no date"
     assert "voorbeeld" not in answer.text
     with site.app.store.read() as work:
         reader = work.subscribers.by_email("lezer1@voorbeeld.example")
@@ -57,6 +59,8 @@ def test_a_link_that_was_renewed_or_revoked_never_works_again(site, portal) -> N
     assert (site.ask(first).status, site.ask(second).status) == (410, 410)
     third = link(portal)
     assert [site.ask(path).status for path in (first, second, third)] == [410, 410, 200]
+    assert "<h1>Deze link werkt niet meer</h1>" in site.ask(first).text
+    assert site.ask(first).headers["cache-control"] == "no-store"
 
 
 def test_nobody_elses_link_or_part_of_one_works(site, portal) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import http.client
+import json
 import re
 import shutil
 import socket
@@ -25,9 +26,15 @@ PATHS = [
 ]
 
 
+HUB = re.compile(r"# (add_header Link|header /feeds/\* Link)")
+
+
 def example(language: str) -> str:
-    """The config of a server as the docs have it."""
-    return re.search(rf"```{language}\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)[1]
+    """The config of a server as the docs have it, for a portal with a hub."""
+    found = re.search(rf"```{language}\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)[1]
+    config, hubs = HUB.subn(r"\1", found)
+    assert hubs == 1
+    return config
 
 
 def nginx(root: Path, port: int, public: Path, ours: int) -> list[str]:
@@ -128,6 +135,36 @@ def test_who_has_it_gets_304_and_who_can_unpack_gets_it_packed(front: Front) -> 
 def test_feeds_may_be_read_by_pages_of_other_sites_and_pages_may_not(front: Front) -> None:
     assert front.ask("/feeds/all.json")[1]["access-control-allow-origin"] == "*"
     assert front.ask("/themes/cloud")[1]["access-control-allow-origin"] is None
+
+
+def test_what_is_made_for_one_reader_is_kept_by_nobody_on_the_way(front: Front, site, portal) -> None:
+    leave = site.join("lezer1@voorbeeld.example")
+    told = portal.run("subscribers", "feed", "lezer1@voorbeeld.example", "--json")
+    own = json.loads(told.stdout)["feed"].removeprefix("https://portaal.example")
+    for path, keep in ((own, "private, max-age=300"), (leave, "no-store"), ("/subscribe", "no-store")):
+        status, headers, _ = front.ask(path)
+        assert (status, headers.get_all("cache-control")) == (200, [keep]), path
+
+
+def test_caches_are_told_that_there_are_several_forms(front: Front) -> None:
+    for path in PATHS:
+        for accepted in ("gzip", "identity"):
+            _, headers, _ = front.ask(path, Accept_Encoding=accepted)
+            assert headers["vary"] == "Accept-Encoding", (path, accepted)
+
+
+def test_a_fragment_is_kept_out_of_search_engines(front: Front) -> None:
+    status, headers, _ = front.ask("/feeds/cloud.html")
+    assert (status, headers["x-robots-tag"]) == (200, "noindex")
+    assert headers["access-control-allow-origin"] == "*"
+    assert front.ask("/themes/cloud")[1]["x-robots-tag"] is None
+
+
+def test_the_hub_is_named_in_a_header(front: Front) -> None:
+    link = front.ask("/feeds/cloud.rss")[1]["link"]
+    assert link == (
+        '<https://hub.example/>; rel="hub", <https://kennisportal.example/feeds/cloud.rss>; rel="self"'
+    )
 
 
 def test_what_stands_behind_the_documents_is_hidden(front: Front, site) -> None:

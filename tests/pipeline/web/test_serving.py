@@ -29,6 +29,9 @@ def test_a_document_comes_in_the_encoding_that_was_asked_for(site, path: str) ->
         ("br;q=0, gzip;q=0.5", "gzip"),
         ("*", "br"),
         ("gzip;q=1, *;q=0", "gzip"),
+        ("gzip;q=1.0, br;q=0.1", "gzip"),
+        ("identity;q=0.5, gzip, br;q=0.4", "gzip"),
+        ("GZIP", "gzip"),
     ]:
         answer = site.ask(path, headers={"Accept-Encoding": accepted})
         assert answer.headers["content-encoding"] == encoding, accepted
@@ -39,8 +42,41 @@ def test_a_document_comes_in_the_encoding_that_was_asked_for(site, path: str) ->
         assert (again.status, again.body) == (304, b"")
         tags.add(answer.headers["etag"])
     assert len(tags) == 3, "each form has a tag of its own"
-    for accepted in ("identity", "gzip;q=0", "*;q=0", "br;q=nonsense", ""):
+    for accepted in (
+        "identity",
+        "identity, gzip;q=0.5",
+        "gzip;q=0",
+        "*;q=0",
+        "br;q=nonsense",
+        "br;q=nan",
+        "",
+    ):
         assert site.ask(path, headers={"Accept-Encoding": accepted}).headers["content-encoding"] is None
+
+
+def test_a_part_is_given_to_who_asks_for_one_in_bytes_and_all_of_it_to_who_asks_otherwise(site) -> None:
+    whole = site.ask("/feeds/cloud.atom")
+    part = site.ask("/feeds/cloud.atom", headers={"Range": "bytes=0-9"})
+    assert (part.status, part.body) == (206, whole.body[:10])
+    stale = site.ask("/feeds/cloud.atom", headers={"Range": "bytes=0-9", "If-Range": '"older"'})
+    assert (stale.status, stale.body) == (200, whole.body)
+    for asked in ("lines=1-2", "bytes", "bytes=a-b", "bytes=", "nonsense"):
+        answer = site.ask("/feeds/cloud.atom", headers={"Range": asked})
+        assert (answer.status, answer.body) == (200, whole.body), asked
+
+
+def test_a_build_that_is_cleared_away_under_a_reader_gives_way_to_the_newest(site, monkeypatch) -> None:
+    tags = []
+
+    def vanishing(*form: object) -> str:
+        tags.append(form)
+        if len(tags) == 1:
+            raise FileNotFoundError
+        return '"tag"'
+
+    monkeypatch.setattr("pipeline.web.files._etag", vanishing)
+    answer = site.ask("/feeds/cloud.atom")
+    assert (answer.status, answer.headers["etag"]) == (200, '"tag"')
 
 
 def test_a_tag_is_the_contents_own(site, portal) -> None:
@@ -63,6 +99,21 @@ def test_a_fragment_is_a_list_for_another_page(site) -> None:
     assert "De gemeente gaat naar de cloud" in answer.text
     assert 'href="https://portaal.example/themes/cloud"' in answer.text
     assert not any(part in answer.text for part in ("<html", "<style", "<script"))
+
+
+def test_the_hub_is_named_in_a_header_of_feeds_and_archives_alone(portal, serving) -> None:
+    config = portal.config.read_text()
+    portal.config.write_text(
+        config.replace("[publish]", '[publish]\nhub = "https://hub.example/"\nentries = 1')
+    )
+    for number in range(3):
+        portal.write(f"a{number}", f"De cloud {number}")
+    with serving() as site:
+        for path in ("/feeds/cloud.rss", "/feeds/all.json", "/feeds/cloud/1.atom"):
+            this = f'<https://portaal.example{path}>; rel="self"'
+            assert site.ask(path).headers["link"] == f'<https://hub.example/>; rel="hub", {this}'
+        for path in ("/", "/themes/cloud", "/feeds/index.opml", "/feeds/cloud.html"):
+            assert site.ask(path).headers["link"] is None
 
 
 def test_the_manifest_is_json(site) -> None:
