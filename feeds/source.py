@@ -214,6 +214,10 @@ class OutOfTime(SourceError):
     """A visit has lasted long enough, at the pace its host wants; what is left is for the next one."""
 
 
+class ClosedToRobots(SourceError):
+    """The host's robots.txt wants no robots at this address; it may at others."""
+
+
 Visit = Generator[Request, Payload | NotModified, Reading | NotModified]
 """A look at a source: it yields what to fetch, is sent the answers, and returns what was read.
 

@@ -18,6 +18,7 @@ from feeds.article import Problem
 from feeds.characters import shorten
 from feeds.identity import distinct
 from feeds.source import (
+    ClosedToRobots,
     HttpRequest,
     Memory,
     NotModified,
@@ -196,13 +197,19 @@ def _read_pages(
     """
     failures = 0
     away: list[Listed] = []
-    empty = 0
+    empty = closed = 0
     pages = [*wanted, *again]
     for number, page in enumerate(pages):
         try:
             answer = yield HttpRequest(page.url, accept=_ACCEPT_PAGE, as_robot=True)
         except OutOfTime:
             return [*away, *pages[number:]], timedelta(0)
+        except ClosedToRobots as error:
+            if not closed:
+                reading.problems.append(Problem(page.url, shorten(str(error), 300), lost=False))
+            closed += 1
+            _mark(seen, page)
+            continue
         except SourceError as error:
             failures += 1
             reading.problems.append(Problem(page.url, shorten(str(error), 300), lost=False))

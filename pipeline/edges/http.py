@@ -21,7 +21,7 @@ import httpx2
 from protego import Protego
 
 from feeds.characters import one_line, shorten
-from feeds.source import HttpRequest, NotModified, Payload, SourceError, Validators
+from feeds.source import ClosedToRobots, HttpRequest, NotModified, Payload, SourceError, Validators
 from pipeline.edges.addresses import CheckedBackend, Refused
 from pipeline.edges.connections import Connections
 
@@ -162,7 +162,7 @@ class Fetcher:
         if isinstance(rules, SourceError):
             raise rules
         if not rules.can_fetch(str(address), ROBOT):
-            raise SourceError(
+            raise ClosedToRobots(
                 f"{_shown(address)} is closed to robots by the robots.txt of its host; "
                 "use a feed of that site instead, or ask its owner to let us in"
             )

@@ -11,6 +11,7 @@ import trafilatura
 from visiting import Respond, answers, page, visit
 
 from feeds.source import (
+    ClosedToRobots,
     HttpRequest,
     Memory,
     NotModified,
@@ -336,6 +337,15 @@ def test_a_server_that_asks_to_be_left_alone_keeps_what_it_gave() -> None:
 def test_a_page_that_is_not_for_us_is_asked_for_once() -> None:
     reading, _ = look(site("a 2026", a=SourceError("a is closed", status=403)))
     assert look(site("a 2026"), Memory(bookmark=reading.bookmark))[1] == ["/sitemap.xml"]
+
+
+def test_pages_that_are_closed_to_robots_keep_no_open_one_from_being_read() -> None:
+    closed = {f"p{n}": ClosedToRobots("it is closed to robots") for n in range(6)}
+    pages = [f"p{n} 2026" for n in range(8)]
+    reading, _ = look(site(*pages, **closed))
+    assert [draft.key[-2:] for draft in reading.drafts] == ["p6", "p7"]
+    assert len(reading.problems) == 1
+    assert look(site(*pages), Memory(bookmark=reading.bookmark))[1] == ["/sitemap.xml"]
 
 
 def test_the_sitemaps_of_an_index_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
