@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from feeds.article import Draft
 from feeds.characters import one_line, turns
 from feeds.classify import Classifier, Placement, only_repeats
-from feeds.fingerprint import fingerprint_of
+from feeds.fingerprint import fingerprint
 from feeds.identity import aliases, distinct, text_alias
 from feeds.language import language_tag
 from feeds.normalise import normalise
@@ -52,7 +52,7 @@ def make_ready(
 
 def _show(draft: Draft, source: Source, classifier: Classifier | None) -> Shown:
     title, summary, text = tokens(draft.title), tokens(draft.summary), tokens(draft.text)
-    mark = fingerprint_of((title, summary, text))
+    mark = fingerprint((title, summary, text))
     places = None
     if classifier is not None:
         read = tokens(one_line(draft.text)) if turns(draft.text) else text

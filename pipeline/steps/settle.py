@@ -176,6 +176,7 @@ def _left_alone(source: Source, error: Exception, now: datetime) -> tuple[dateti
 
 
 def in_words(source: Source, error: Exception) -> str:
+    """What to say of a source that failed, in one line that names it; what nobody foresaw is logged whole."""
     text = str(error)
     if not isinstance(error, SourceError):
         log.error("a source broke the collector", source=source.name, exc_info=error)
