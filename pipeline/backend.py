@@ -13,7 +13,7 @@ from pipeline.ports import EditionWork, Start
 from pipeline.ports_running import Claims, Mutex, QueueStore
 from pipeline.store.claims import LockClaims
 from pipeline.store.mutex import LockMutex
-from pipeline.store.session import Database
+from pipeline.store.session import HEEDED, Database
 from pipeline.store.work import Store, StoreLine
 from pipeline.threads import ThreadQueue
 from subscribers.condition import QueueCondition
@@ -71,14 +71,18 @@ class Backend:
     @contextmanager
     def worker(
         self, store: Store, line: StoreLine
-    ) -> Iterator[tuple[Claims, Start[EditionWork], Callable[[], bool]]]:
-        """This process as a worker, how it looks at what others wrote, and how it knows whether they did."""
+    ) -> Iterator[tuple[Claims, Start[EditionWork], Callable[[], bool], float]]:
+        """This process as a worker, how it looks at what others wrote, and how it knows whether they did.
+
+        And for how many seconds it need not ask again: where asking costs something, whoever writes waits
+        longer than that before it says that it is done.
+        """
         if self.scales:
             with LockClaims(self._database) as claims:
-                yield claims, partial(store.look, claims), claims.changed
+                yield claims, partial(store.look, claims), claims.changed, HEEDED / 2
         else:
             with FileClaims(self._locks) as claims:
-                yield claims, store.read, line.changed
+                yield claims, store.read, line.changed, 0.0
 
     @property
     def _locks(self) -> Path:

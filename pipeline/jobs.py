@@ -181,18 +181,20 @@ def send(
 
 
 def _processes(app: App, edition: Edition, limit: int | None) -> int:
-    """In how many processes to send: one on each core where one alone is slower than the wire, else one.
+    """In how many processes to send: as many as there are cores to keep busy, where one can't do that.
 
-    That is where every message is to be signed, or asks a server whether anything changed: on SQLite that
-    answer is at hand. With limits to what providers take, one is enough.
+    That is where every message is to be signed, which is all a core then does; or where a server keeps the
+    deliveries, which takes it about as long as sending them takes us. With limits to what providers take,
+    one is enough.
     """
-    mail = app.settings.mail
-    slow = mail.dkim is not None or app.backend.scales
-    if not slow or app.config is None or limit is not None or mail.domain_connections or mail.domain:
+    mail, cores = app.settings.mail, os.cpu_count() or 1
+    if mail.dkim is None:
+        cores = cores // 2 if app.backend.scales else 1
+    if cores < 2 or app.config is None or limit is not None or mail.domain_connections or mail.domain:
         return 1
     with app.store.read() as work:
         many = work.deliveries.left(edition.id, app.clock()) >= _MANY
-    return max(1, min(os.cpu_count() or 1, mail.connections)) if many else 1
+    return min(cores, mail.connections) if many else 1
 
 
 def send_alone(app: App, to: str, message: bytes) -> Outcome:

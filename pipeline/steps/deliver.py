@@ -85,8 +85,9 @@ class MailRules:
 class Deliverer:
     """Sends what is planned. One object is one worker's.
 
-    ``look`` is ``read`` for one short question, asked for each message; ``changed`` tells whether anything
-    may have been written since it was asked last. ``shortage`` says what the disk lacks to go on.
+    ``look`` is ``read`` for one short question. ``changed`` tells whether anything may have been written
+    since it was asked last; a message may begin without asking for ``holds`` seconds after that.
+    ``shortage`` says what the disk lacks to go on.
     """
 
     read: Start[EditionWork]
@@ -98,6 +99,7 @@ class Deliverer:
     transport: Transport
     stationery: Stationery
     rules: MailRules
+    holds: float = 0.0
     shortage: Callable[[], str] = lambda: ""
     _letters: dict[int, Letters] = field(default_factory=dict, init=False)
 
@@ -183,6 +185,7 @@ class _Run:
         self._situation = Situation(0, edition.state, {})
         self._exhausted = False
         self._may_claim_at = 0.0
+        self._current_until = 0.0
         self.shortage = ""
         self.report = DeliverReport(broken=self._letters.broken)
 
@@ -249,7 +252,7 @@ class _Run:
                         break
                     looked = False
                 template = self._letters.template(claim.segment)
-                if not looked and self._deliverer.changed():
+                if not looked and time.monotonic() >= self._current_until and self._is_outdated():
                     self._look()
                     template = self._letters.template(claim.segment)
                 looked = True
@@ -275,6 +278,11 @@ class _Run:
 
     def _is_broken(self, claim: Claim) -> bool:
         return claim.segment in self._letters.broken
+
+    def _is_outdated(self) -> bool:
+        """Whether somebody may have written since we asked last."""
+        self._current_until = time.monotonic() + self._deliverer.holds
+        return self._deliverer.changed()
 
     def _look(self) -> None:
         """See what was written meanwhile: who left, what was withdrawn, whether the edition was stopped."""
@@ -319,7 +327,7 @@ class _Run:
             record = self._record(work, now)
             situation = self._situation
             # Without a claim it may be the last word on all this, maybe from one who was taken for dead.
-            if not claim or self._deliverer.changed():
+            if not claim or self._is_outdated():
                 situation = work.outbox.look(edition, worker)
             claims: list[Claim] = []
             if situation.state is EditionState.CANCELLED:

@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from pipeline.ports_running import ClaimsLost
-from pipeline.store.session import Database
+from pipeline.store.session import SENDER_LOCK, Database
 
 _CHECK_EVERY = 1.0
-_LOCK = text("SELECT pg_advisory_lock(:key)")
+_LOCK = text("SELECT pg_advisory_lock(:key), pg_advisory_lock_shared(:senders)")
 # Looking must not take the lock, not even for a moment: two that look would take each other for the worker.
 _HOLDER = text(
     "SELECT pid = pg_backend_pid() FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
@@ -46,7 +46,7 @@ class LockClaims:
             connection = self._database.engine.connect()
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()  # closed at the end, and the lock with it, rather than lent to others
-            connection.execute(_LOCK, {"key": _key(self.worker)})
+            connection.execute(_LOCK, {"key": _key(self.worker), "senders": SENDER_LOCK})
             self._cursor = connection.connection.cursor()
         self._connection = connection
         return self
@@ -80,7 +80,7 @@ class LockClaims:
 
         Other senders do not: what they write touches nothing of what this one has in hand. Once a second it
         says yes whatever is counted, for those who write by hand and count nothing. The driver is asked
-        directly, since this is asked for nearly each message.
+        directly, since this is asked every few milliseconds.
         """
         if self._connection is None:
             raise _lost("it was closed")

@@ -7,6 +7,7 @@ Commits are synced to disk, since what was sent must not be forgotten.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,10 @@ WAL_IS_SAFE = _VERSION >= (3, 51, 3) or _VERSION in {(3, 50, 7), (3, 44, 6)}
 
 _WRITE_LOCK = 0x6B656E6F
 """The advisory lock that every writing transaction holds; any number, as long as every process uses it."""
+SENDER_LOCK = 0x6B656E70
+"""The advisory lock that senders share for as long as they live, by which who writes knows of them."""
+HEEDED = 0.01
+"""Seconds after a commit in which every sender on PostgreSQL has seen it, or begins no mail."""
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """In seconds: a machine that is gone must neither keep others waiting for its locks nor wait for them."""
 
@@ -43,8 +48,10 @@ _PLAN_ONCE = ", set_config('plan_cache_mode', 'force_generic_plan', true)"
 """A line runs few statements, and those again and again: planning them took as long as running them."""
 _COUNT = text(
     "INSERT INTO lone_write (id, number) VALUES (1, 1) "
-    "ON CONFLICT (id) DO UPDATE SET number = lone_write.number + 1"
+    "ON CONFLICT (id) DO UPDATE SET number = lone_write.number + 1 "
+    "RETURNING pg_try_advisory_xact_lock(:senders)"
 )
+"""Counts a transaction, and tells whether nobody sends."""
 
 
 class Database:
@@ -84,16 +91,21 @@ class Database:
         """A session that commits when the block ends, and rolls back when it raises.
 
         On PostgreSQL also after a ``silence``: SILENCE where none is given; and there it is counted, since
-        the server can't tell a line which commits were not another line's.
+        the server can't tell a line which commits were not another line's. Where somebody sends, it ends
+        once that sender heeds what was written: a look of theirs holds for a moment.
         """
         with (
             self.refusals(),
             self.engine.connect() as connection,
             self._transaction(connection, alone=True, silence=silence or SILENCE) as session,
         ):
+            heeded = True
             if connection.dialect.name == "postgresql":
-                session.execute(_COUNT)
+                # A sender that begins from here on waits for this lock, and sees what was written.
+                heeded = session.execute(_COUNT, {"senders": SENDER_LOCK}).scalar_one()
             yield session
+        if not heeded:
+            time.sleep(HEEDED)
 
     @contextmanager
     def line(self, *, alone: bool) -> Iterator["Line"]:

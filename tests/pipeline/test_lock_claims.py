@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from sqlmodel import select
 from pipeline import jobs
 from pipeline.ports_running import ClaimsLost
 from pipeline.store.claims import LockClaims
-from pipeline.store.session import Database
+from pipeline.store.session import HEEDED, Database
 from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import Accepted
 from subscribers.edition import EditionName
@@ -30,8 +32,9 @@ with LockClaims(Database(sys.argv[1])) as claims:
     sys.stdin.read()
 """
 CUT = text(
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 "
-    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    "SELECT pg_terminate_backend(pid, 5000) FROM (SELECT DISTINCT pid FROM pg_locks "
+    "WHERE locktype = 'advisory' AND objsubid = 1 "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS holders"
 )
 
 
@@ -156,6 +159,45 @@ def test_what_other_senders_commit_is_no_change(database: Database, monkeypatch:
         assert not claims.changed()
 
 
+def test_who_writes_waits_until_senders_heed_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look holds for a moment; and yet nobody who was told that none comes gets a mail."""
+    waits: list[tuple[float, bool]] = []
+    with LockClaims(database) as claims:
+        claims.changed()
+        monkeypatch.setattr(
+            "pipeline.store.session.time.sleep", lambda seconds: waits.append((seconds, claims.changed()))
+        )
+        with database.write():
+            pass
+    assert waits == [(HEEDED, True)]  # it was committed by then
+
+
+def test_who_writes_waits_for_nobody_where_nobody_sends(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LockClaims(database):
+        pass
+    monkeypatch.setattr("pipeline.store.session.time.sleep", lambda seconds: pytest.fail("it waits"))
+    with database.write():
+        pass
+
+
+def test_a_sender_that_begins_while_somebody_writes_sees_what_that_was(database: Database) -> None:
+    def begin() -> str | None:
+        with LockClaims(database) as claims, claims.session() as session:
+            return session.execute(text("SELECT value FROM fact WHERE name = 'x'")).scalar()
+
+    with ThreadPoolExecutor(1) as thread:
+        with database.write() as session:
+            session.execute(text("INSERT INTO fact (name, value) VALUES ('x', 'y')"))
+            beginning = thread.submit(begin)
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            until = time.monotonic() + 30
+            while not session.execute(text(waiting)).scalar_one():
+                assert time.monotonic() < until, "it does not wait"
+        assert beginning.result() == "y"
+
+
 def test_what_is_written_past_us_is_looked_for_now_and_then(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +217,7 @@ def test_who_is_cut_off_learns_it_when_looking_for_changes(database: Database) -
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_sender_that_is_cut_off_stops_before_its_next_mail_and_is_resumed(portal) -> None:
+    """Its next look is before that mail: the moment for which the last one holds is over by then."""
     portal.write("a", "De cloud")
     everybody = [f"r{number:02}@a.example" for number in range(40)]
     with portal.open() as app:
@@ -187,6 +230,7 @@ def test_a_sender_that_is_cut_off_stops_before_its_next_mail_and_is_resumed(port
     def third_cuts(recipient: str) -> Accepted:
         if len(mailer.sent) == 2:
             cut(app.database)
+            time.sleep(HEEDED)
         return Accepted()
 
     mailer.answer = third_cuts
