@@ -53,11 +53,13 @@ def look_at(drafts: Sequence[Draft], new: int) -> Look:
     )
 
 
-def breach(history: Sequence[Look], look: Look, drafts: Sequence[Draft], *, partial: bool) -> str:
+def breach(
+    history: Sequence[Look], look: Look, drafts: Sequence[Draft], *, partial: bool, appeared: int = 0
+) -> str:
     """How a look is unlike those before it, in words that go after "it"; "" where it is as it should be.
 
     ``history`` are earlier looks, the oldest first; ``partial`` says that a look shows only what changed,
-    so that its volume means nothing.
+    so that its volume means nothing; ``appeared`` how many are new that were not all looked at.
     """
     if same := _all_the_same(drafts):
         return same
@@ -67,8 +69,9 @@ def breach(history: Sequence[Look], look: Look, drafts: Sequence[Draft], *, part
     most_new = max(past.new for past in history[1:]) if len(history) > 1 else 0
     if not partial and not look.shown and usual >= FEW:
         return f"shows nothing, where it usually has {usual} articles"
-    if look.new > max(FLOOD, 5 * most_new) or (not partial and look.shown > max(FLOOD, 5 * usual)):
-        return f"shows {look.new} new articles at once, where it had at most {most_new} before"
+    new = max(look.new, appeared)
+    if new > max(FLOOD, 5 * most_new) or (not partial and look.shown > max(FLOOD, 5 * usual)):
+        return f"shows {new} new articles at once, where it had at most {most_new} before"
     if look.shown < FEW:
         return ""
     length = median(past.length for past in history)

@@ -189,6 +189,8 @@ class Reading:
     moved: str = ""
     partial: bool = False
     """Whether it holds only what changed since the last visit."""
+    appeared: int = 0
+    """How many articles came since the last visit, also those that are left for a next one."""
     wait: timedelta = timedelta(0)
     """How long its server asked to be left alone, having given this much."""
 

@@ -6,6 +6,7 @@ A visit reads a few pages, the newest first, and leaves the rest for the next on
 """
 
 import json
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -53,23 +54,29 @@ _ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 
 @dataclass(slots=True)
 class _Past:
-    """What earlier visits saw: pages, the longest ago first, and sitemaps, with what was said of changes."""
+    """What earlier visits saw: pages, the longest ago first, and sitemaps, with what was said of changes.
+
+    ``waiting`` is how many new pages of which sitemap they left.
+    """
 
     seen: dict[str, str]
     sitemaps: dict[str, str]
     unfinished: bool
+    waiting: dict[str, int]
 
     def bookmark(self) -> str:
         kept = list(self.seen.items())[-2 * REMEMBERED :]
         sitemaps = list(self.sitemaps.items())[-REMEMBERED:]
-        return json.dumps({"seen": kept, "sitemaps": sitemaps, "unfinished": self.unfinished})
+        waiting = {sitemap: number for sitemap, number in self.waiting.items() if number}
+        rest = {"unfinished": self.unfinished, "waiting": waiting}
+        return json.dumps({"seen": kept, "sitemaps": sitemaps, **rest})
 
 
 def _recall(bookmark: str) -> _Past:
     if not bookmark:
-        return _Past({}, {}, unfinished=False)
+        return _Past({}, {}, unfinished=False, waiting={})
     said = json.loads(bookmark)
-    return _Past(dict(said["seen"]), dict(said["sitemaps"]), said["unfinished"])
+    return _Past(dict(said["seen"]), dict(said["sitemaps"]), said["unfinished"], said.get("waiting", {}))
 
 
 class SitemapSource:
@@ -89,19 +96,25 @@ class SitemapSource:
         if isinstance(answer, NotModified):
             return answer
         reading = Reading([], validators=answer.validators, moved=answer.moved, partial=True)
+        # The pages of a sitemap that is read for the first time may all be old.
+        followed = {"", *past.sitemaps} if memory.bookmark else set()
         listed = yield from _pages(source, answer, past, reading)
         if not (listed or past.seen or reading.problems):
             why = "it lists no page to be read; look at 'pages' in its config, and at the sitemap itself"
             reading.problems.append(Problem(f"source {source.name}", why, lost=False))
         wanted, again = _choose(listed, past.seen)
+        appeared = _new(wanted, past.seen)
+        came = sum(max(0, appeared[one] - past.waiting.get(one, 0)) for one in followed)
         left, wait = yield from _read_pages(wanted[:PAGES], again, past.seen, reading)
         missed = [*left, *wanted[PAGES:]]
         for page in missed:
             past.sitemaps[page.within] = ""  # to be read again, for what is left in it
         past.sitemaps.pop("", None)
         past.unfinished = past.unfinished or bool(missed)
+        left_new = _new(missed, past.seen)
+        past.waiting |= {one: left_new[one] for one in {page.within for page in listed}}
         drafts = distinct(reading.drafts, reading.problems)
-        return replace(reading, drafts=drafts, bookmark=past.bookmark(), wait=wait)
+        return replace(reading, drafts=drafts, bookmark=past.bookmark(), wait=wait, appeared=came)
 
 
 def _pages(
@@ -239,6 +252,11 @@ def _read_pages(
         )
         reading.problems.append(Problem(wanted[0].url if wanted else pages[0].url, why, lost=False))
     return away, timedelta(0)
+
+
+def _new(pages: list[Listed], seen: dict[str, str]) -> Counter[str]:
+    """How many of these pages of each sitemap were never seen."""
+    return Counter(page.within for page in pages if page.name not in seen)
 
 
 def _mark(seen: dict[str, str], page: Listed) -> None:

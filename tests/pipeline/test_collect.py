@@ -1,6 +1,7 @@
 """Collecting a folder and feeds into the log: every way in which an article can come, change and go."""
 
 import json
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -483,6 +484,41 @@ def test_a_site_that_gave_some_pages_and_asks_to_be_left_alone_is(portal, httpse
     portal.wait(hours=2)
     collect(portal, force=False)
     assert httpserver.log
+
+
+def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(
+    portal, httpserver: HTTPServer
+) -> None:
+    text = "<p>Een zin van een gewone lengte, met een punt.</p>" * 10
+    listed = 3
+
+    def sitemap(request: Request) -> Response:
+        urls = (f"<url><loc>{httpserver.url_for(f'/p/{n}')}</loc></url>" for n in range(listed))
+        return Response(f"<urlset>{''.join(urls)}</urlset>")
+
+    def page(request: Request) -> Response:
+        return Response(f"<article><h1>Over {request.path}</h1><p>{request.path}</p>{text}</article>")
+
+    httpserver.expect_request("/map.xml").respond_with_handler(sitemap)
+    httpserver.expect_request(re.compile("/p/.*")).respond_with_handler(page)
+    httpserver.expect_request("/robots.txt").respond_with_data("", 404)
+    config = portal.config.read_text().replace('"127.0.0.1"', f'"127.0.0.1", "{httpserver.host}"')
+    url = httpserver.url_for("/map.xml")
+    portal.config.write_text(f'{config}[[source]]\nname = "site"\nkind = "sitemap"\nurl = "{url}"\n')
+    for _ in range(3):
+        collect(portal, force=False)
+        portal.wait(days=1)
+    listed = 103
+    (site,) = [part for part in collect(portal, force=False).sources if part.name == "site"]
+    assert site.held.startswith("source site: it shows 100 new articles at once, where it had at most 0")
+    assert site.outcome.new == 0
+    with portal.open() as app:
+        report = app.collector().collect(app.settings.source, accept=True)
+    assert report.total("new") == 40
+    for rest in (40, 20):
+        portal.wait(days=1)
+        assert numbers(collect(portal, force=False))["new"] == rest
+    assert numbers(collect(portal)) == {"unchanged": 40}  # looked at anew, nothing came
 
 
 def test_an_address_that_is_gone_is_not_asked_again_and_a_new_one_is(portal, feed: Feed) -> None:

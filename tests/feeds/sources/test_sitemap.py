@@ -121,6 +121,37 @@ def test_a_visit_reads_so_many_pages_and_the_next_one_goes_on(monkeypatch: pytes
     assert read == [["p5", "p4"], ["p3", "p2"], ["p1"]]
 
 
+def test_a_visit_tells_how_many_pages_came_and_not_how_many_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left for the next visit came with this one; and what is read by turns comes once."""
+    monkeypatch.setattr(sitemap, "PAGES", 2)
+    memory, came = Memory(), []
+    for number in (3, 3, 3, 9, 9, 9, 10):
+        reading, _ = look(site(*[f"p{n} 2026-11-10" for n in range(number)]), memory)
+        came.append(reading.appeared)
+        memory = Memory(bookmark=reading.bookmark)
+    assert came == [0, 0, 0, 6, 0, 0, 1]
+
+
+def test_the_pages_of_a_sitemap_that_is_read_for_the_first_time_did_not_all_come_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sitemap, "PAGES", 2)
+    listed = {"deel1.xml": 3}
+
+    def answer(path: str) -> bytes:
+        if path == "sitemap.xml":
+            return index(*listed)
+        return urlset(*[loc(f"{path[:5]}-{n}") for n in range(listed[path])]) if path in listed else PAGE
+
+    memory, came = Memory(), []
+    for change in ({}, {"deel2.xml": 5}, {}, {}, {}, {"deel1.xml": 7, "deel2.xml": 6}, {}):
+        listed |= change
+        reading, _ = look(documents(answer), memory)
+        came.append(reading.appeared)
+        memory = Memory(bookmark=reading.bookmark)
+    assert came == [0, 0, 0, 0, 0, 5, 0]
+
+
 def test_only_pages_of_the_same_host_that_the_config_wants_are_read() -> None:
     source = SOURCE.model_copy(update={"pages": ["/nieuws/*", "/blog/??"]})
     _, asked = look(site("", "nieuws/a", "contact", "blog/ab", "blog/abc"), source=source)
