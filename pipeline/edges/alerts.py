@@ -12,12 +12,13 @@ import httpx2
 
 from feeds.characters import one_line, shorten
 from pipeline.edges.http import ROBOT
+from pipeline.edges.post import post
 from pipeline.ports import Clock
 from subscribers.alarm import ChannelError, Told, Word, headline, report
 from subscribers.delivery import Accepted, Outcome, Parcel, TransportUnavailable
 
 _SECONDS = 10.0
-"""What a webhook gets to answer."""
+"""What a webhook gets for all of its answer."""
 
 
 class MailChannel:
@@ -89,11 +90,9 @@ class Webhook:
         }
         where = f"the webhook at {urlsplit(self._url).hostname}"  # its path may be a secret
         try:
-            with (
-                httpx2.Client(trust_env=False, timeout=_SECONDS, headers={"User-Agent": ROBOT}) as client,
-                client.stream("POST", self._url, json=document) as response,
-            ):
-                status = response.status_code
+            status = post(self._url, ROBOT, _SECONDS, json=document)
+        except TimeoutError:
+            raise ChannelError(f"{where} did not answer in {_SECONDS:g} seconds") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ChannelError(f"{where} can't be reached ({type(error).__name__})") from None
         if not 200 <= status < 300:

@@ -1,10 +1,10 @@
 """The WebSub hub, over HTTP."""
 
-import anyio
 import httpx2
 
 from feeds.characters import one_line, shorten
 from pipeline.edges.http import ROBOT
+from pipeline.edges.post import post
 from pipeline.ports import HubError
 
 _SECONDS = 10.0
@@ -23,8 +23,9 @@ class Hub:
 
     def tell(self, topic: str) -> None:
         """Ask the hub to fetch a document again. Raises HubError."""
+        form = {"hub.mode": "publish", "hub.url": topic, "hub.topic": topic}
         try:
-            status = anyio.run(self._ask, topic)
+            status = post(self._url, self._agent, _SECONDS, data=form)
         except TimeoutError:
             raise HubError(
                 f"the hub {self._url} did not answer in {_SECONDS:g} seconds; we try again later"
@@ -36,14 +37,3 @@ class Hub:
             raise HubError(
                 f"the hub {self._url} answered {status} to a ping; check [publish] hub, or ask its owner"
             )
-
-    async def _ask(self, topic: str) -> int:
-        form = {"hub.mode": "publish", "hub.url": topic, "hub.topic": topic}
-        # Over all, since a time limit of the client's is for each byte anew.
-        with anyio.fail_after(_SECONDS):
-            async with (
-                httpx2.AsyncClient(trust_env=False, headers={"User-Agent": self._agent}) as client,
-                # Its answer is not read: it may be as long as it likes.
-                client.stream("POST", self._url, data=form, timeout=_SECONDS) as response,
-            ):
-                return response.status_code

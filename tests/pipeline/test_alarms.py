@@ -4,6 +4,7 @@ import json
 from email import message_from_bytes, policy
 
 import pytest
+from dripping import dripping
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -93,6 +94,18 @@ def test_a_webhook_that_fails_is_tried_again_later_and_keeps_no_mail_waiting(
     assert asked[-1]["alarms"][0]["name"] == "domain_paused a.example"
     assert asked[-1]["alarms"][0]["word"] == "began"
     assert len(mails(portal)) == 1
+
+
+def test_a_webhook_that_answers_drop_by_drop_is_not_waited_for(
+    portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.edges.alerts._SECONDS", 0.3)
+    pause(portal)
+    with dripping(b"a") as url:
+        alert(portal, url)
+        found = go_round(portal)
+    assert found["said"] == {"mail": 1}
+    assert found["failed"]["webhook"] == "the webhook at 127.0.0.1 did not answer in 0.3 seconds"
 
 
 def test_an_alarm_that_passes_before_anybody_could_be_told_is_not_told(portal) -> None:

@@ -486,9 +486,7 @@ def test_a_site_that_gave_some_pages_and_asks_to_be_left_alone_is(portal, httpse
     assert httpserver.log
 
 
-def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(
-    portal, httpserver: HTTPServer
-) -> None:
+def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, httpserver: HTTPServer) -> None:
     text = "<p>Een zin van een gewone lengte, met een punt.</p>" * 10
     listed = 3
 

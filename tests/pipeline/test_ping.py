@@ -1,13 +1,10 @@
 """The hub hears of every switch, sooner or later, and never holds up a build."""
 
 import json
-import socket
-import threading
-import time
-from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from dripping import dripping
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -133,22 +130,11 @@ def test_a_hub_that_answers_drop_by_drop_is_not_waited_for(
     portal, monkeypatch: pytest.MonkeyPatch, drop: bytes
 ) -> None:
     monkeypatch.setattr("pipeline.edges.hub._SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def drip() -> None:
-            connection, _ = server.accept()
-            with connection, suppress(OSError):
-                connection.sendall(b"HTTP/1.1 100 Continue\r\nX-Drops: ")
-                for _ in range(50):
-                    connection.sendall(drop)
-                    time.sleep(0.05)
-                connection.sendall(b"\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
-
-        hub = threading.Thread(target=drip)
-        hub.start()
-        with pytest.raises(HubError, match=r"did not answer in 0\.3 seconds; we try again later"):
-            edge.Hub(f"http://127.0.0.1:{server.getsockname()[1]}/", "").tell("https://portaal.example/a")
-        hub.join()
+    with (
+        dripping(drop) as url,
+        pytest.raises(HubError, match=r"did not answer in 0\.3 seconds; we try again later"),
+    ):
+        edge.Hub(url, "").tell("https://portaal.example/a")
 
 
 def test_what_changes_while_the_hub_is_told_is_told_again(portal, hub: Hub) -> None:
