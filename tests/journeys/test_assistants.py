@@ -13,6 +13,7 @@ import pytest
 from crowd import address, enrol
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from processes import helpers_of
 
 KENNISPORTAL = [sys.executable, "-m", "pipeline"]
 READERS = 4_000
@@ -41,19 +42,6 @@ def sender(portal, edition: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [*KENNISPORTAL, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-
-
-def helpers_of(process: int) -> list[int]:
-    """The processes that a process has begun, and that are there still."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/status"):
-        try:
-            fields = dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
-        except OSError:
-            continue
-        if int(fields["PPid"]) == process:
-            found.append(int(fields["Pid"]))
-    return found
 
 
 def until(condition, what: str) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 KENNISPORTAL = [sys.executable, "-m", "pipeline"]
 
@@ -72,3 +73,16 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> float:
         assert time.monotonic() < began + seconds, "it did not happen"
         time.sleep(0.02)
     return time.monotonic() - began
+
+
+def helpers_of(process: int) -> list[int]:
+    """The processes that a process has begun, and that are there still."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
+        except OSError:
+            continue
+        if int(fields["PPid"]) == process:
+            found.append(int(fields["Pid"]))
+    return found
