@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from pipeline.store.prepared import Prepared, reading
+from pipeline.store.prepared import Prepared
 from pipeline.store.tables import (
     IN_HAND,
     DeliveryRow,
@@ -202,6 +202,24 @@ _CANCEL = Prepared(
 )
 
 
+class _Candidate(NamedTuple):
+    """A delivery that might be claimed, and its reader; the columns of ``_claimable``, in their order."""
+
+    id: int
+    subscriber: int
+    segment: int
+    domain: str
+    cutoff: int
+    attempts: int
+    first_attempt: datetime | None
+    from_position: int
+    email: str
+    name: str
+    state: str
+    cursor: int
+    suppressed: str | None
+
+
 class Leaving(NamedTuple):
     """How far the claims on an edition go: the highest cutoff, and the highest id of a delivery."""
 
@@ -228,7 +246,6 @@ class Outbox:
         last = rows[-1].id if len(rows) == limit else 0
         if len(rows) < limit:
             rows = [*rows, *self._candidates(_waited, wanted, limit - len(rows), now)]
-        moment = reading(self._session.connection().dialect)
         claims: list[Claim] = []
         refused: dict[int, str] = {}
         for row in rows:
@@ -242,14 +259,14 @@ class Outbox:
                 claims.append(
                     Claim(
                         row.id,
-                        row.subscriber_id,
+                        row.subscriber,
                         row.email,
                         row.domain,
                         row.name,
-                        row.segment_id,
+                        row.segment,
                         row.cutoff,
                         row.attempts + 1,
-                        moment(row.first_attempt) or now,
+                        row.first_attempt or now,
                     )
                 )
         self.cancel(refused, now)
@@ -281,14 +298,14 @@ class Outbox:
 
     def _candidates(
         self, which: sa.ColumnElement[bool], wanted: Wanted, limit: int, now: datetime
-    ) -> Sequence[sa.Row[Any]]:
+    ) -> list[_Candidate]:
         values = self._values(wanted, now)
         if not (wanted.full or wanted.broken):
-            return _quickly_claimable(which, limit).run(self._session, values).all()
+            return list(map(_Candidate._make, _quickly_claimable(which, limit).rows(self._session, values)))
         narrower = _claimable(which, limit).where(
             _delivery.c.domain.not_in(wanted.full), _delivery.c.segment_id.not_in(wanted.broken)
         )
-        return self._session.execute(narrower, values).all()
+        return list(map(_Candidate._make, self._session.execute(narrower, values)))
 
     @staticmethod
     def _values(wanted: Wanted, now: datetime) -> dict[str, Any]:
@@ -303,9 +320,10 @@ class Outbox:
 
     def look(self, edition: int, worker: str) -> Situation:
         """How things stand at this very moment for what a worker has in hand of an edition."""
-        rows = _LOOK.run(self._session, {"edition": edition, "by": worker}).all()
-        objections = {row.id: str(row.reason) for row in rows if row.id is not None}
-        return Situation(rows[0].head or 0, EditionState(rows[0].state), objections)
+        rows = _LOOK.rows(self._session, {"edition": edition, "by": worker})
+        head, state, *_ = rows[0]
+        objections = {id: str(reason) for _, _, id, reason in rows if id is not None}
+        return Situation(head or 0, EditionState(state), objections)
 
     def settle(self, settled: Sequence[tuple[Claim, Settlement]], worker: str, now: datetime) -> None:
         """Record what became of a worker's claims; acceptance moves the readers' cursors."""

@@ -5,8 +5,8 @@ What the library does for each execution costs several times what the database d
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BindParameter,
-    CursorResult,
     Dialect,
     Executable,
     Select,
@@ -47,33 +46,46 @@ class Prepared:
         self._each = each
         self._texts: dict[str, _Text] = {}
 
-    def run(self, session: Session, shared: Values, rows: Sequence[Values] = ()) -> CursorResult[Any]:
-        """Run it in the session's transaction; for each of the rows, of which there is at least one.
+    def run(self, session: Session, shared: Values, rows: Sequence[Values] = ()) -> int:
+        """Run an UPDATE in the session's transaction, for each of the rows where there are any.
 
-        ``shared`` are the values that the rows have in common.
+        ``shared`` are the values that the rows have in common. Gives how many rows it changed.
         """
-        connection = session.connection()
-        dialect = connection.dialect
-        text = self._texts.get(dialect.name) or self._compile(dialect)
-        return connection.exec_driver_sql(text.sql, text.parameters(shared, rows))
+        with self._executed(session, shared, rows) as (cursor, _):
+            return int(cursor.rowcount)
 
     def rows(self, session: Session, values: Values) -> list[tuple[Any, ...]]:
         """What it finds in the session's transaction: moments as such, all else as the driver has it."""
+        with self._executed(session, values, ()) as (cursor, text):
+            found = list(cursor.fetchall())
+        for place in text.moments:
+            read = reading(session.connection().dialect)
+            found = [(*row[:place], read(row[place]), *row[place + 1 :]) for row in found]
+        return found
+
+    @contextmanager
+    def _executed(
+        self, session: Session, shared: Values, rows: Sequence[Values]
+    ) -> Iterator[tuple[Any, "_Text"]]:
         connection = session.connection()
         dialect = connection.dialect
         text = self._texts.get(dialect.name) or self._compile(dialect)
-        parameters = text.parameters(values, ())
-        driver = dialect.loaded_dbapi
-        try:
-            with closing(connection.connection.cursor()) as cursor:
-                cursor.execute(text.sql, parameters)
-                found = list(cursor.fetchall())
-        except driver.Error as error:
-            raise DBAPIError.instance(text.sql, parameters, error, driver.Error, dialect=dialect) from error
-        for place in text.moments:
-            read = reading(dialect)
-            found = [(*row[:place], read(row[place]), *row[place + 1 :]) for row in found]
-        return found
+        parameters = text.parameters(shared, rows)
+        driver, raw = dialect.loaded_dbapi, connection.connection
+        with closing(raw.cursor()) as cursor:
+            try:
+                if isinstance(parameters, list):
+                    cursor.executemany(text.sql, parameters)
+                else:
+                    cursor.execute(text.sql, parameters)
+                yield cursor, text
+            except driver.Error as error:
+                gone = dialect.is_disconnect(error, raw.dbapi_connection, cursor)
+                if gone:
+                    connection.invalidate(error)  # so that nobody else gets it
+                raise DBAPIError.instance(
+                    text.sql, parameters, error, driver.Error, connection_invalidated=gone, dialect=dialect
+                ) from error
 
     def _compile(self, dialect: Dialect) -> "_Text":
         statement = self._statement

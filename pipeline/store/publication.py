@@ -64,8 +64,7 @@ class Publication:
 
     def advance(self, theme: str, position: int, made_from: str) -> None:
         """A theme's documents now show the log up to this position."""
-        moved = _ADVANCE.run(self._session, {"slug": theme, "up_to": position, "made": made_from})
-        if not moved.rowcount:
+        if not _ADVANCE.run(self._session, {"slug": theme, "up_to": position, "made": made_from}):
             _BEGIN.run(self._session, [(theme, position, made_from)])
 
     def catch_up(self, themes: Collection[str], position: int) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, create_engine
 
 from pipeline.ports import StoreError
+from pipeline.store.prepared import Prepared
 
 try:  # The SQLite of older Pythons can corrupt a WAL with two writers (fixed in 3.51.3); this brings its own.
     import pysqlite3.dbapi2 as _driver
@@ -43,9 +44,13 @@ SILENCE = "60s"
 otherwise keep everybody else from writing. Well above what we ever do between two statements."""
 IN_LEAD = "10s"
 """The same for who leads: whoever takes over must not wait for what the one before was in the middle of."""
-_END_WHEN_SILENT = "set_config('idle_in_transaction_session_timeout', %s, true)"
-_PLAN_ONCE = ", set_config('plan_cache_mode', 'force_generic_plan', true)"
+_END_WHEN_SILENT = "set_config('idle_in_transaction_session_timeout', :silence, true)"
+_PLAN_ONCE = "set_config('plan_cache_mode', 'force_generic_plan', true)"
 """A line runs few statements, and those again and again: planning them took as long as running them."""
+_ALONE = Prepared(text(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK}), {_END_WHEN_SILENT}"))
+_BESIDE_OTHERS = Prepared(
+    text(f"SELECT pg_advisory_xact_lock_shared({_WRITE_LOCK}), {_END_WHEN_SILENT}, {_PLAN_ONCE}")
+)
 _COUNT = text(
     "INSERT INTO lone_write (id, number) VALUES (1, 1) "
     "ON CONFLICT (id) DO UPDATE SET number = lone_write.number + 1 "
@@ -97,7 +102,7 @@ class Database:
         with (
             self.refusals(),
             self.engine.connect() as connection,
-            self._transaction(connection, alone=True, silence=silence or SILENCE) as session,
+            self._transaction(connection, _ALONE, silence or SILENCE) as session,
         ):
             heeded = True
             if connection.dialect.name == "postgresql":
@@ -117,15 +122,11 @@ class Database:
             yield Line(self, connection, alone=alone)
 
     @contextmanager
-    def _transaction(
-        self, connection: Connection, *, alone: bool, silence: str, also: str = ""
-    ) -> Iterator[Session]:
+    def _transaction(self, connection: Connection, begin: Prepared, silence: str) -> Iterator[Session]:
         connection.execution_options(writes=True)
         with Session(connection, expire_on_commit=False) as session, session.begin():
             if connection.dialect.name == "postgresql":
-                lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-                begin = f"SELECT {lock}({_WRITE_LOCK}), {_END_WHEN_SILENT}{also}"
-                session.connection().exec_driver_sql(begin, (silence,))
+                begin.rows(session, {"silence": silence})
             yield session
 
     @contextmanager
@@ -159,7 +160,7 @@ class Line:
         with (
             self._database.refusals(),
             self._database._transaction(
-                self._connection, alone=self._alone, silence=SILENCE, also=_PLAN_ONCE
+                self._connection, _ALONE if self._alone else _BESIDE_OTHERS, SILENCE
             ) as session,
         ):
             yield session

@@ -16,8 +16,10 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from pipeline import jobs
+from pipeline.ports import StoreError
 from pipeline.ports_running import ClaimsLost
 from pipeline.store.claims import LockClaims
+from pipeline.store.prepared import Prepared
 from pipeline.store.session import HEEDED, Database
 from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import Accepted
@@ -31,6 +33,7 @@ with LockClaims(Database(sys.argv[1])) as claims:
     print(claims.worker, flush=True)
     sys.stdin.read()
 """
+OWN = Prepared(text("SELECT pg_backend_pid()"))
 CUT = text(
     "SELECT pg_terminate_backend(pid, 5000) FROM (SELECT DISTINCT pid FROM pg_locks "
     "WHERE locktype = 'advisory' AND objsubid = 1 "
@@ -246,3 +249,22 @@ def test_a_sender_that_is_cut_off_stops_before_its_next_mail_and_is_resumed(port
         mailer.answer = lambda recipient: Accepted()
         jobs.send(app, edition)
     assert sorted(mailer.sent) == everybody
+
+
+def test_a_connection_that_is_cut_is_an_error_in_words_and_is_lent_to_nobody_again(
+    database: Database,
+) -> None:
+    def pid() -> int:
+        with database.write() as session:
+            ((found,),) = OWN.rows(session, {})
+            return int(found)
+
+    def cut_off() -> None:
+        with database.write() as session, database.engine.connect() as another:
+            another.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": ours})
+            OWN.rows(session, {})
+
+    ours = pid()
+    with pytest.raises(StoreError, match="refuses"):
+        cut_off()
+    assert ours not in [pid() for _ in range(3)]
