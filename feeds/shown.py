@@ -1,6 +1,6 @@
 """What a source shows, made ready to be recognised and kept: all that can be told of it by itself.
 
-reading ─▶ normalised ─▶ each once ─▶ its words ─▶ fingerprint ─▶ names ─▶ places in themes, where asked for
+reading ─▶ normalised ─▶ each once ─▶ language ─▶ words ─▶ fingerprint ─▶ names ─▶ places in themes, if asked
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from feeds.characters import one_line, turns
 from feeds.classify import Classifier, Placement, only_repeats
 from feeds.fingerprint import fingerprint
 from feeds.identity import aliases, distinct, text_alias
-from feeds.language import language_tag
 from feeds.normalise import normalise
 from feeds.source import Reading, Source
+from feeds.spoken import with_languages
 from feeds.words import tokens, words
 
 
@@ -38,16 +38,17 @@ def make_ready(
 ) -> list[Shown]:
     """What a reading shows, each article once; what was wrong with any of it joins its problems.
 
-    ``language`` is for sources that declare none. With a ``classifier`` each is given its places.
+    ``language`` is for what declares none, and is in none that can be told. With a ``classifier`` each is
+    given its places.
     """
     fit = []
-    usual = language_tag(reading.language) or language
     for draft in reading.drafts:
-        normal, problems = normalise(draft, base=reading.base, language=usual)
+        normal, problems = normalise(draft, base=reading.base, language=reading.language)
         reading.problems.extend(problems)
         if normal is not None:
             fit.append(normal)
-    return [_show(draft, source, classifier) for draft in distinct(fit, reading.problems)]
+    shown = with_languages(distinct(fit, reading.problems), language)
+    return [_show(draft, source, classifier) for draft in shown]
 
 
 def _show(draft: Draft, source: Source, classifier: Classifier | None) -> Shown:
