@@ -3,8 +3,8 @@
 import re
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
-from feeds.article import URL_LENGTH
 from feeds.characters import fit
+from feeds.draft import URL_LENGTH
 
 _CAMPAIGNS = """
 fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid

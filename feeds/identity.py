@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from url_normalize import url_normalize
 
 from feeds.address import PLAIN, untracked_query
-from feeds.article import Draft, Problem
 from feeds.characters import one_line, shorten
+from feeds.draft import Draft, Problem
 from feeds.words import tokens
 
 WORDS = 12

@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from feeds.article import Article, Draft, Problem, Sighting, Visibility, judge
+from feeds.article import Article, Sighting, Visibility, judge
 from feeds.change import what_changed
 from feeds.characters import one_line
 from feeds.classify import Classification, Classifier, Placement, only_repeats
+from feeds.draft import Draft, Problem
 from feeds.identity import (
     address_alias,
     aliases,

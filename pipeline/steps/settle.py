@@ -12,8 +12,8 @@ from datetime import datetime
 
 import structlog
 
-from feeds.article import Problem
 from feeds.document import Found
+from feeds.draft import Problem
 from feeds.health import breach, look_at
 from feeds.source import Memory, Move, NotModified, Source, SourceError, SourceKind, moving
 from pipeline.ports import Clock, CollectWork, Start, StoreError

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from feeds import address, identity
 from feeds.address import web_address
-from feeds.article import Draft
+from feeds.draft import Draft
 from feeds.fingerprint import fingerprint
 from feeds.identity import aliases, canonical_url, recognise_texts, tag_uri, text_alias
 
