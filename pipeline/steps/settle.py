@@ -2,6 +2,7 @@
 
     looks that are over ─▶ one transaction ─┬▶ not modified: all of them at once
                                             └▶ absorbed, each a part of its own ─▶ held against its habit
+                                                 └▶ what is new: that of all of them at once
 
 What a source gets wrong is that source's own problem: the others go on.
 """
