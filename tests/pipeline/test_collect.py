@@ -735,3 +735,24 @@ def test_the_logs_lock_is_held_again_after_a_part_that_was_undone(portal) -> Non
         work.log.append(1, Kind.RETHEMED, ["cloud"], portal.now)
         assert locks() == before + locked
     assert [kind for _, kind, _ in log(portal)] == [Kind.NEW, Kind.RETHEMED]
+
+
+def test_a_name_means_what_it_was_given_last_in_what_was_not_undone(portal) -> None:
+    portal.write("a", "De cloud")
+    portal.write("b", "De gemeente")
+    collect(portal)
+    with portal.open() as app, app.store.write() as work:
+
+        def undone() -> None:
+            with work.part():
+                work.articles.know_as({"naam": 1})
+                assert work.articles.find({"naam", "geen"}) == {"naam": 1}
+                raise KeyError
+
+        assert work.articles.find({"naam", "geen"}) == {}
+        with pytest.raises(KeyError):
+            undone()
+        assert work.articles.find({"naam", "geen"}) == {}
+        work.articles.know_as({"naam": 1})
+        work.articles.rename(1, 2, ["naam"])
+        assert work.articles.find({"naam", "geen"}) == {"naam": 2}
