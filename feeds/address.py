@@ -3,8 +3,8 @@
 import re
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
-from feeds.article import URL_LENGTH
 from feeds.characters import fit
+from feeds.draft import URL_LENGTH
 
 _CAMPAIGNS = """
 fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid
@@ -20,17 +20,23 @@ _WEB = frozenset({"http", "https"})
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SEGMENT = "[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
 _PAIR = "[A-Za-z0-9_-]+=[A-Za-z0-9._~-]*"
+_PLAIN_PATH = re.compile(rf"/(?:{_SEGMENT}/)*+(?:{_SEGMENT})?(?:\?{_PAIR}(?:&{_PAIR})*+)?")
 PLAIN = re.compile(
-    r"https?://(?!.{0,200}--)(?:[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\.){1,4}[a-z]{2,20}"
-    rf"/(?:{_SEGMENT}/)*+(?:{_SEGMENT})?(?:\?{_PAIR}(?:&{_PAIR})*+)?"
+    r"https?://(?!.{0,200}--)(?:[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\.){1,4}[a-z]{2,20}" + _PLAIN_PATH.pattern
 )
 """Absolute addresses that all rules leave as they are, which most are: none of these need be applied."""
 
 
 def web_address(address: str, base: str, schemes: frozenset[str] = _WEB) -> str | None:
     """An absolute address with only the characters of RFC 3986, or None where there is none to be had."""
-    if PLAIN.fullmatch(address) and len(address) <= URL_LENGTH:
+    if _PLAIN_PATH.fullmatch(address) and PLAIN.fullmatch(base):
+        address = base[: base.index("/", len("https://"))] + address
+    if len(address) <= URL_LENGTH and PLAIN.fullmatch(address):
         return address
+    return _resolved(address, base, schemes)
+
+
+def _resolved(address: str, base: str, schemes: frozenset[str]) -> str | None:
     address = fit(address).strip().replace("\n", "").replace("\t", "")
     if not address:
         return None

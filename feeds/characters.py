@@ -23,7 +23,8 @@ def fit(text: str) -> str:
     """The text without characters that XML forbids or that mean nothing; line ends become ``\\n``."""
     if text.isprintable():  # nearly any line of text, and found out in no time
         return text
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if _FIT.fullmatch(text) else _UNFIT.sub("", text)
 
 

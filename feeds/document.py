@@ -5,8 +5,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from feeds.article import Draft
 from feeds.classify import Classifier, Placement
+from feeds.draft import Draft
 from feeds.shown import Shown, make_ready
 from feeds.source import DocumentKind, Payload, Reading, Source
 

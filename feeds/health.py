@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from feeds.article import Draft
+from feeds.draft import Draft
 
 KEPT = 20
 """Looks that are remembered of a source."""

@@ -7,14 +7,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
-from itertools import islice
 from urllib.parse import urlsplit
 
 from url_normalize import url_normalize
 
 from feeds.address import PLAIN, untracked_query
-from feeds.article import Draft, Problem
 from feeds.characters import one_line, shorten
+from feeds.draft import Draft, Problem
 from feeds.words import tokens
 
 WORDS = 12
@@ -28,7 +27,7 @@ UNLIKE = (0.34, 0.15)
 """With a smaller part of their longer words in common, two titles and two texts are of different articles."""
 
 _DIGITS = 40
-_WORD = re.compile(r"\w+")
+_ENOUGH_WORDS = re.compile(rf"\W*+(?:\w++\W++){{{WORDS - 1}}}\w")
 
 
 def canonical_url(url: str) -> str:
@@ -73,8 +72,7 @@ def aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
     another host, its paths and titles are still the same.
     """
     canonical = canonical_url(draft.url)
-    page = urlsplit(canonical)
-    local = _hash(source_name, page.path, page.query, page.fragment, draft.title.casefold())
+    local = _hash(source_name, *_at_its_host(canonical), draft.title.casefold())
     return (
         f"guid:{source_name[:40]}:{_hash(source_name, draft.key)}",
         _address_alias(canonical),
@@ -82,10 +80,18 @@ def aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
     )
 
 
+def _at_its_host(address: str) -> tuple[str, str, str]:
+    """The path, the query and the fragment of an address."""
+    if PLAIN.fullmatch(address):
+        page, _, query = address.partition("?")
+        return page[page.index("/", len("https://")) :], query, ""
+    parts = urlsplit(address)
+    return parts.path, parts.query, parts.fragment
+
+
 def text_alias(draft: Draft, source_name: str, fingerprint: str) -> str | None:
     """The name an article has by its words; None where they are too few to tell it from others."""
-    words = islice(_WORD.finditer(f"{draft.title} {draft.summary} {draft.content}"), WORDS)
-    if sum(1 for _ in words) < WORDS:
+    if not _ENOUGH_WORDS.match(f"{draft.title} {draft.summary} {draft.content}"):
         return None
     return f"text:{source_name[:40]}:{_hash(source_name, fingerprint)}"
 

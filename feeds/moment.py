@@ -30,8 +30,3 @@ class Moment(TypeDecorator[datetime]):
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def aware(value: datetime) -> datetime:
-    """The same moment in UTC; a naive value is taken to be UTC, as feeds without an offset mean it."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -9,11 +9,11 @@ import unicodedata
 from datetime import UTC, datetime
 
 from feeds.address import untracked, web_address
-from feeds.article import TITLE_LENGTH, Draft, Enclosure, Problem
 from feeds.characters import one_line, shorten
+from feeds.dates import aware
+from feeds.draft import TITLE_LENGTH, Draft, Enclosure, Problem
 from feeds.language import language_tag
 from feeds.markup import clean_html, plain_text, text_of_clean
-from feeds.moment import aware
 
 SUMMARY_LENGTH = 600
 """A longer summary is cut; without content, it was the content."""

@@ -6,9 +6,9 @@ reading ─▶ normalised ─▶ each once ─▶ language ─▶ words ─▶ f
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from feeds.article import Draft
 from feeds.characters import one_line, turns
 from feeds.classify import Classifier, Placement, only_repeats
+from feeds.draft import Draft
 from feeds.fingerprint import fingerprint
 from feeds.identity import aliases, distinct, text_alias
 from feeds.normalise import normalise

@@ -10,11 +10,9 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Protocol, runtime_checkable
 
-from pydantic import model_validator
-from sqlmodel import Field, SQLModel
-from sqlmodel._compat import SQLModelConfig
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from feeds.article import Draft, Problem
+from feeds.draft import Draft, Problem
 from feeds.duration import Duration
 from feeds.health import Look
 
@@ -29,18 +27,18 @@ _APART = timedelta(minutes=1)
 """So much the clocks of two machines may differ."""
 
 
-class Source(SQLModel):
+class Source(BaseModel):
     """One ``[[source]]`` of the config. ``url`` or ``path``, whichever its kind asks for.
 
     ``pages`` are patterns such as ``/nieuws/*``: of a sitemap only pages whose path fits one are read.
     """
 
-    model_config = SQLModelConfig(extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(
         min_length=1,
         max_length=100,
-        schema_extra={"pattern": r"^[a-z0-9][a-z0-9._-]*$"},
+        pattern=r"^[a-z0-9][a-z0-9._-]*$",
     )
     kind: str
     url: str = Field(default="", max_length=2000)

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import model_validator
-from sqlmodel import Field, SQLModel
-from sqlmodel._compat import SQLModelConfig
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 EVERYTHING = "all"
 """The feed of all articles. No theme may take this slug, nor the file names beside the feeds."""
@@ -15,7 +13,7 @@ THRESHOLD = 3
 RESERVED = frozenset({EVERYTHING, "index", "manifest", "me"})
 
 
-class Theme(SQLModel):
+class Theme(BaseModel):
     """One ``[[theme]]`` of the config.
 
     ``keywords`` are words or phrases, matched by their stem, and those of ``exclude`` keep an article out;
@@ -25,9 +23,9 @@ class Theme(SQLModel):
     ``formerly`` are slugs it had before: who asks for these is sent here.
     """
 
-    model_config = SQLModelConfig(extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
-    slug: str = Field(max_length=60, schema_extra={"pattern": r"^[a-z0-9]+(-[a-z0-9]+)*$"})
+    slug: str = Field(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     name: str = Field(min_length=1, max_length=100)
     parent: str = ""
     description: str = ""

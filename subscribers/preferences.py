@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from feeds.moment import aware
+from feeds.dates import aware
 from feeds.theme import ThemeTree
 from subscribers.frequency import Frequency
 from subscribers.subscriber import LANGUAGES, Reader, State, zone_name

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from feeds.moment import aware
+from feeds.dates import aware
 from feeds.theme import ThemeTree
 from subscribers.frequency import Frequency
 from subscribers.interest import interest_set

@@ -4,7 +4,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from feeds.article import Enclosure
+from feeds.draft import Enclosure
 from feeds.feed import KEPT, Feed, FeedItem
 from feeds.formats.wording import UNKNOWN_TYPE, entry_of, heading
 from feeds.written import Written

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feeds.address import web_address
-from feeds.article import Enclosure
 from feeds.characters import fit, one_line
+from feeds.dates import aware
+from feeds.draft import Enclosure
 from feeds.feed import Feed, FeedItem
 from feeds.language import language_tag
-from feeds.moment import aware
 
 GENERATOR = "Kennisportal"
 UNKNOWN_TYPE = "application/octet-stream"

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from feeds.article import Draft, Enclosure, Problem
 from feeds.characters import one_line, shorten
+from feeds.draft import Draft, Enclosure, Problem
 from feeds.identity import distinct
 from feeds.markup import clean_html
 from feeds.normalise import EARLIEST

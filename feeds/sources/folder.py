@@ -14,9 +14,9 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 from markdown_it import MarkdownIt
 
-from feeds.article import Draft, Problem
 from feeds.characters import one_line, shorten
-from feeds.moment import aware
+from feeds.dates import aware
+from feeds.draft import Draft, Problem
 from feeds.source import FolderRequest, Memory, NotModified, Payload, Reading, Source, SourceError, Visit
 
 MARKDOWN = (".md", ".markdown")

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from feeds.article import Draft, Enclosure, Problem
 from feeds.characters import fit, one_line, shorten
-from feeds.moment import aware
+from feeds.dates import aware
+from feeds.draft import Draft, Enclosure, Problem
 from feeds.normalise import EARLIEST
 from feeds.source import Reading, Source, SourceError
 

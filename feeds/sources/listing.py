@@ -14,7 +14,7 @@ import lxml.etree  # type: ignore[import-untyped]
 
 from feeds.address import web_address
 from feeds.characters import one_line, shorten
-from feeds.moment import aware
+from feeds.dates import aware
 from feeds.source import Payload, Source, SourceError
 
 LISTED = 50_000

@@ -13,10 +13,9 @@ from urllib.parse import urljoin, urlsplit
 
 import lxml.etree  # type: ignore[import-untyped]
 import lxml.html  # type: ignore[import-untyped]
-import trafilatura
 
-from feeds.article import Draft
-from feeds.moment import aware
+from feeds.dates import aware
+from feeds.draft import Draft
 from feeds.normalise import EARLIEST
 
 SIZE = 3_000_000
@@ -135,6 +134,8 @@ def _root(document: bytes, encoding: str | None = None) -> Any:
 
 
 def _extracted(root: Any, address: str) -> str:
+    import trafilatura  # only here: it takes longer to import than all else that reads, and few read pages
+
     try:
         found = trafilatura.extract(
             _SPANS.sub("", lxml.html.tostring(root, encoding="unicode")),

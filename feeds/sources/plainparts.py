@@ -1,7 +1,7 @@
 """What RSS and Atom say in the same way, as feedparser would give it; anything else is ``Odd``."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 import feedparser.datetimes
@@ -35,6 +35,7 @@ _WANTED = frozenset(
 )
 """What is looked for later, under names that another vocabulary could bring about."""
 _FEW = 20
+_DAY = timedelta(days=1)
 
 
 class Odd(Exception):
@@ -159,9 +160,13 @@ def rfc_3339(text: str) -> Any:
 
 def _moment(parts: Any, zone: Any) -> tuple[int, ...]:
     sign, hours, minutes = zone
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
-        local = datetime(*map(int, parts), tzinfo=timezone(-offset if sign == "-" else offset))  # type: ignore[arg-type, misc]
-        return tuple(local.astimezone(UTC).timetuple())
+        moment = datetime(*map(int, parts))  # type: ignore[arg-type]  # noqa: DTZ001
+        if sign:
+            offset = timedelta(hours=int(hours), minutes=int(minutes))
+            if offset >= _DAY:
+                raise Odd
+            moment = moment + offset if sign == "-" else moment - offset
+        return tuple(moment.timetuple())
     except (ValueError, OverflowError):
         raise Odd from None

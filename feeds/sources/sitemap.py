@@ -15,8 +15,8 @@ from heapq import nlargest
 from itertools import chain
 from urllib.parse import urlsplit
 
-from feeds.article import Problem
 from feeds.characters import shorten
+from feeds.draft import Problem
 from feeds.identity import distinct
 from feeds.source import (
     ClosedToRobots,

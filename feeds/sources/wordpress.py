@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
 
-from feeds.article import Draft, Problem
 from feeds.characters import one_line, shorten
+from feeds.draft import Draft, Problem
 from feeds.identity import distinct
 from feeds.source import (
     HttpRequest,

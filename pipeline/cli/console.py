@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from feeds.article import Problem
+from feeds.draft import Problem
 from pipeline.app import App
 from pipeline.settings import CONFIG_NAME
 

@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 import click
 
-from feeds.article import Draft
 from feeds.discover import Offer, name_for
+from feeds.draft import Draft
 from feeds.health import silence
 from feeds.outlines import OutlinesError, read_outlines, write_outlines
 from feeds.source import Reading, Source, SourceError, asked, is_due

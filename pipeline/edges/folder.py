@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from feeds.article import Problem
+from feeds.draft import Problem
 from feeds.source import FolderRequest, Payload, SourceError
 
 FILE_SIZE = 5_000_000

@@ -17,7 +17,7 @@ from feeds.source import SourceError
 from feeds.theme import Theme
 
 ENOUGH = 32
-"""Documents after which it is worth to begin a process, which takes as long as reading a hundred."""
+"""Documents after which it is worth to begin a process, which takes as long as reading fifty."""
 
 
 @asynccontextmanager

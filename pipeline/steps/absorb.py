@@ -1,10 +1,11 @@
 """Absorbing what a source showed into the log, in one transaction::
 
-drafts ─▶ recognise ─▶ judge ─┬▶ article stored ─▶ placed in themes ─▶ logged
+drafts ─▶ recognise ─▶ judge ─┬▶ new: placed in themes ─▶ an arrival, to be stored with others
+                              ├▶ known: stored ─▶ placed in themes ─▶ logged
                               └▶ what a complete source no longer shows ─▶ withdrawn
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from feeds.article import Article, Draft, Problem, Sighting, Visibility, judge
+from feeds.article import Article, Sighting, Visibility, judge
 from feeds.change import what_changed
 from feeds.characters import one_line
 from feeds.classify import Classification, Classifier, Placement, only_repeats
+from feeds.draft import Draft, Problem
 from feeds.identity import (
     address_alias,
     aliases,
@@ -31,6 +33,7 @@ from feeds.shown import Shown
 from feeds.source import Reading, Source, SourceError
 from feeds.weight import VERSIONS, Weight, goes_back_and_forth, weigh
 from pipeline.ports import SERVED_UNTIL_FACT, CollectWork
+from pipeline.steps.arrivals import Arrival, Arrivals
 
 FAR_AHEAD = timedelta(days=366)
 """Nobody waits so long for an article: its date is more likely wrong."""
@@ -80,15 +83,17 @@ def absorb(
     complete: bool,
     force: bool,
     now: datetime,
+    arrivals: Arrivals,
 ) -> Outcome:
-    """Store and log what is new, changed, back or gone. ``shown`` is what the reading shows.
+    """Store and log what is changed, back or gone. ``shown`` is what the reading shows.
 
-    ``complete`` says that what is not shown is gone. Raises SourceError when such a source had
-    articles and shows none, unless forced: a folder that isn't mounted looks just like that.
+    What is new joins the ``arrivals``, of which there are none yet. ``complete`` says that what is not
+    shown is gone. Raises SourceError when such a source had articles and shows none, unless forced: a folder
+    that isn't mounted looks just like that.
     """
     names = [one.names for one in shown]
     texts = [one.by_words for one in shown]
-    known = work.articles.find({alias for own in names for alias in own} | {text for text in texts if text})
+    known = work.articles.find(all_names(shown))
     stored = work.articles.get(set(known.values()))
     dates = {id: article.published for id, article in stored.items()}
     others: set[int] = set()
@@ -103,35 +108,41 @@ def absorb(
     found = recognise(names, known, lambda known_as: address_alias(stored[known_as].url), may_be)
     ids = recognise_texts(names, texts, [one.draft.published for one in shown], found, known, dates)
     absorber = _Absorber(work, house, source, now)
-    named: dict[str, int] = {}
+    problems = absorber.outcome.problems
+    problems += reading.problems
     for number, (one, id) in enumerate(zip(shown, ids, strict=True)):
         if id is None and one.names[0] in known and number not in others:
             why = "another entry of this source is the same article; this one was left out"
-            reading.problems.append(Problem(one.draft.url, why, lost=False))
+            problems.append(Problem(one.draft.url, why, lost=False))
             continue
         if id is None and number in others:  # its id is another's; so its permanent one is made of more
             one = replace(one, draft=replace(one.draft, key=f"{one.draft.key} {one.draft.url}"))
         if one.draft.published is not None and one.draft.published > now + FAR_AHEAD:
             why = f"its date, {one.draft.published:%Y-%m-%d}, is far ahead; until then it is not shown"
-            reading.problems.append(Problem(one.draft.url, why, lost=False))
+            problems.append(Problem(one.draft.url, why, lost=False))
         try:
             absorber.take(one, id, None if id is None else stored[id])
         except ValidationError as error:
             fault = error.errors()[0]
             why = f"its {fault['loc'][0]} can't be kept ({fault['msg']}); it was left out"
-            reading.problems.append(Problem(one.draft.url, why))
-    absorber.add_new()
+            problems.append(Problem(one.draft.url, why))
+    named: dict[str, int] = {}
     for article, own in absorber.seen:
         for alias in own:
             # A name that is taken keeps its meaning.
             if alias not in known:
                 named.setdefault(alias, article)
     work.articles.know_as(named)
+    arrivals.expect(absorber.arrivals(known.keys() | named.keys()))
     if complete:
-        seen = {article for article, _ in absorber.seen}
-        absorber.withdraw_all_but(seen | _unread(work, source, reading), force)
-    absorber.outcome.problems = reading.problems
+        seen = {*arrivals.store(), *(article for article, _ in absorber.seen)}
+        absorber.withdraw_all_but(seen | _unread(work, source, reading, problems), force)
     return absorber.outcome
+
+
+def all_names(shown: Iterable[Shown]) -> set[str]:
+    """The names of all that a source shows."""
+    return {name for one in shown for name in _names(one)}
 
 
 def release(work: CollectWork, now: datetime) -> int:
@@ -190,9 +201,9 @@ def classify(
     )
 
 
-def _unread(work: CollectWork, source: Source, reading: Reading) -> set[int]:
+def _unread(work: CollectWork, source: Source, reading: Reading, problems: Iterable[Problem]) -> set[int]:
     """Articles that are still there, though what the source says of them can't be used."""
-    keys = {draft.key for draft in reading.drafts} | {problem.what for problem in reading.problems}
+    keys = {draft.key for draft in reading.drafts} | {problem.what for problem in problems}
     names = {aliases(Draft(key=key, url="", title=""), source.name)[0] for key in keys}
     return set(work.articles.find(names).values())
 
@@ -226,10 +237,11 @@ class _Absorber:
         self._source = source
         self._memory = work.sources.memory(source.name)
         self._now = now
+        self._today = now.astimezone(house.zone).date()
         self._new: list[tuple[Article, Shown]] = []
         self.outcome = Outcome()
         self.seen: list[tuple[int, tuple[str, ...]]] = []
-        """The articles that were shown, and the names by which."""
+        """The known articles that were shown, and the names by which."""
 
     def take(self, one: Shown, id: int | None, known: Article | None) -> None:
         """Act on one sighting. Raises ValidationError before anything is stored."""
@@ -262,33 +274,28 @@ class _Absorber:
         """Whether no source speaks for it any more, as when its own has got another name in the config."""
         return article.source != self._source.name and article.source not in self._house.sources
 
-    def add_new(self) -> None:
-        """Store what was taken and not known before."""
-        placed = [
-            (
-                article,
-                place(self._house, article, self._source.themes, one.draft.text)
-                if one.places is None
-                else one.places,
-            )
-            for article, one in self._new
-        ]
-        ids = self._work.articles.add(placed)
-        first, served = self._memory.first_collected, served_until(self._work) if placed else None
-        entries: list[tuple[int, Kind, Collection[str]]] = []
-        for id, (article, places), (_, one) in zip(ids, placed, self._new, strict=True):
-            self.seen.append((id, _names(one)))
+    def arrivals(self, taken: Set[str]) -> list[Arrival]:
+        """What was taken and not known before, to be known by those of its names that are not ``taken``."""
+        first, served = self._memory.first_collected, served_until(self._work) if self._new else None
+        found = []
+        for article, one in self._new:
+            places = one.places
+            if places is None:
+                places = place(self._house, article, self._source.themes, one.draft.text)
+            kind = None
             if article.visibility == Visibility.WAITING:
                 self.outcome.waiting += 1
-                continue
-            kind = kind_of_first_sight(
-                one.draft.published, first or self._now, first is None or self._first_since_restore, served
-            )
-            entries.append((id, kind, places))
-            self.outcome.backfill += kind is Kind.BACKFILL
-        self._work.log.append_all(entries, self._now)
-        self.outcome.new += len(ids)
-        self._new = []
+            else:
+                kind = kind_of_first_sight(
+                    one.draft.published,
+                    first or self._now,
+                    first is None or self._first_since_restore,
+                    served,
+                )
+                self.outcome.backfill += kind is Kind.BACKFILL
+            found.append(Arrival(article, places, [name for name in _names(one) if name not in taken], kind))
+        self.outcome.new += len(found)
+        return found
 
     @property
     def _first_since_restore(self) -> bool:
@@ -315,12 +322,7 @@ class _Absorber:
     def _made(self, draft: Draft, mark: str, sighting: Sighting) -> Article:
         """The article that a draft is from now on."""
         return Article(
-            uri=tag_uri(
-                self._house.host,
-                self._now.astimezone(self._house.zone).date(),
-                self._source.name,
-                draft.key,
-            ),
+            uri=tag_uri(self._house.host, self._today, self._source.name, draft.key),
             source=self._source.name,
             published=draft.published or self._now,
             updated=draft.published or self._now,

@@ -17,9 +17,9 @@ import anyio
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from feeds.article import Draft
 from feeds.discover import Offer, discover
 from feeds.document import Document, Found, read_document
+from feeds.draft import Draft
 from feeds.shown import make_ready
 from feeds.source import (
     DocumentKind,

@@ -2,22 +2,25 @@
 
     looks that are over ─▶ one transaction ─┬▶ not modified: all of them at once
                                             └▶ absorbed, each a part of its own ─▶ held against its habit
+                                                 └▶ what is new: that of all of them at once
 
 What a source gets wrong is that source's own problem: the others go on.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
-from feeds.article import Problem
 from feeds.document import Found
+from feeds.draft import Problem
 from feeds.health import breach, look_at
 from feeds.source import Memory, Move, NotModified, Source, SourceError, SourceKind, moving
 from pipeline.ports import Clock, CollectWork, Start, StoreError
-from pipeline.steps.absorb import House, Outcome, absorb
+from pipeline.steps.absorb import House, Outcome, absorb, all_names
+from pipeline.steps.arrivals import Arrivals
 
 log = structlog.get_logger()
 
@@ -49,6 +52,11 @@ class Look:
     answer: Answer = field(default_factory=NotModified)
 
     @property
+    def names(self) -> set[str]:
+        """The names of all articles that it showed."""
+        return all_names(self.answer[1]) if isinstance(self.answer, tuple) else set()
+
+    @property
     def moved(self) -> bool:
         """Whether it is asked elsewhere than the config says."""
         return self.source.url != self.configured
@@ -56,6 +64,10 @@ class Look:
 
 class _Undo(Exception):
     """Ends a transaction without keeping anything of it."""
+
+
+class _CannotStore(Exception):
+    """Something among what arrived can't be stored, whosever it is."""
 
 
 class _Held(Exception):
@@ -85,44 +97,65 @@ class Settler:
         self._dry_run = dry_run
 
     def settle(self, looks: Sequence[Look]) -> None:
-        """Turn answers into articles, or remember that there was none; all of them in one transaction."""
-        try:
-            with self._start() as work:
-                now = self._clock()
-                unchanged = [look.source.name for look in looks if isinstance(look.answer, NotModified)]
-                work.sources.unchanged(unchanged, now)
-                if len(unchanged) < len(looks):
-                    work.sources.memories([look.source.name for look in looks])  # at once
-                for look in looks:
-                    if isinstance(look.answer, NotModified):
-                        look.part.outcome.unchanged = look.memory.shown
-                        self._follow(work, look, look.answer.moved, proven=True)
-                        continue
-                    try:
-                        with work.part():
-                            self._absorb(work, look, now)
-                    except StoreError:
-                        raise  # no source's fault, and nothing could be kept of any
-                    except _Held as held:
-                        look.part.outcome = Outcome()
-                        look.part.held = str(held)
-                        work.sources.hold(look.source.name, now, look.part.held)
-                    except Exception as error:
-                        look.part.outcome = Outcome()
-                        look.part.error = in_words(look.source, error)
-                        until, gone = _left_alone(look.source, error, now)
-                        work.sources.failed(look.source.name, now, look.part.error, until, gone)
-                        if look.moved and isinstance(error, SourceError) and error.status in (404, 410):
-                            work.sources.moving(look.source.name, Move())  # ask where the config says again
-                if self._dry_run:
-                    raise _Undo
-        except _Undo:
-            pass
+        """Turn answers into articles, or remember that there was none; all of them in one transaction.
 
-    def _absorb(self, work: CollectWork, look: Look, now: datetime) -> None:
+        Articles that are new are stored together. Where one of them can't be, it is found out whose it is.
+        """
+        try:
+            self._settle(looks, together=True)
+        except _CannotStore:
+            self._settle(looks, together=False)
+
+    def _settle(self, looks: Sequence[Look], *, together: bool) -> None:
+        with suppress(_Undo), self._start() as work:
+            now = self._clock()
+            arrivals = Arrivals(work, now)
+            unchanged = [look.source.name for look in looks if isinstance(look.answer, NotModified)]
+            work.sources.unchanged(unchanged, now)
+            if len(unchanged) < len(looks):
+                work.sources.memories([look.source.name for look in looks])  # at once
+                work.articles.find(set().union(*(look.names for look in looks)))  # as well
+            for look in looks:
+                if isinstance(look.answer, NotModified):
+                    look.part.outcome = Outcome(unchanged=look.memory.shown)
+                    self._follow(work, look, look.answer.moved, proven=True)
+                    continue
+                try:
+                    self._take(work, look, now, arrivals, together=together)
+                except (StoreError, _CannotStore):
+                    raise  # no source's fault, and nothing could be kept of any
+                except _Held as held:
+                    look.part.outcome = Outcome()
+                    look.part.held = str(held)
+                    work.sources.hold(look.source.name, now, look.part.held)
+                except Exception as error:
+                    look.part.outcome = Outcome()
+                    look.part.error = in_words(look.source, error)
+                    until, gone = _left_alone(look.source, error, now)
+                    work.sources.failed(look.source.name, now, look.part.error, until, gone)
+                    if look.moved and isinstance(error, SourceError) and error.status in (404, 410):
+                        work.sources.moving(look.source.name, Move())  # ask where the config says again
+            _store(arrivals)
+            if self._dry_run:
+                raise _Undo
+
+    def _take(
+        self, work: CollectWork, look: Look, now: datetime, arrivals: Arrivals, *, together: bool
+    ) -> None:
+        """Absorb one answer, and undo that part alone where it raises. What is new in it is expected."""
         if isinstance(look.answer, Exception):
             raise look.answer
-        assert not isinstance(look.answer, NotModified)
+        if arrivals.known_as(look.names):
+            _store(arrivals)
+        with work.part():
+            own = Arrivals(work, now)
+            self._absorb(work, look, now, own)
+            if not together:
+                own.store()
+        arrivals.join(own)
+
+    def _absorb(self, work: CollectWork, look: Look, now: datetime, arrivals: Arrivals) -> None:
+        assert isinstance(look.answer, tuple)
         reading, shown = look.answer
         complete = self._kinds[look.source.kind].complete
         look.part.outcome = absorb(
@@ -134,6 +167,7 @@ class Settler:
             complete=complete,
             force=self._force,
             now=now,
+            arrivals=arrivals,
         )
         outcome = look.part.outcome
         drafts = [one.draft for one in shown]
@@ -161,6 +195,15 @@ class Settler:
                 f"it has moved for good, and is asked at {move.to} from now on; correct its url in the config"
             )
             look.part.outcome.problems.append(Problem(f"source {look.source.name}", why, lost=False))
+
+
+def _store(arrivals: Arrivals) -> None:
+    try:
+        arrivals.store()
+    except StoreError:
+        raise
+    except Exception as error:
+        raise _CannotStore from error
 
 
 def place_of(source: Source) -> str:

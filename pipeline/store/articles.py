@@ -47,11 +47,19 @@ class Articles:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._known: dict[str, int | None] = {}
+        """The aliases that were looked up, or given, in this transaction."""
 
     def find(self, aliases: Collection[str]) -> dict[str, int]:
         """Which of these aliases are known, and the article each one means."""
+        known = self._known
+        if unasked := [alias for alias in aliases if alias not in known]:
+            known.update(dict.fromkeys(unasked))
+            known.update(self._find(sorted(unasked)))
+        return {alias: id for alias in aliases if (id := known[alias]) is not None}
+
+    def _find(self, names: Sequence[str]) -> dict[str, int]:
         connection = self._session.connection()
-        names = sorted(aliases)
         if connection.dialect.name == "postgresql":
             rows = connection.exec_driver_sql(_FIND.format("= ANY(%s)"), (names,))
         else:
@@ -163,10 +171,12 @@ class Articles:
         if names is not None:
             change = change.where(col(ArticleAlias.alias).in_(sorted(names)))
         self._session.exec(change)
+        self._known.clear()
 
     def know_as(self, names: Mapping[str, int]) -> None:
         """Let articles be found under these names too, none of which may be known already."""
         _INSERT_ALIAS.run(self._session, list(names.items()))
+        self._known.update(names)
 
     def themes(self, ids: Collection[int]) -> dict[int, dict[str, Placement]]:
         """The places of these articles by theme slug, ancestors included."""

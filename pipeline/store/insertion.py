@@ -1,6 +1,6 @@
 """Inserting many rows: by statements that are written once, and values as the driver takes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -27,24 +27,19 @@ class Insertion:
 
     def run(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert these rows, of which there may be none, in the session's transaction."""
+        if not rows:
+            return
         connection = session.connection()
-        if self._moments:
-            rows = self._stored(rows, storing(connection.dialect))
+        store, width = storing(connection.dialect), len(self._columns)
+        values = list(chain.from_iterable(rows))
+        for place in self._moments:
+            values[place::width] = [store(moment) for moment in values[place::width]]
         if connection.dialect.name == "sqlite":
-            self._at_once(connection, rows)
-        elif rows:
-            self._copy(connection, rows)
+            self._at_once(connection, values)
+        else:
+            self._copy(connection, zip(*[iter(values)] * width, strict=True))
 
-    def _stored(self, rows: Sequence[tuple[Any, ...]], store: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
-        given = []
-        for row in rows:
-            values = list(row)
-            for place in self._moments:
-                values[place] = store(values[place])
-            given.append(tuple(values))
-        return given
-
-    def _copy(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _copy(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
         """As PostgreSQL takes many rows best: one by one, planning alone took twice as long."""
         raw: Any = connection.connection.driver_connection
         order = f"COPY {self._table.name} ({', '.join(self._columns)}) FROM STDIN"
@@ -52,17 +47,17 @@ class Insertion:
             for row in rows:
                 copy.write_row(row)
 
-    def _at_once(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _at_once(self, connection: Connection, values: Sequence[Any]) -> None:
         """Many rows by each statement, since before and after it other threads may go first, and would.
 
         By powers of two, so that there are few statements to compile and remember.
         """
-        done = 0
-        while left := len(rows) - done:
+        done, width = 0, len(self._columns)
+        while left := (len(values) - done) // width:
             number = min(_MOST, 1 << (left.bit_length() - 1))
-            values: Any = tuple(chain.from_iterable(rows[done : done + number]))
-            connection.exec_driver_sql(_of_rows(self._table.name, self._columns, number), values)
-            done += number
+            given = tuple(values[done : done + number * width])
+            connection.exec_driver_sql(_of_rows(self._table.name, self._columns, number), given)
+            done += number * width
 
 
 @cache

@@ -85,7 +85,7 @@ class Work:
                 self.session.flush()
         except BaseException as error:
             self.session.expunge_all()
-            for repository in ("log", "sources", "register"):  # the lock that is held, and what was seen
+            for repository in ("articles", "log", "sources", "register"):  # what was seen, and the lock held
                 self.__dict__.pop(repository, None)
             if isinstance(error, OperationalError):  # a full disk, say, which is no fault of this part
                 raise StoreError(f"the database refuses: {error.orig}") from error

@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from feeds.article import Article, Draft, Enclosure
+from feeds.article import Article
 from feeds.check import check
+from feeds.draft import Draft, Enclosure
 from feeds.feed import Feed, FeedItem, Tombstone
 from feeds.formats import FORMATS, Format
 from feeds.normalise import normalise

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from feeds.article import Draft
+from feeds.draft import Draft
 from feeds.fingerprint import fingerprint
 from feeds.markup import plain_text
 from feeds.words import tokens

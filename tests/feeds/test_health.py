@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from feeds.article import Draft
+from feeds.draft import Draft
 from feeds.health import KEPT, Look, breach, look_at, remember, silence
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

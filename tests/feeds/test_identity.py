@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from feeds import address, identity
 from feeds.address import web_address
-from feeds.article import Draft
+from feeds.draft import Draft
 from feeds.fingerprint import fingerprint
-from feeds.identity import aliases, canonical_url, recognise_texts, tag_uri, text_alias
+from feeds.identity import WORDS, aliases, canonical_url, recognise_texts, tag_uri, text_alias
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,33 @@ def test_an_address_that_looks_plain_is_so_by_all_rules(
     with patch.object(address, "PLAIN", re.compile(r"(?!)")):
         resolved = web_address(url, "https://elders.example/x")
     assert web_address(url, "https://elders.example/x") == resolved
+    with patch.object(identity, "PLAIN", re.compile(r"(?!)")):
+        names = aliases(Draft("k", url, "Titel"), "bron")
+    assert aliases(Draft("k", url, "Titel"), "bron") == names
+
+
+@settings(max_examples=400)
+@given(
+    st.sampled_from(HOSTS),
+    st.lists(PARTS, max_size=3),
+    st.lists(PARTS, max_size=3),
+    QUERIES,
+    st.sampled_from(["", "/", "//"]),
+)
+def test_a_path_that_looks_plain_is_so_by_all_rules(
+    host: str, there: list[str], path: list[str], query: str, start: str
+) -> None:
+    base, given = f"https://{host}/{'/'.join(there)}", f"{start}{'/'.join(path)}{query}"
+    with patch.object(address, "PLAIN", re.compile(r"(?!)")):
+        resolved = web_address(given, base)
+    assert web_address(given, base) == resolved
+
+
+@given(st.lists(st.sampled_from(["een", "é", "1_2", " ", "-", "<b>", "\n", "x y"]), max_size=30).map("".join))
+def test_an_article_has_a_name_by_its_words_where_there_are_enough_of_them(text: str) -> None:
+    found = len(re.findall(r"\w+", f"Titel {text}"))
+    named = text_alias(Draft("k", "https://bron.example/", "Titel", content=text), "bron", "f" * 64)
+    assert (named is not None) == (found >= WORDS)
 
 
 def test_a_tag_uri_is_valid_and_the_same_for_the_same_names() -> None:

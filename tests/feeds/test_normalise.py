@@ -6,8 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feeds.address import untracked, web_address
-from feeds.article import TITLE_LENGTH, URL_LENGTH, Draft
 from feeds.characters import fit, shorten
+from feeds.draft import TITLE_LENGTH, URL_LENGTH, Draft
 from feeds.markup import clean_html, plain_text, text_of_clean
 from feeds.normalise import normalise
 

@@ -259,6 +259,7 @@ class Feed:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.requests: list[dict[str, str]] = []
+        self.url = server.url_for("/feed").replace("localhost", "127.0.0.1")
         server.expect_request("/feed").respond_with_handler(lambda request: self.answer(request))
 
     def answer(self, request: Request) -> Response:
@@ -538,6 +539,46 @@ def test_a_copy_in_another_source_changes_nothing(portal, feed: Feed) -> None:
     assert [title for title, *_ in log(portal)] == ["Het origineel"]
 
 
+def test_of_two_sources_that_show_an_article_at_once_one_has_it(portal, feed: Feed) -> None:
+    with portal.config.open("a") as config:
+        config.write(FEED.format(url=feed.url).replace('"nieuws"', '"kopie"'))
+    feed.entries = [("1", "Een"), ("2", "Twee")]
+    assert numbers(collect(portal)) == {"new": 2, "unchanged": 2}
+    assert [title for title, *_ in log(portal)] == ["Een", "Twee"]
+    assert numbers(collect(portal)) == {"unchanged": 4}
+
+
+def test_what_can_not_be_stored_is_its_own_sources_problem(
+    portal, feed: Feed, httpserver: HTTPServer
+) -> None:
+    with portal.config.open("a") as config:
+        config.write(FEED.format(url=feed.url.replace("/feed", "/stuk")).replace('"nieuws"', '"stuk"'))
+    feed.entries = [("1", "Een")]
+    broken = feed.document().replace("nieuws.example", "stuk.example").replace("Een", "Onbewaarbaar")
+    httpserver.expect_request("/stuk").respond_with_data(broken, content_type="application/rss+xml")
+    with portal.open() as app, app.database.write() as session:
+        refused = (
+            "ALTER TABLE article ADD CONSTRAINT refused CHECK (title <> 'Onbewaarbaar')"
+            if app.database.url.get_backend_name() == "postgresql"
+            else "CREATE TRIGGER refused BEFORE INSERT ON article WHEN NEW.title = 'Onbewaarbaar' "
+            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        session.execute(sql(refused))
+    portal.write("a", "Uit de map")
+    report = collect(portal)
+    assert {part.name: bool(part.error) for part in report.sources} == {
+        "map": False,
+        "nieuws": False,
+        "stuk": True,
+    }
+    assert sorted(title for title, *_ in log(portal)) == ["Een", "Uit de map"]
+    assert all(len(part.outcome.problems) == 0 for part in report.sources)
+    with portal.open() as app, app.store.read() as work:
+        memory = work.sources.memory("stuk")
+        assert (memory.failures, memory.first_collected) == (1, None)
+    assert numbers(collect(portal)) == {"unchanged": 2}
+
+
 def test_an_article_that_moved_is_followed_by_its_id(portal, feed: Feed) -> None:
     feed.entries = [("1", "Een")]
     collect(portal)
@@ -728,3 +769,24 @@ def test_the_logs_lock_is_held_again_after_a_part_that_was_undone(portal) -> Non
         work.log.append(1, Kind.RETHEMED, ["cloud"], portal.now)
         assert locks() == before + locked
     assert [kind for _, kind, _ in log(portal)] == [Kind.NEW, Kind.RETHEMED]
+
+
+def test_a_name_means_what_it_was_given_last_in_what_was_not_undone(portal) -> None:
+    portal.write("a", "De cloud")
+    portal.write("b", "De gemeente")
+    collect(portal)
+    with portal.open() as app, app.store.write() as work:
+
+        def undone() -> None:
+            with work.part():
+                work.articles.know_as({"naam": 1})
+                assert work.articles.find({"naam", "geen"}) == {"naam": 1}
+                raise KeyError
+
+        assert work.articles.find({"naam", "geen"}) == {}
+        with pytest.raises(KeyError):
+            undone()
+        assert work.articles.find({"naam", "geen"}) == {}
+        work.articles.know_as({"naam": 1})
+        work.articles.rename(1, 2, ["naam"])
+        assert work.articles.find({"naam", "geen"}) == {"naam": 2}

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds.article import Article, Draft
+from feeds.article import Article
 from feeds.classify import Classifier
 from feeds.document import Document, Found, read_document
+from feeds.draft import Draft
 from feeds.shown import make_ready
 from feeds.source import Payload, Reading, Source, SourceError
 from feeds.sources.feed import FeedSource
@@ -44,6 +47,14 @@ async def read_elsewhere(parse: Parse, given: Document) -> Found:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parser, "ENOUGH", 1)
+
+
+def test_it_begins_without_what_takes_long_to_import_and_is_not_needed() -> None:
+    code = "import pipeline.parse, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert "feeds.sources.feed" in modules
+    assert modules.isdisjoint({"sqlalchemy", "sqlmodel", "trafilatura", "anyio", "jinja2"})
 
 
 @pytest.mark.usefixtures("at_once")

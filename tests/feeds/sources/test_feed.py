@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from feeds.article import Draft
+from feeds.draft import Draft
 from feeds.normalise import normalise
 from feeds.source import Payload, Reading, Source, SourceError
 from feeds.sources.feed import FeedSource

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from feeds.article import Problem
+from feeds.draft import Problem
 from feeds.normalise import normalise
 from feeds.source import Payload, Reading, Source
 from feeds.sources.folder import FolderSource
