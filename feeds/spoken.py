@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import gcld3
 
-from feeds.article import Draft
+from feeds.draft import Draft
 from feeds.language import language_tag
 
 ENOUGH = 200

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.article import Draft
+from feeds.draft import Draft
 from feeds.language import language_tag
 from feeds.shown import make_ready
 from feeds.source import Reading, Source
