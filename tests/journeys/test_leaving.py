@@ -26,7 +26,8 @@ def test_who_was_told_that_they_left_is_mailed_nothing_after_that(portal, record
         with app.store.read() as work:
             readers = work.subscribers.by_emails(map(address, range(READERS)))
         while (sent := len(recorder.taken())) < READERS - 200:
-            who = address(sent + chance.randrange(200))  # they are mailed in about this order
+            # They are mailed in about this order: some are in hand by now, others far behind.
+            who = address(min(sent + chance.choice([50, 200, 1000]) - chance.randrange(50), READERS - 1))
             if sent and who not in told:
                 app.enroller().unsubscribe(readers[who].id, "preferences")
                 told[who] = len(recorder.taken())
@@ -35,7 +36,7 @@ def test_who_was_told_that_they_left_is_mailed_nothing_after_that(portal, record
     late = [who for who, then in told.items() if places.get(who, 0) >= then + UNDER_WAY]
     assert not late
     spared = told.keys() - places.keys()
-    assert len(spared) >= 50, "hardly any of them left in time to tell"
+    assert spared, "none of them left in time to tell"
     assert json.loads(portal.run("digest", "reconcile", edition, "--json").stdout)["balanced"]
     status = json.loads(portal.run("digest", "status", edition, "--json").stdout)
     assert status["deliveries"] == {"accepted": len(places), "cancelled": len(spared)}
