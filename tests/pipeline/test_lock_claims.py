@@ -165,7 +165,7 @@ def test_what_other_senders_commit_is_no_change(database: Database, monkeypatch:
 def test_who_writes_waits_until_senders_heed_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look holds for a moment; and yet nobody who was told that none comes gets a mail."""
     waits: list[tuple[float, bool]] = []
-    with LockClaims(database) as claims:
+    with LockClaims(database) as claims, claims.sending():
         claims.changed()
         monkeypatch.setattr(
             "pipeline.store.session.time.sleep", lambda seconds: waits.append((seconds, claims.changed()))
@@ -178,16 +178,33 @@ def test_who_writes_waits_until_senders_heed_it(database: Database, monkeypatch:
 def test_who_writes_waits_for_nobody_where_nobody_sends(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with LockClaims(database):
-        pass
+    """Nor for a worker that has sent, and keeps its connection for the next edition."""
     monkeypatch.setattr("pipeline.store.session.time.sleep", lambda seconds: pytest.fail("it waits"))
-    with database.write():
-        pass
+    with LockClaims(database) as claims:
+        with database.write():
+            pass
+        with claims.sending():
+            pass
+        with database.write():
+            pass
+
+
+def test_a_sender_that_is_cut_off_while_it_sends_may_say_why_it_stops(database: Database) -> None:
+    def stop(claims: LockClaims) -> None:
+        with claims.sending():
+            cut(database)
+            raise ZeroDivisionError
+
+    with LockClaims(database) as claims:
+        with pytest.raises(ZeroDivisionError):
+            stop(claims)
+        with pytest.raises(ClaimsLost):
+            claims.check()
 
 
 def test_a_sender_that_begins_while_somebody_writes_sees_what_that_was(database: Database) -> None:
     def begin() -> str | None:
-        with LockClaims(database) as claims, claims.session() as session:
+        with LockClaims(database) as claims, claims.sending(), claims.session() as session:
             return session.execute(text("SELECT value FROM fact WHERE name = 'x'")).scalar()
 
     with ThreadPoolExecutor(1) as thread:
