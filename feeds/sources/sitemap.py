@@ -65,10 +65,13 @@ class _Past:
 
     def count(self, unread: dict[str, set[str]]) -> None:
         """Forget what is too much to remember, and count what is left in the sitemaps that were read."""
-        self.seen = dict(list(self.seen.items())[-2 * REMEMBERED :])
+        kept = dict(list(self.seen.items())[-2 * REMEMBERED :])
         self.sitemaps = dict(list(self.sitemaps.items())[-REMEMBERED:])
-        before = {one: number for one, number in self.waiting.items() if one in self.sitemaps}
-        self.waiting = before | {one: len(names - self.seen.keys()) for one, names in unread.items()}
+        # Whose pages were forgotten can't be told, so that the other sitemaps have to be counted anew.
+        counted = self.sitemaps.keys() if len(kept) == len(self.seen) else set()
+        before = {one: number for one, number in self.waiting.items() if one in counted}
+        self.seen = kept
+        self.waiting = before | {one: len(names - kept.keys()) for one, names in unread.items()}
 
     def bookmark(self, source: Source) -> str:
         seen, sitemaps = list(self.seen.items()), list(self.sitemaps.items())

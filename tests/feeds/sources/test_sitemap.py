@@ -179,6 +179,25 @@ def test_pages_that_were_too_many_to_follow_do_not_come_when_others_are_done(
     assert asked[5] == ["/deel3.xml", "/deel3-0", "/deel3-1"]
 
 
+def test_pages_that_were_forgotten_do_not_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sitemap, "REMEMBERED", 3)  # and twice as many pages that were read
+    changed: dict[str, str] = {}
+
+    def answer(path: str) -> bytes:
+        if path == "sitemap.xml":
+            return index(*map(" ".join, changed.items()))
+        return urlset(*[loc(f"{path[0]}-{n}") for n in range(3)]) if path in changed else PAGE
+
+    memory, came, asked = Memory(), [], []
+    for name, day in (("a.xml", "01"), ("b.xml", "02"), ("c.xml", "03"), ("a.xml", "04")):
+        changed[name] = f"2026-11-{day}"
+        reading, asked = look(documents(answer), memory)
+        came.append(reading.appeared)
+        memory = Memory(bookmark=reading.bookmark)
+    assert asked[:5] == ["/sitemap.xml", "/a.xml", "/a-0", "/a-1", "/a-2"]
+    assert came == [0, 0, 0, 0]
+
+
 def test_a_page_that_two_sitemaps_list_comes_once() -> None:
     listed = {"alles.xml": 3, "nieuws.xml": 0}
 
