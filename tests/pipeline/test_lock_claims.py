@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from pipeline.store.session import HEEDED, Database
 from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import Accepted
 from subscribers.edition import EditionName
+from subscribers.frequency import Frequency
 
 WORKER = """
 import sys
@@ -266,6 +268,33 @@ def test_a_sender_that_is_cut_off_stops_before_its_next_mail_and_is_resumed(port
         mailer.answer = lambda recipient: Accepted()
         jobs.send(app, edition)
     assert sorted(mailer.sent) == everybody
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_writes_waits_for_a_sender_for_as_long_as_it_sends(
+    portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.write("a", "De cloud")
+    mailer, waits = Mailer(), Counter[str]()
+    with portal.open() as app:
+
+        def write(when: str) -> Accepted:
+            monkeypatch.setattr("pipeline.store.session.time.sleep", lambda seconds: waits.update([when]))
+            with app.store.write() as work:
+                work.register.set_fact("x", when)
+            return Accepted()
+
+        app.collector().collect(app.settings.source, force=True)
+        roster = b"email,frequency,interests\nr1@a.example,weekly,cloud\nr2@a.example,weekly,cloud"
+        app.enroller().take(rows_of(roster), "op papier")
+        app.transport = lambda connections: mailer
+        app.senders.seconds = 60  # as in a worker, which keeps it for the next batch
+        edition = app.desk().ready(jobs.plan_by_hand(app, Frequency.WEEKLY).edition)
+        write("before")
+        mailer.answer = lambda recipient: write("meanwhile")
+        jobs.send(app, edition)
+        write("after")
+    assert waits == {"meanwhile": 2}
 
 
 def test_a_connection_that_is_cut_is_an_error_in_words_and_is_lent_to_nobody_again(
