@@ -66,7 +66,7 @@ def test_a_source_that_shows_only_what_changed_may_show_nothing() -> None:
     nothing = Look(shown=0, new=0, texts=0, dates=0, length=0)
     assert breach(HABIT, nothing, [], partial=True) == ""
     assert breach(HABIT, replace(USUAL, shown=400, new=400), [], partial=True) != ""
-    assert breach(HABIT, nothing, [], partial=True, appeared=400).startswith("shows 400 new articles")
+    assert breach(HABIT, replace(nothing, new=400), [], partial=True).startswith("shows 400 new articles")
 
 
 def test_the_first_look_is_no_measure_of_what_is_new() -> None:

@@ -487,12 +487,14 @@ def test_a_site_that_gave_some_pages_and_asks_to_be_left_alone_is(portal, httpse
     assert httpserver.log
 
 
-def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, httpserver: HTTPServer) -> None:
+@pytest.fixture
+def listed(portal, httpserver: HTTPServer) -> list[int]:
+    """How many pages a site has: a source of the portal, which has been looked at three times."""
     text = "<p>Een zin van een gewone lengte, met een punt.</p>" * 10
-    listed = 3
+    listed = [3]
 
     def sitemap(request: Request) -> Response:
-        urls = (f"<url><loc>{httpserver.url_for(f'/p/{n}')}</loc></url>" for n in range(listed))
+        urls = (f"<url><loc>{httpserver.url_for(f'/p/{n}')}</loc></url>" for n in range(listed[0]))
         return Response(f"<urlset>{''.join(urls)}</urlset>")
 
     def page(request: Request) -> Response:
@@ -507,7 +509,11 @@ def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, ht
     for _ in range(3):
         collect(portal, force=False)
         portal.wait(days=1)
-    listed = 103
+    return listed
+
+
+def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, listed: list[int]) -> None:
+    listed[0] = 103
     (site,) = [part for part in collect(portal, force=False).sources if part.name == "site"]
     assert site.held.startswith("source site: it shows 100 new articles at once, where it had at most 0")
     assert site.outcome.new == 0
@@ -518,6 +524,20 @@ def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, ht
         portal.wait(days=1)
         assert numbers(collect(portal, force=False))["new"] == rest
     assert numbers(collect(portal)) == {"unchanged": 40}  # looked at anew, nothing came
+
+
+def test_a_flood_of_pages_that_was_accepted_is_no_flood_when_it_comes_again(
+    portal, listed: list[int]
+) -> None:
+    listed[0] = 303
+    assert collect(portal, force=False).held == 1
+    with portal.open() as app:
+        app.collector().collect(app.settings.source, accept=True)
+    portal.wait(days=1)
+    listed[0] = 603
+    report = collect(portal, force=False)
+    assert report.held == 0
+    assert report.total("new") == 40
 
 
 def test_an_address_that_is_gone_is_not_asked_again_and_a_new_one_is(portal, feed: Feed) -> None:
