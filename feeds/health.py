@@ -40,13 +40,17 @@ class Look:
     length: int
 
 
-def look_at(drafts: Sequence[Draft], new: int) -> Look:
-    """What these normalised drafts come to."""
+def look_at(drafts: Sequence[Draft], new: int, appeared: int = 0) -> Look:
+    """What these normalised drafts come to, of which so many are ``new``.
+
+    Those that ``appeared`` are new as well, though some are left for a next look; unless most of what was
+    looked at was known, as where a site gives all its pages other addresses.
+    """
     lengths = [len(draft.text or draft.summary) for draft in drafts]
     number = len(drafts) or 1
     return Look(
         shown=len(drafts),
-        new=new,
+        new=max(new, appeared) if 2 * new >= len(drafts) else new,
         texts=round(sum(map(bool, lengths)) / number, 2),
         dates=round(sum(draft.published is not None for draft in drafts) / number, 2),
         length=round(median(lengths)) if lengths else 0,

@@ -171,8 +171,7 @@ class Settler:
         )
         outcome = look.part.outcome
         drafts = [one.draft for one in shown]
-        # Also those that are left for the next look came with this one.
-        seen = look_at(drafts, max(outcome.new, reading.appeared))
+        seen = look_at(drafts, outcome.new, reading.appeared)
         wrong = breach(look.memory.history, seen, drafts, partial=reading.partial)
         if wrong and not self._accept and not complete:
             raise _Held(

@@ -31,6 +31,16 @@ def test_a_look_says_what_the_articles_have() -> None:
 
 
 @pytest.mark.parametrize(
+    ("shown", "new", "appeared", "expected"),
+    [(43, 40, 300, 300), (40, 0, 300, 0), (40, 10, 300, 10), (0, 0, 300, 300), (5, 3, 0, 3), (5, 5, 3, 5)],
+)
+def test_what_is_left_for_a_next_look_is_new_where_most_that_was_looked_at_is(
+    shown: int, new: int, appeared: int, expected: int
+) -> None:
+    assert look_at(drafts(shown), new, appeared).new == expected
+
+
+@pytest.mark.parametrize(
     "look, why",
     [
         (
