@@ -27,7 +27,7 @@ QUIETEST = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at a source showed: how many articles, and how many of them were new.
+    """What a look at a source showed: how many articles, and how many there were that are new.
 
     ``texts`` and ``dates`` are the parts of them, from 0 to 1, that have any; ``length`` is the median of
     their texts', in characters.
@@ -40,26 +40,28 @@ class Look:
     length: int
 
 
-def look_at(drafts: Sequence[Draft], new: int) -> Look:
-    """What these normalised drafts come to."""
+def look_at(drafts: Sequence[Draft], new: int, appeared: int = 0) -> Look:
+    """What these normalised drafts come to, of which so many are ``new``.
+
+    Those that ``appeared`` are new as well, though some are left for a next look; unless most of what was
+    looked at was known, as where a site gives all its pages other addresses.
+    """
     lengths = [len(draft.text or draft.summary) for draft in drafts]
     number = len(drafts) or 1
     return Look(
         shown=len(drafts),
-        new=new,
+        new=max(new, appeared) if 2 * new >= len(drafts) else new,
         texts=round(sum(map(bool, lengths)) / number, 2),
         dates=round(sum(draft.published is not None for draft in drafts) / number, 2),
         length=round(median(lengths)) if lengths else 0,
     )
 
 
-def breach(
-    history: Sequence[Look], look: Look, drafts: Sequence[Draft], *, partial: bool, appeared: int = 0
-) -> str:
+def breach(history: Sequence[Look], look: Look, drafts: Sequence[Draft], *, partial: bool) -> str:
     """How a look is unlike those before it, in words that go after "it"; "" where it is as it should be.
 
     ``history`` are earlier looks, the oldest first; ``partial`` says that a look shows only what changed,
-    so that its volume means nothing; ``appeared`` how many are new that were not all looked at.
+    so that its volume means nothing.
     """
     if same := _all_the_same(drafts):
         return same
@@ -69,9 +71,8 @@ def breach(
     most_new = max(past.new for past in history[1:]) if len(history) > 1 else 0
     if not partial and not look.shown and usual >= FEW:
         return f"shows nothing, where it usually has {usual} articles"
-    new = max(look.new, appeared)
-    if new > max(FLOOD, 5 * most_new) or (not partial and look.shown > max(FLOOD, 5 * usual)):
-        return f"shows {new} new articles at once, where it had at most {most_new} before"
+    if look.new > max(FLOOD, 5 * most_new) or (not partial and look.shown > max(FLOOD, 5 * usual)):
+        return f"shows {look.new} new articles at once, where it had at most {most_new} before"
     if look.shown < FEW:
         return ""
     length = median(past.length for past in history)

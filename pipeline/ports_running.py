@@ -1,6 +1,7 @@
 """What running a portal asks of the store: a queue of jobs, slots that were changed, locks and claims."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
 
@@ -44,3 +45,6 @@ class Claims(Protocol):
 
     def check(self) -> None:
         """Raises ClaimsLost where others may take this worker for dead."""
+
+    def sending(self) -> AbstractContextManager[None]:
+        """A block in which this worker sends; who writes meanwhile may have to wait until it heeds that."""

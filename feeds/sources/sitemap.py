@@ -6,7 +6,6 @@ A visit reads a few pages, the newest first, and leaves the rest for the next on
 """
 
 import json
-from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -56,7 +55,7 @@ _ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 class _Past:
     """What earlier visits saw: pages, the longest ago first, and sitemaps, with what was said of changes.
 
-    ``waiting`` is how many new pages of which sitemap they left.
+    ``waiting`` is how many pages of each of these sitemaps were never read.
     """
 
     seen: dict[str, str]
@@ -64,19 +63,29 @@ class _Past:
     unfinished: bool
     waiting: dict[str, int]
 
-    def bookmark(self) -> str:
-        kept = list(self.seen.items())[-2 * REMEMBERED :]
-        sitemaps = list(self.sitemaps.items())[-REMEMBERED:]
-        waiting = {sitemap: number for sitemap, number in self.waiting.items() if number}
-        rest = {"unfinished": self.unfinished, "waiting": waiting}
-        return json.dumps({"seen": kept, "sitemaps": sitemaps, **rest})
+    def count(self, unread: dict[str, set[str]]) -> None:
+        """Forget what is too much to remember, and count what is left in the sitemaps that were read."""
+        kept = dict(list(self.seen.items())[-2 * REMEMBERED :])
+        self.sitemaps = dict(list(self.sitemaps.items())[-REMEMBERED:])
+        # Whose pages were forgotten can't be told, so that the other sitemaps have to be counted anew.
+        counted = self.sitemaps.keys() if len(kept) == len(self.seen) else set()
+        before = {one: number for one, number in self.waiting.items() if one in counted}
+        self.seen = kept
+        self.waiting = before | {one: len(names - kept.keys()) for one, names in unread.items()}
+
+    def bookmark(self, source: Source) -> str:
+        seen, sitemaps = list(self.seen.items()), list(self.sitemaps.items())
+        rest = {"unfinished": self.unfinished, "waiting": self.waiting, "pages": source.pages}
+        return json.dumps({"seen": seen, "sitemaps": sitemaps, **rest})
 
 
-def _recall(bookmark: str) -> _Past:
+def _recall(bookmark: str, source: Source) -> _Past:
     if not bookmark:
         return _Past({}, {}, unfinished=False, waiting={})
     said = json.loads(bookmark)
-    return _Past(dict(said["seen"]), dict(said["sitemaps"]), said["unfinished"], said.get("waiting", {}))
+    if said.get("pages") != source.pages:  # by the config; what it wants now was never looked for, or counted
+        return _Past(dict(said["seen"]), {}, unfinished=True, waiting={})
+    return _Past(dict(said["seen"]), dict(said["sitemaps"]), said["unfinished"], said["waiting"])
 
 
 class SitemapSource:
@@ -89,50 +98,50 @@ class SitemapSource:
         """The sitemap, and those of its pages that are new or have changed."""
         if not source.url:
             raise SourceError(f'source {source.name}: a sitemap needs a url; add url = "https://…" to it')
-        past = _recall(memory.bookmark)
+        past = _recall(memory.bookmark, source)
         # What is unchanged may still hold pages that were not reached.
         known = Validators() if past.unfinished else memory.validators
         answer = yield HttpRequest(source.url, known, accept=_ACCEPT, as_robot=True)
         if isinstance(answer, NotModified):
             return answer
         reading = Reading([], validators=answer.validators, moved=answer.moved, partial=True)
-        # The pages of a sitemap that is read for the first time may all be old.
-        followed = {"", *past.sitemaps} if memory.bookmark else set()
-        listed = yield from _pages(source, answer, past, reading)
+        listed, unread = yield from _pages(source, answer, past, reading)
         if not (listed or past.seen or reading.problems):
             why = "it lists no page to be read; look at 'pages' in its config, and at the sitemap itself"
             reading.problems.append(Problem(f"source {source.name}", why, lost=False))
         wanted, again = _choose(listed, past.seen)
-        appeared = _new(wanted, past.seen)
-        came = sum(max(0, appeared[one] - past.waiting.get(one, 0)) for one in followed)
+        came = _came(unread, past.waiting)
         left, wait = yield from _read_pages(wanted[:PAGES], again, past.seen, reading)
         missed = [*left, *wanted[PAGES:]]
         for page in missed:
             past.sitemaps[page.within] = ""  # to be read again, for what is left in it
         past.sitemaps.pop("", None)
         past.unfinished = past.unfinished or bool(missed)
-        left_new = _new(missed, past.seen)
-        past.waiting |= {one: left_new[one] for one in {page.within for page in listed}}
+        past.count(unread)
         drafts = distinct(reading.drafts, reading.problems)
-        return replace(reading, drafts=drafts, bookmark=past.bookmark(), wait=wait, appeared=came)
+        return replace(reading, drafts=drafts, bookmark=past.bookmark(source), wait=wait, appeared=came)
 
 
 def _pages(
     source: Source, answer: Payload, past: _Past, reading: Reading
-) -> Generator[Request, Payload | NotModified, list[Listed]]:
+) -> Generator[Request, Payload | NotModified, tuple[list[Listed], dict[str, set[str]]]]:
     """The pages of this source that a sitemap lists, or the sitemaps in it that changed; the newest first.
 
-    Tells ``past`` which sitemaps were read, and whether some are left for the next visit.
+    Also the names of the pages in each that were never read, however old: those that are too many to be
+    followed may be among the newest when other sitemaps are read. Tells ``past`` which sitemaps were read,
+    and whether some are left for the next visit.
     """
     past.unfinished = False
     # A site that moved lists its pages under its new name.
     hosts = {_host(source.url), _host(answer.base or source.url)}
     others: set[str] = set()
     found: dict[str, Listed] = {}
+    unread: dict[str, set[str]] = {}
 
-    def take(pages: list[Listed]) -> None:
+    def take(pages: list[Listed], within: str = "") -> None:
         others.update(_host(page.url) for page in pages)
-        own = (page for page in pages if _host(page.url) in hosts and _fits(source, page.url))
+        own = [page for page in pages if _host(page.url) in hosts and _fits(source, page.url)]
+        unread[within] = {page.name for page in own} - past.seen.keys()
         newest = nlargest(REMEMBERED + 1, chain(found.values(), own), key=lambda page: page.order)
         found.clear()
         found.update((page.url, page) for page in newest)
@@ -164,7 +173,7 @@ def _pages(
                 reading.problems.append(Problem(sitemap.url, why, lost=False))
                 continue
             left -= len(pages)
-            take([replace(page, within=sitemap.name) for page in pages])
+            take([replace(page, within=sitemap.name) for page in pages], sitemap.name)
     if others and not others & hosts:
         raise SourceError(
             f"source {source.name}: all pages that {shown(answer)} lists are on other hosts "
@@ -177,7 +186,7 @@ def _pages(
             "followed; name the ones you want in 'pages'"
         )
         reading.problems.append(Problem(f"source {source.name}", why, lost=False))
-    return newest[:REMEMBERED]
+    return newest[:REMEMBERED], unread
 
 
 def _choose_sitemaps(listed: list[Listed], known: dict[str, str]) -> tuple[list[Listed], list[Listed]]:
@@ -254,9 +263,14 @@ def _read_pages(
     return away, timedelta(0)
 
 
-def _new(pages: list[Listed], seen: dict[str, str]) -> Counter[str]:
-    """How many of these pages of each sitemap were never seen."""
-    return Counter(page.within for page in pages if page.name not in seen)
+def _came(unread: dict[str, set[str]], waiting: dict[str, int]) -> int:
+    """How many pages were not there before, by how many of each sitemap are unread now and were then.
+
+    Those of a sitemap that is read for the first time may all be old.
+    """
+    known = {sitemap: names for sitemap, names in unread.items() if sitemap in waiting}
+    more = sum(max(0, len(names) - waiting[sitemap]) for sitemap, names in known.items())
+    return min(more, len(set().union(*known.values())))  # one may be in two: in the news, and among all
 
 
 def _mark(seen: dict[str, str], page: Listed) -> None:

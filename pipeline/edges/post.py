@@ -11,6 +11,7 @@ def post(url: str, agent: str, seconds: float, **body: Any) -> int:
     """The status of the answer to a POST of ``data`` or ``json``. The answer itself is not read.
 
     Raises TimeoutError where it takes more than so many ``seconds`` in all, httpx2.HTTPError and InvalidURL.
+    Where no name server answers, it takes until the system's resolver gives up.
     """
     return anyio.run(_status, url, agent, seconds, body)
 

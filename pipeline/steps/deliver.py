@@ -141,12 +141,13 @@ class Deliverer:
         not be written down any more.
         """
         self.recover()
-        run = _Run(self, edition, limit, due_only)
-        try:
-            while run.go_on(stopping()):
-                progress(run.report)
-        finally:
-            run.end()
+        with self.claims.sending():
+            run = _Run(self, edition, limit, due_only)
+            try:
+                while run.go_on(stopping()):
+                    progress(run.report)
+            finally:
+                run.end()
         progress(run.report)
         if run.shortage:
             raise DiskLow(run.shortage)

@@ -171,8 +171,8 @@ class Settler:
         )
         outcome = look.part.outcome
         drafts = [one.draft for one in shown]
-        seen = look_at(drafts, outcome.new)
-        wrong = breach(look.memory.history, seen, drafts, partial=reading.partial, appeared=reading.appeared)
+        seen = look_at(drafts, outcome.new, reading.appeared)
+        wrong = breach(look.memory.history, seen, drafts, partial=reading.partial)
         if wrong and not self._accept and not complete:
             raise _Held(
                 f"source {look.source.name}: it {wrong}; it is held back until it is mended, or you run "

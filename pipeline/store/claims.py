@@ -8,7 +8,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -20,7 +20,9 @@ from pipeline.ports_running import ClaimsLost
 from pipeline.store.session import SENDER_LOCK, Database
 
 _CHECK_EVERY = 1.0
-_LOCK = text("SELECT pg_advisory_lock(:key), pg_advisory_lock_shared(:senders)")
+_LOCK = text("SELECT pg_advisory_lock(:key)")
+_BEGIN = text(f"SELECT pg_advisory_lock_shared({SENDER_LOCK})")
+_END = text(f"SELECT pg_advisory_unlock_shared({SENDER_LOCK})")
 # Looking must not take the lock, not even for a moment: two that look would take each other for the worker.
 _HOLDER = text(
     "SELECT pid = pg_backend_pid() FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
@@ -46,7 +48,7 @@ class LockClaims:
             connection = self._database.engine.connect()
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()  # closed at the end, and the lock with it, rather than lent to others
-            connection.execute(_LOCK, {"key": _key(self.worker), "senders": SENDER_LOCK})
+            connection.execute(_LOCK, {"key": _key(self.worker)})
             self._cursor = connection.connection.cursor()
         self._connection = connection
         return self
@@ -74,6 +76,21 @@ class LockClaims:
                 yield session
         except DBAPIError as error:
             raise self._end(error.orig) from error
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """A block in which whoever writes knows of this sender, and waits for it. Raises ClaimsLost.
+
+        Not for longer, since a worker keeps its connection for the next edition. It begins when whoever
+        writes at that moment is done.
+        """
+        with self.session() as session:
+            session.execute(_BEGIN)
+        try:
+            yield
+        finally:
+            with suppress(ClaimsLost), self.session() as session:  # the lock ends with the connection, too
+                session.execute(_END)
 
     def changed(self) -> bool:
         """Whether anybody who writes alone may have written since this was asked last. Raises ClaimsLost.

@@ -33,7 +33,7 @@ WAL_IS_SAFE = _VERSION >= (3, 51, 3) or _VERSION in {(3, 50, 7), (3, 44, 6)}
 _WRITE_LOCK = 0x6B656E6F
 """The advisory lock that every writing transaction holds; any number, as long as every process uses it."""
 SENDER_LOCK = 0x6B656E70
-"""The advisory lock that senders share for as long as they live, by which who writes knows of them."""
+"""The advisory lock that senders share for as long as they send, by which who writes knows of them."""
 HEEDED = 0.01
 """Seconds after a commit in which every sender on PostgreSQL has seen it, or begins no mail."""
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}

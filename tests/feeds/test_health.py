@@ -31,6 +31,16 @@ def test_a_look_says_what_the_articles_have() -> None:
 
 
 @pytest.mark.parametrize(
+    ("shown", "new", "appeared", "expected"),
+    [(43, 40, 300, 300), (40, 0, 300, 0), (40, 10, 300, 10), (0, 0, 300, 300), (5, 3, 0, 3), (5, 5, 3, 5)],
+)
+def test_what_is_left_for_a_next_look_is_new_where_most_that_was_looked_at_is(
+    shown: int, new: int, appeared: int, expected: int
+) -> None:
+    assert look_at(drafts(shown), new, appeared).new == expected
+
+
+@pytest.mark.parametrize(
     "look, why",
     [
         (
@@ -66,7 +76,7 @@ def test_a_source_that_shows_only_what_changed_may_show_nothing() -> None:
     nothing = Look(shown=0, new=0, texts=0, dates=0, length=0)
     assert breach(HABIT, nothing, [], partial=True) == ""
     assert breach(HABIT, replace(USUAL, shown=400, new=400), [], partial=True) != ""
-    assert breach(HABIT, nothing, [], partial=True, appeared=400).startswith("shows 400 new articles")
+    assert breach(HABIT, replace(nothing, new=400), [], partial=True).startswith("shows 400 new articles")
 
 
 def test_the_first_look_is_no_measure_of_what_is_new() -> None:

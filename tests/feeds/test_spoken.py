@@ -60,6 +60,11 @@ def test_a_source_that_says_nothing_is_read_in_its_language() -> None:
     assert [article.draft.language for article in shown] == ["de"]
 
 
+def test_a_language_has_the_tag_that_it_has_today() -> None:
+    hebrew = "העירייה פתחה דלפק חדש לתושבים שרוצים לבקש היתר. כך הודיע סגן ראש העיר במכתב למועצה. " * 3
+    assert languages(draft(hebrew, title="דלפק")) == ["he"]
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=ENOUGH, max_size=ENOUGH * 3))
 def test_of_any_text_a_language_that_there_is_or_none_is_told_and_always_the_same(text: str) -> None:
     tag = spoken(text)

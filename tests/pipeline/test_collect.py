@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -487,12 +488,22 @@ def test_a_site_that_gave_some_pages_and_asks_to_be_left_alone_is(portal, httpse
     assert httpserver.log
 
 
-def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, httpserver: HTTPServer) -> None:
+@dataclass
+class Site:
+    """What its sitemap lists: so many pages, at addresses with this at their end."""
+
+    pages: int = 3
+    end: str = ""
+
+
+@pytest.fixture
+def site(portal, httpserver: HTTPServer) -> Site:
+    """A source of the portal, which has been looked at three times."""
     text = "<p>Een zin van een gewone lengte, met een punt.</p>" * 10
-    listed = 3
+    site = Site()
 
     def sitemap(request: Request) -> Response:
-        urls = (f"<url><loc>{httpserver.url_for(f'/p/{n}')}</loc></url>" for n in range(listed))
+        urls = (f"<url><loc>{httpserver.url_for(f'/p/{n}')}{site.end}</loc></url>" for n in range(site.pages))
         return Response(f"<urlset>{''.join(urls)}</urlset>")
 
     def page(request: Request) -> Response:
@@ -507,10 +518,14 @@ def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, ht
     for _ in range(3):
         collect(portal, force=False)
         portal.wait(days=1)
-    listed = 103
-    (site,) = [part for part in collect(portal, force=False).sources if part.name == "site"]
-    assert site.held.startswith("source site: it shows 100 new articles at once, where it had at most 0")
-    assert site.outcome.new == 0
+    return site
+
+
+def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, site: Site) -> None:
+    site.pages = 103
+    (part,) = [part for part in collect(portal, force=False).sources if part.name == "site"]
+    assert part.held.startswith("source site: it shows 100 new articles at once, where it had at most 0")
+    assert part.outcome.new == 0
     with portal.open() as app:
         report = app.collector().collect(app.settings.source, accept=True)
     assert report.total("new") == 40
@@ -518,6 +533,28 @@ def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, ht
         portal.wait(days=1)
         assert numbers(collect(portal, force=False))["new"] == rest
     assert numbers(collect(portal)) == {"unchanged": 40}  # looked at anew, nothing came
+
+
+def test_a_flood_of_pages_that_was_accepted_is_no_flood_when_it_comes_again(portal, site: Site) -> None:
+    site.pages = 303
+    assert collect(portal, force=False).held == 1
+    with portal.open() as app:
+        app.collector().collect(app.settings.source, accept=True)
+    portal.wait(days=1)
+    site.pages = 603
+    report = collect(portal, force=False)
+    assert report.held == 0
+    assert report.total("new") == 40
+
+
+def test_a_site_that_gives_all_its_pages_other_addresses_is_not_held(
+    portal, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feeds.health.FLOOD", 2)
+    site.end = "?utm_source=kaart"
+    report = collect(portal, force=False)
+    assert report.held == 0
+    assert numbers(report) == {"unchanged": 3}
 
 
 def test_an_address_that_is_gone_is_not_asked_again_and_a_new_one_is(portal, feed: Feed) -> None:

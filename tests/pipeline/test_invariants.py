@@ -6,7 +6,7 @@ cursor, and works out by the plainest reading of the rules what each mail must h
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
@@ -125,6 +125,9 @@ class Claims:
         return worker in self._dead
 
     def check(self) -> None: ...
+
+    def sending(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class Killed(BaseException):

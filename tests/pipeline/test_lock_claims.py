@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from pipeline.store.session import HEEDED, Database
 from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import Accepted
 from subscribers.edition import EditionName
+from subscribers.frequency import Frequency
 
 WORKER = """
 import sys
@@ -165,7 +167,7 @@ def test_what_other_senders_commit_is_no_change(database: Database, monkeypatch:
 def test_who_writes_waits_until_senders_heed_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look holds for a moment; and yet nobody who was told that none comes gets a mail."""
     waits: list[tuple[float, bool]] = []
-    with LockClaims(database) as claims:
+    with LockClaims(database) as claims, claims.sending():
         claims.changed()
         monkeypatch.setattr(
             "pipeline.store.session.time.sleep", lambda seconds: waits.append((seconds, claims.changed()))
@@ -178,16 +180,33 @@ def test_who_writes_waits_until_senders_heed_it(database: Database, monkeypatch:
 def test_who_writes_waits_for_nobody_where_nobody_sends(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with LockClaims(database):
-        pass
+    """Nor for a worker that has sent, and keeps its connection for the next edition."""
     monkeypatch.setattr("pipeline.store.session.time.sleep", lambda seconds: pytest.fail("it waits"))
-    with database.write():
-        pass
+    with LockClaims(database) as claims:
+        with database.write():
+            pass
+        with claims.sending():
+            pass
+        with database.write():
+            pass
+
+
+def test_a_sender_that_is_cut_off_while_it_sends_may_say_why_it_stops(database: Database) -> None:
+    def stop(claims: LockClaims) -> None:
+        with claims.sending():
+            cut(database)
+            raise ZeroDivisionError
+
+    with LockClaims(database) as claims:
+        with pytest.raises(ZeroDivisionError):
+            stop(claims)
+        with pytest.raises(ClaimsLost):
+            claims.check()
 
 
 def test_a_sender_that_begins_while_somebody_writes_sees_what_that_was(database: Database) -> None:
     def begin() -> str | None:
-        with LockClaims(database) as claims, claims.session() as session:
+        with LockClaims(database) as claims, claims.sending(), claims.session() as session:
             return session.execute(text("SELECT value FROM fact WHERE name = 'x'")).scalar()
 
     with ThreadPoolExecutor(1) as thread:
@@ -249,6 +268,33 @@ def test_a_sender_that_is_cut_off_stops_before_its_next_mail_and_is_resumed(port
         mailer.answer = lambda recipient: Accepted()
         jobs.send(app, edition)
     assert sorted(mailer.sent) == everybody
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_writes_waits_for_a_sender_for_as_long_as_it_sends(
+    portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.write("a", "De cloud")
+    mailer, waits = Mailer(), Counter[str]()
+    with portal.open() as app:
+
+        def write(when: str) -> Accepted:
+            monkeypatch.setattr("pipeline.store.session.time.sleep", lambda seconds: waits.update([when]))
+            with app.store.write() as work:
+                work.register.set_fact("x", when)
+            return Accepted()
+
+        app.collector().collect(app.settings.source, force=True)
+        roster = b"email,frequency,interests\nr1@a.example,weekly,cloud\nr2@a.example,weekly,cloud"
+        app.enroller().take(rows_of(roster), "op papier")
+        app.transport = lambda connections: mailer
+        app.senders.seconds = 60  # as in a worker, which keeps it for the next batch
+        edition = app.desk().ready(jobs.plan_by_hand(app, Frequency.WEEKLY).edition)
+        write("before")
+        mailer.answer = lambda recipient: write("meanwhile")
+        jobs.send(app, edition)
+        write("after")
+    assert waits == {"meanwhile": 2}
 
 
 def test_a_connection_that_is_cut_is_an_error_in_words_and_is_lent_to_nobody_again(

@@ -1,6 +1,7 @@
 """Sitemaps: which pages are read, which are left alone, and what a page is as an article."""
 
 import gzip
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -152,6 +153,97 @@ def test_the_pages_of_a_sitemap_that_is_read_for_the_first_time_did_not_all_come
     assert came == [0, 0, 0, 0, 0, 5, 0]
 
 
+def test_pages_that_were_too_many_to_follow_do_not_come_when_others_are_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor do they when somebody changes one of them, and its sitemap with it."""
+    monkeypatch.setattr(sitemap, "PAGES", 2)
+    monkeypatch.setattr(sitemap, "REMEMBERED", 6)
+    changed = {f"deel{n}.xml": f"2026-0{9 - n}-01" for n in range(1, 5)}
+
+    def answer(path: str) -> bytes:
+        if path == "sitemap.xml":
+            return index(*map(" ".join, changed.items()))
+        day = changed.get(path, "")
+        return urlset(*[loc(f"{path[:5]}-{n}", lastmod(day)) for n in range(4)]) if day else PAGE
+
+    memory, came, asked = Memory(), [], []
+    for change in ({}, {}, {}, {}, {}, {"deel3.xml": "2026-11-20"}, {}):
+        changed |= change
+        reading, paths = look(documents(answer), memory)
+        came.append(reading.appeared)
+        asked.append([path for path in paths if "deel" in path])
+        memory = Memory(bookmark=reading.bookmark)
+    assert came == [0] * 7
+    assert {"/deel2-0", "/deel2-3"} <= {path for paths in asked for path in paths}
+    assert asked[5] == ["/deel3.xml", "/deel3-0", "/deel3-1"]
+
+
+def test_pages_that_were_forgotten_do_not_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sitemap, "REMEMBERED", 3)  # and twice as many pages that were read
+    changed: dict[str, str] = {}
+
+    def answer(path: str) -> bytes:
+        if path == "sitemap.xml":
+            return index(*map(" ".join, changed.items()))
+        return urlset(*[loc(f"{path[0]}-{n}") for n in range(3)]) if path in changed else PAGE
+
+    memory, came, asked = Memory(), [], []
+    for name, day in (("a.xml", "01"), ("b.xml", "02"), ("c.xml", "03"), ("a.xml", "04")):
+        changed[name] = f"2026-11-{day}"
+        reading, asked = look(documents(answer), memory)
+        came.append(reading.appeared)
+        memory = Memory(bookmark=reading.bookmark)
+    assert asked[:5] == ["/sitemap.xml", "/a.xml", "/a-0", "/a-1", "/a-2"]
+    assert came == [0, 0, 0, 0]
+
+
+def test_a_page_that_two_sitemaps_list_comes_once() -> None:
+    listed = {"alles.xml": 3, "nieuws.xml": 0}
+
+    def answer(path: str) -> bytes:
+        if path == "sitemap.xml":
+            return index(*listed)
+        return urlset(*[loc(f"p{n}") for n in range(listed[path])]) if path in listed else PAGE
+
+    first, _ = look(documents(answer))
+    listed |= {"alles.xml": 7, "nieuws.xml": 7}
+    reading, _ = look(documents(answer), Memory(bookmark=first.bookmark))
+    assert reading.appeared == 4
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["other pages were wanted", "nobody counted"])
+def test_what_was_there_and_not_counted_did_not_come_now(counted: bool) -> None:
+    """As after a change of the config; and a bookmark of an earlier version says nothing of pages left."""
+    pages = site(*[f"{part}/{n} 2026-11-10" for part in ("nieuws", "blog") for n in range(60)])
+    before = SOURCE.model_copy(update={"pages": ["/nieuws/*"]}) if counted else SOURCE
+    reading, _ = look(pages, source=before)
+    said = json.loads(reading.bookmark)
+    if not counted:
+        said = {name: said[name] for name in ("seen", "sitemaps", "unfinished")}
+    reading, _ = look(pages, Memory(bookmark=json.dumps(said)))
+    assert reading.appeared == 0
+    reading, _ = look(pages, Memory(bookmark=reading.bookmark))
+    assert reading.appeared == 0
+
+
+def test_pages_that_the_config_did_not_want_before_are_found_in_sitemaps_that_have_not_changed() -> None:
+    """And none of them came when their sitemap changes later."""
+    changed = {"a.xml": "2026-11-01", "b.xml": "2026-11-01"}
+
+    def answer(path: str) -> bytes:
+        if path == "sitemap.xml":
+            return index(*map(" ".join, changed.items()))
+        return urlset(loc(f"nieuws/{path[0]}"), loc(f"blog/{path[0]}")) if path in changed else PAGE
+
+    reading, _ = look(documents(answer), source=SOURCE.model_copy(update={"pages": ["/nieuws/*"]}))
+    reading, asked = look(documents(answer), Memory(bookmark=reading.bookmark))
+    assert {"/blog/a", "/blog/b"} <= {*asked}
+    changed["b.xml"] = "2026-11-20"
+    reading, _ = look(documents(answer), Memory(bookmark=reading.bookmark))
+    assert reading.appeared == 0
+
+
 def test_only_pages_of_the_same_host_that_the_config_wants_are_read() -> None:
     source = SOURCE.model_copy(update={"pages": ["/nieuws/*", "/blog/??"]})
     _, asked = look(site("", "nieuws/a", "contact", "blog/ab", "blog/abc"), source=source)
@@ -284,8 +376,16 @@ def urlset(*entries: str) -> bytes:
 
 
 def index(*sitemaps: str) -> bytes:
-    listed = "".join(f"<sitemap><loc>https://bron.example/{name}</loc></sitemap>" for name in sitemaps)
+    """An index of sitemaps, as ``name`` or ``name lastmod``."""
+    said = [(name, lastmod(changed)) for name, _, changed in (one.partition(" ") for one in sitemaps)]
+    listed = "".join(
+        f"<sitemap><loc>https://bron.example/{name}</loc>{more}</sitemap>" for name, more in said
+    )
     return f"<sitemapindex>{listed}</sitemapindex>".encode()
+
+
+def lastmod(changed: str) -> str:
+    return f"<lastmod>{changed}</lastmod>" if changed else ""
 
 
 def loc(path: str, more: str = "") -> str:
