@@ -152,10 +152,9 @@ def recognise(
     alone, with another address, counts only where the sighting at that place ``may_be`` the article.
     """
     found: list[int | None] = [None] * len(sightings)
-    claims = Counter(known.get(names[0]) for names in sightings)
+    claimed = [known.get(names[0]) for names in sightings]
     order = list(range(len(sightings)))
-    if any(times > 1 for article, times in claims.items() if article is not None):
-        claimed = [known.get(names[0]) for names in sightings]
+    if any(times > 1 for article, times in Counter(claimed).items() if article is not None):
         order.sort(key=lambda place: (id := claimed[place]) is None or own(id) != sightings[place][1])
     taken: set[int] = set()
     for strength in range(max(map(len, sightings), default=0)):
