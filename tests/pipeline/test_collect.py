@@ -1,52 +1,18 @@
 """Collecting a folder and feeds into the log: every way in which an article can come, change and go."""
 
 import json
-import re
-import threading
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import timedelta
 
 import pytest
+from collecting import FEED, Feed, collect, log, numbers
 from pytest_httpserver import HTTPServer
 from sqlalchemy import text as sql
 from werkzeug import Request, Response
 
 from feeds.article import Visibility
 from feeds.log import Kind
-from feeds.source import Memory, Source, is_due
-from pipeline.steps.collect import CollectReport
 
 pytestmark = pytest.mark.each_database
-
-FEED = """
-[[source]]
-name = "nieuws"
-kind = "feed"
-url = "{url}"
-themes = ["cloud"]
-every = "15m"
-"""
-
-
-def collect(portal, *, force=True, dry_run=False) -> CollectReport:
-    with portal.open() as app:
-        app.rethemer().apply()
-        return app.collector().collect(app.settings.source, force=force, dry_run=dry_run)
-
-
-def log(portal) -> list[tuple[str, Kind, set[str]]]:
-    """The whole log: title, kind, themes."""
-    with portal.open() as app, app.store.read() as work:
-        articles = work.articles.get([id for batch in work.articles.all_ids() for id in batch])
-        told = [entry for id in articles for entry, _ in work.log.of_article(id)]
-        entries = sorted(told, key=lambda entry: entry.position)
-        return [(articles[entry.article].title, entry.kind, set(entry.themes)) for entry in entries]
-
-
-def numbers(report: CollectReport) -> dict[str, int]:
-    names = ("new", "updated", "unchanged", "withdrawn", "restored", "backfill", "waiting", "polished")
-    return {name: report.total(name) for name in names if report.total(name)}
 
 
 def test_only_what_means_something_is_an_update(portal) -> None:
@@ -244,57 +210,6 @@ def test_a_dry_run_tells_and_keeps_nothing(portal) -> None:
 # Feeds, over loopback HTTP.
 
 
-@pytest.fixture
-def feed(portal, httpserver: HTTPServer) -> "Feed":
-    with portal.config.open("a") as config:
-        config.write(FEED.format(url=f"http://127.0.0.1:{httpserver.port}/feed"))
-    return Feed(portal, httpserver)
-
-
-class Feed:
-    """A feed whose entries and answers a test decides."""
-
-    def __init__(self, portal, server: HTTPServer) -> None:
-        self.entries: list[tuple[str, str]] = []
-        self.portal = portal
-        self.status = 200
-        self.headers: dict[str, str] = {}
-        self.requests: list[dict[str, str]] = []
-        self.url = server.url_for("/feed").replace("localhost", "127.0.0.1")
-        server.expect_request("/feed").respond_with_handler(lambda request: self.answer(request))
-
-    def answer(self, request: Request) -> Response:
-        self.requests.append(dict(request.headers))
-        document = self.document()
-        etag = f'"{hash(document)}"'
-        if self.status != 200:
-            return Response("stuk", self.status, headers=self.headers)
-        if request.headers.get("If-None-Match") == etag:
-            return Response(status=304)
-        return Response(document, headers={"ETag": etag, "Content-Type": "application/rss+xml"})
-
-    def document(self) -> str:
-        date = format_datetime(self.portal.now - timedelta(hours=1))
-        items = "".join(
-            f"<item><guid isPermaLink='false'>{guid}</guid><link>https://nieuws.example/{guid}</link>"
-            f"<title>{title}</title><pubDate>{date}</pubDate></item>"
-            for guid, title in self.entries
-        )
-        return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
-
-
-def test_an_unchanged_feed_costs_one_conditional_request(portal, feed: Feed) -> None:
-    feed.entries = [("1", "Een")]
-    collect(portal, force=False)
-    portal.wait(minutes=20)
-    report = collect(portal, force=False)
-    assert "If-None-Match" in feed.requests[1]
-    assert not report.failed
-    assert numbers(report) == {"unchanged": 1}
-    collect(portal, force=True)
-    assert "If-None-Match" not in feed.requests[2]
-
-
 def test_a_source_that_moves_to_other_software_shows_nothing_new(portal, feed: Feed) -> None:
     words = "Dit bericht heeft genoeg woorden om het aan zijn tekst alleen te herkennen, nummer"
     feed.entries = [(f"oud-{n}", f"{words} {n}") for n in range(4)]
@@ -307,6 +222,8 @@ def test_a_source_that_moves_to_other_software_shows_nothing_new(portal, feed: F
 
 
 FIRE = "Vannacht woedde brand in een loods aan de haven van Delfzijl; niemand raakte daarbij gewond."
+
+
 MAYOR = "De commissaris draagt mevrouw Jansen voor als burgemeester; zij begint komend voorjaar daarmee."
 
 
@@ -407,167 +324,6 @@ def test_what_scrolled_off_a_feed_is_not_withdrawn(portal, feed: Feed) -> None:
         assert {article.visibility for _, article in found} == {Visibility.VISIBLE}
 
 
-def test_a_source_is_left_alone_until_it_is_due(portal, feed: Feed) -> None:
-    feed.entries = [("1", "Een")]
-    collect(portal, force=False)
-    portal.wait(minutes=14)
-    assert collect(portal, force=False).sources == []
-    portal.wait(minutes=2)
-    assert len(collect(portal, force=False).sources) == 2
-
-
-def test_many_sources_at_one_host_keep_those_elsewhere_from_nothing(portal) -> None:
-    """The host lets everybody wait until the other one was asked."""
-    elsewhere = threading.Event()
-
-    def answer(request: Request) -> Response:
-        if request.host.startswith("127."):
-            elsewhere.set()
-        elif not elsewhere.wait(10):
-            elsewhere.set()  # that will do: the test has failed
-            return Response("te laat", 500)
-        return Response("<rss version='2.0'><channel><title>Bron</title></channel></rss>")
-
-    with HTTPServer(host="127.0.0.1", threaded=True) as server:
-        server.expect_request("/bron").respond_with_handler(answer)
-        config = portal.config.read_text().replace('"127.0.0.1"', '"127.0.0.1", "localhost"')
-        for number, host in enumerate([*["localhost"] * 40, "127.0.0.1"]):
-            url = f"http://{host}:{server.port}/bron"
-            config += f'[[source]]\nname = "bron-{number}"\nkind = "feed"\nurl = "{url}"\n'
-        portal.config.write_text(config)
-        report = collect(portal)
-    assert (len(report.sources), report.failed) == (42, 0)
-
-
-def test_a_source_that_fails_is_named_and_the_others_go_on(portal, feed: Feed) -> None:
-    portal.write("a", "Uit de map")
-    feed.status = 503
-    report = collect(portal)
-    assert report.failed == 1
-    assert numbers(report) == {"new": 1}
-    error = next(part.error for part in report.sources if part.name == "nieuws")
-    assert error.startswith("source nieuws: ")
-    assert "503" in error
-    with portal.open() as app, app.store.read() as work:
-        assert work.sources.memory("nieuws").failures == 1
-    feed.status, feed.entries = 200, [("1", "Een")]
-    assert numbers(collect(portal))["new"] == 1
-    with portal.open() as app, app.store.read() as work:
-        assert work.sources.memory("nieuws").error == ""
-
-
-def test_a_server_that_asks_to_be_left_alone_is_and_the_others_are_not(portal, feed: Feed) -> None:
-    feed.status, feed.headers = 429, {"Retry-After": "7200"}
-    collect(portal, force=False)
-    portal.wait(minutes=119)
-    assert [part.name for part in collect(portal, force=False).sources] == ["map"]
-    portal.wait(minutes=20)
-    feed.status = 200
-    assert [part.name for part in collect(portal, force=False).sources] == ["map", "nieuws"]
-    portal.wait(minutes=16)
-    assert len(collect(portal, force=False).sources) == 2
-
-
-def test_a_site_that_gave_some_pages_and_asks_to_be_left_alone_is(portal, httpserver: HTTPServer) -> None:
-    text = "<p>Een zin van een gewone lengte, met een punt.</p>" * 10
-    pages = "".join(f"<url><loc>{httpserver.url_for(f'/p{n}')}</loc></url>" for n in range(3))
-    httpserver.expect_request("/map.xml").respond_with_data(f"<urlset>{pages}</urlset>")
-    httpserver.expect_request("/p0").respond_with_data(f"<article><h1>Nul</h1>{text}</article>")
-    httpserver.expect_request("/p1").respond_with_data("", 429, headers={"Retry-After": "36000"})
-    httpserver.expect_request("/robots.txt").respond_with_data("", 404)
-    config = portal.config.read_text().replace('"127.0.0.1"', f'"127.0.0.1", "{httpserver.host}"')
-    url = httpserver.url_for("/map.xml")
-    portal.config.write_text(f'{config}[[source]]\nname = "site"\nkind = "sitemap"\nurl = "{url}"\n')
-    assert numbers(collect(portal, force=False))["new"] == 1
-    httpserver.clear_log()
-    portal.wait(hours=9)
-    collect(portal, force=False)
-    assert not httpserver.log
-    portal.wait(hours=2)
-    collect(portal, force=False)
-    assert httpserver.log
-
-
-@dataclass
-class Site:
-    """What its sitemap lists: so many pages, at addresses with this at their end."""
-
-    pages: int = 3
-    end: str = ""
-
-
-@pytest.fixture
-def site(portal, httpserver: HTTPServer) -> Site:
-    """A source of the portal, which has been looked at three times."""
-    text = "<p>Een zin van een gewone lengte, met een punt.</p>" * 10
-    site = Site()
-
-    def sitemap(request: Request) -> Response:
-        urls = (f"<url><loc>{httpserver.url_for(f'/p/{n}')}{site.end}</loc></url>" for n in range(site.pages))
-        return Response(f"<urlset>{''.join(urls)}</urlset>")
-
-    def page(request: Request) -> Response:
-        return Response(f"<article><h1>Over {request.path}</h1><p>{request.path}</p>{text}</article>")
-
-    httpserver.expect_request("/map.xml").respond_with_handler(sitemap)
-    httpserver.expect_request(re.compile("/p/.*")).respond_with_handler(page)
-    httpserver.expect_request("/robots.txt").respond_with_data("", 404)
-    config = portal.config.read_text().replace('"127.0.0.1"', f'"127.0.0.1", "{httpserver.host}"')
-    url = httpserver.url_for("/map.xml")
-    portal.config.write_text(f'{config}[[source]]\nname = "site"\nkind = "sitemap"\nurl = "{url}"\n')
-    for _ in range(3):
-        collect(portal, force=False)
-        portal.wait(days=1)
-    return site
-
-
-def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, site: Site) -> None:
-    site.pages = 103
-    (part,) = [part for part in collect(portal, force=False).sources if part.name == "site"]
-    assert part.held.startswith("source site: it shows 100 new articles at once, where it had at most 0")
-    assert part.outcome.new == 0
-    with portal.open() as app:
-        report = app.collector().collect(app.settings.source, accept=True)
-    assert report.total("new") == 40
-    for rest in (40, 20):
-        portal.wait(days=1)
-        assert numbers(collect(portal, force=False))["new"] == rest
-    assert numbers(collect(portal)) == {"unchanged": 40}  # looked at anew, nothing came
-
-
-def test_a_flood_of_pages_that_was_accepted_is_no_flood_when_it_comes_again(portal, site: Site) -> None:
-    site.pages = 303
-    assert collect(portal, force=False).held == 1
-    with portal.open() as app:
-        app.collector().collect(app.settings.source, accept=True)
-    portal.wait(days=1)
-    site.pages = 603
-    report = collect(portal, force=False)
-    assert report.held == 0
-    assert report.total("new") == 40
-
-
-def test_a_site_that_gives_all_its_pages_other_addresses_is_not_held(
-    portal, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("feeds.health.FLOOD", 2)
-    site.end = "?utm_source=kaart"
-    report = collect(portal, force=False)
-    assert report.held == 0
-    assert numbers(report) == {"unchanged": 3}
-
-
-def test_an_address_that_is_gone_is_not_asked_again_and_a_new_one_is(portal, feed: Feed) -> None:
-    feed.status = 410
-    report = collect(portal, force=False)
-    assert "gone for good" in report.sources[-1].error
-    portal.wait(days=30)
-    assert [part.name for part in collect(portal, force=False).sources] == ["map"]
-    portal.config.write_text(portal.config.read_text().replace("/feed", "/feed?nieuw"))
-    feed.status = 200
-    assert [part.name for part in collect(portal, force=False).sources] == ["nieuws"]
-
-
 def test_a_copy_in_another_source_changes_nothing(portal, feed: Feed) -> None:
     portal.write("a", "Het origineel", more="url: https://nieuws.example/1\n")
     collect(portal)
@@ -644,142 +400,6 @@ def test_an_entry_of_its_own_is_found_where_all_entries_link_to_one_page(portal,
     assert numbers(collect(portal))["new"] == 2
     feed.entries = [("3", "Drie"), ("2", "Twee"), ("1", "Een")]
     assert numbers(collect(portal)) == {"new": 1, "unchanged": 2}
-
-
-def moves_to(server: HTTPServer, address: str, status: int = 301) -> None:
-    server.clear_all_handlers()
-    server.expect_request("/feed").respond_with_data("", status, headers={"Location": address})
-
-
-def asked(server: HTTPServer) -> list[str]:
-    paths = [request.path for request, _ in server.log]
-    server.clear_log()
-    return paths
-
-
-def test_a_source_that_moved_for_good_is_asked_there_once_it_has_proven_to_be_the_same(
-    portal, feed: Feed, httpserver: HTTPServer
-) -> None:
-    feed.entries = [("1", "Een")]
-    collect(portal)
-    httpserver.clear_log()
-    moves_to(httpserver, "/nieuw", 308)
-    httpserver.expect_request("/nieuw").respond_with_handler(feed.answer)
-    reports = []
-    for _ in range(4):
-        portal.wait(minutes=20)
-        reports.append(collect(portal, force=False))
-    assert asked(httpserver) == ["/feed", "/nieuw"] * 3 + ["/nieuw"]
-    told = [[str(problem) for problem in report.sources[-1].outcome.problems] for report in reports]
-    assert [len(problems) for problems in told] == [0, 0, 1, 0]
-    assert "asked at" in told[2][0]
-    # A correction of the config ends it, and so does an address that turns out to lead nowhere.
-    httpserver.clear_all_handlers()
-    httpserver.expect_request("/feed").respond_with_handler(feed.answer)
-    httpserver.expect_request("/nieuw").respond_with_data("", 404)
-    portal.wait(minutes=20)
-    assert collect(portal, force=False).failed == 1
-    portal.wait(hours=2)
-    assert collect(portal, force=False).failed == 0
-    assert asked(httpserver) == ["/nieuw", "/feed"]
-
-
-def test_a_source_behind_a_password_is_asked_where_the_password_is_known(
-    portal, feed: Feed, httpserver: HTTPServer
-) -> None:
-    def answer(request: Request) -> Response:
-        return feed.answer(request) if request.authorization else Response("", 401)
-
-    moves_to(httpserver, "/nieuw")
-    httpserver.expect_request("/nieuw").respond_with_handler(answer)
-    portal.config.write_text(portal.config.read_text().replace("//127.0.0.1:", "//lezer:geheim@127.0.0.1:"))
-    feed.entries = [("1", "Een")]
-    for _ in range(5):
-        portal.wait(minutes=20)
-        assert collect(portal, force=False).failed == 0
-
-
-@pytest.mark.parametrize("status, target", [(302, "/nieuw"), (301, "/onderhoud")])
-def test_a_detour_and_a_target_that_is_another_source_are_no_move(
-    portal, feed: Feed, httpserver: HTTPServer, status: int, target: str
-) -> None:
-    feed.entries = [("1", "Een")]
-    collect(portal)
-    moves_to(httpserver, target, status)
-    httpserver.expect_request("/nieuw").respond_with_handler(feed.answer)
-    other = "<rss version='2.0'><channel><title>Onderhoud</title></channel></rss>"
-    httpserver.expect_request("/onderhoud").respond_with_data(other)
-    httpserver.clear_log()
-    for _ in range(5):
-        portal.wait(minutes=20)
-        collect(portal, force=False)
-    assert asked(httpserver) == ["/feed", target] * 5
-
-
-def test_what_failed_together_does_not_come_back_together() -> None:
-    now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-    memory = Memory(last_looked=now, failures=3)
-    sources = [Source(name=f"bron-{n}", kind="feed", url="https://bron.example/") for n in range(40)]
-    waits = {
-        next(m for m in range(500) if is_due(source, memory, now + timedelta(minutes=m)))
-        for source in sources
-    }
-    assert len(waits) > 15
-    assert 95 <= min(waits) <= max(waits) <= 145  # around two hours
-
-
-def habit(portal, feed: Feed) -> None:
-    """A feed that was looked at often enough to know what it is like."""
-    feed.entries = [(str(n), f"Bericht {n}") for n in range(5)]
-    for number in range(5, 8):
-        feed.entries.append((str(number), f"Bericht {number}"))
-        portal.wait(minutes=20)
-        assert collect(portal, force=False).held == 0
-
-
-def flood(feed: Feed) -> None:
-    feed.entries += [(f"nieuw-{n}", f"Ander bericht {n}") for n in range(200)]
-
-
-def test_what_breaks_with_the_habit_is_held_back_until_it_is_accepted(portal, feed: Feed) -> None:
-    habit(portal, feed)
-    before = log(portal)
-    flood(feed)
-    portal.wait(minutes=20)
-    report = collect(portal, force=False)
-    assert (report.held, report.failed, numbers(report)) == (1, 0, {})
-    assert "200 new articles at once" in report.sources[-1].held
-    assert log(portal) == before
-    status = portal.run("status").stdout
-    assert "held back: source nieuws" in status
-    assert "sources accept nieuws" in status
-    assert portal.run("collect", "nieuws", "--force").exit_code == 1
-    taken = portal.run("sources", "accept", "nieuws", "--as", "beheer")
-    assert taken.exit_code == 0
-    assert len(log(portal)) == len(before) + 200
-    assert "held back" not in portal.run("status").stdout
-    assert "sources accept" in portal.run("audit").stdout
-
-
-def test_a_source_that_is_mended_is_taken_by_itself(portal, feed: Feed) -> None:
-    habit(portal, feed)
-    kept = list(feed.entries)
-    feed.entries = [(str(n), "Inloggen") for n in range(8)]
-    portal.wait(minutes=20)
-    assert "same title" in collect(portal, force=False).sources[-1].held
-    feed.entries = [*kept, ("9", "Bericht 9")]
-    portal.wait(minutes=20)
-    report = collect(portal, force=False)
-    assert (report.held, report.total("new")) == (0, 1)
-    assert all(title.startswith("Bericht") for title, *_ in log(portal))
-
-
-def test_a_source_that_has_gone_quiet_is_reported(portal, feed: Feed) -> None:
-    habit(portal, feed)
-    assert "silent" not in portal.run("status").stdout
-    portal.wait(days=30)
-    assert "silent: source nieuws has shown nothing new for 30 days" in portal.run("status").stdout
-    assert json.loads(portal.run("sources", "list", "--json").stdout)[-1]["silent_days"] == 30
 
 
 def test_the_logs_lock_is_held_again_after_a_part_that_was_undone(portal) -> None:
