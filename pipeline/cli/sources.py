@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 import click
+from pydantic import ValidationError
 
 from feeds.discover import Offer, name_for
 from feeds.draft import Draft
@@ -154,6 +155,7 @@ def add(
     as_json: bool,
 ) -> None:
     """Find out what an address offers, show some of it, and add it to the config."""
+    _check_wishes(app, name, themes, every)
     source, reading, drafts = _first_that_works(app, url, kind or "")
     known = next((one.name for one in app.settings.source if one.url == source.url), None)
     if known:
@@ -252,6 +254,25 @@ def working(collector: Collector, offers: Sequence[Offer]) -> list[tuple[Source,
         if found:
             return found if kind == "feed" else found[:1]
     return []
+
+
+def _check_wishes(app: App, name: str, themes: Sequence[str], every: str) -> None:
+    """Raises BadParameter for what the config would not take, before anybody is asked for anything."""
+    for slug in themes:
+        if slug not in app.tree:
+            raise click.BadParameter(
+                f"{slug!r} is no theme; 'kennisportal themes list' has them", param_hint="--theme"
+            )
+    if any(source.name == name for source in app.settings.source):
+        raise click.BadParameter(f"there is a source {name!r} already", param_hint="--name")
+    try:
+        Source.model_validate({"name": name or "new", "kind": "feed", "url": "https://…", "every": every})
+    except ValidationError as error:
+        (fault, *_) = error.errors()
+        if fault["loc"] == ("name",):
+            why = "a name is of small letters, digits, dots and hyphens, like 'nieuws-gemeente'"
+            raise click.BadParameter(why, param_hint="--name") from None
+        raise click.BadParameter(fault["msg"].removeprefix("Value error, "), param_hint="--every") from None
 
 
 def _first_that_works(app: App, address: str, kind: str) -> tuple[Source, Reading, list[Draft]]:

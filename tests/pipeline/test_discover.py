@@ -174,20 +174,24 @@ def test_an_address_that_offers_nothing_says_so_and_changes_nothing(portal, site
     assert result.exit_code == 1
     assert "offers no feed, WordPress or sitemap" in result.output
     assert "/weg.xml answered" in result.output
-    assert portal.run("sources", "add", site.url_for("/"), "--theme", "onzin").exit_code == 1
     assert portal.config.read_text() == before
 
 
-def test_what_would_break_the_config_is_refused(portal, site: HTTPServer) -> None:
-    site.expect_request("/feed.xml").respond_with_data(FEED)
+def test_what_would_break_the_config_is_refused_before_anybody_is_asked(portal, site: HTTPServer) -> None:
     before = portal.config.read_text()
-    for words in (("--theme", "onzin"), ("--name", "Een Naam"), ("--name", "map"), ("--every", "soms")):
-        result = portal.run("sources", "add", site.url_for("/feed.xml"), *words)
-        assert result.exit_code == 1, words
-        assert str(portal.config) in result.output
-        assert ".new" not in result.output
+    for option, value, why in (
+        ("--theme", "onzin", "'onzin' is no theme"),
+        ("--name", "map", "there is a source 'map' already"),
+        ("--name", "Een naam", "small letters"),
+        ("--every", "15x", "'15x' is no duration"),
+    ):
+        refused = portal.run("sources", "add", site.url_for("/feed.xml"), option, value)
+        assert refused.exit_code == 2
+        assert f"Invalid value for {option}: " in refused.output
+        assert why in refused.output
     assert portal.config.read_text() == before
     assert [path.name for path in portal.root.glob(".*")] == []
+    assert site.log == []
 
 
 OPML = b"""<?xml version="1.0"?><opml version="1.0"><head/><body><outline text="Overheid">
