@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from feeds.draft import Draft, Problem
 from feeds.duration import Duration
-from feeds.health import Look
 
 MOVES = 3
 """So many looks in a row make a move."""
@@ -111,12 +110,12 @@ class Memory:
     gone: str = ""
     """The address that its server called gone for good."""
     bookmark: str = ""
-    """Where its kind left off, in the kind's own words."""
+    """Where its kind left off, in the kind's own words; may be long, and is there for a visit only."""
+    afresh: bool = False
+    """Whether all is to be read again, as if nothing had been seen of it."""
     shown: int = 0
     """How many articles it showed the last time that anything was read."""
     move: Move = Move()
-    history: tuple[Look, ...] = ()
-    """What the last looks showed, the oldest first."""
     held: str = ""
     """Why what it shows now is held back; "" where it is not."""
     last_news: datetime | None = None

@@ -182,6 +182,7 @@ class App:
     def collector(self) -> Collector:
         return Collector(
             start=lambda: self.store.write(),  # there only once there is a portal
+            view=lambda: self.store.read(),
             fetching=self._fetching,
             parsing=lambda: parsing(self.settings.theme),
             kinds=KINDS,

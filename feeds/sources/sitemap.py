@@ -47,6 +47,8 @@ MANY_EMPTY = 3
 AGAIN = 3
 """Pages without a date of change that are looked at again on each visit, by turns."""
 
+_CHANGED = "changed"
+"""What no sitemap says of a change, so that it has changed since."""
 _ACCEPT = "application/xml, text/xml;q=0.9, text/plain;q=0.5, */*;q=0.1"
 _ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 
@@ -79,13 +81,16 @@ class _Past:
         return json.dumps({"seen": seen, "sitemaps": sitemaps, **rest})
 
 
-def _recall(bookmark: str, source: Source) -> _Past:
-    if not bookmark:
+def _recall(memory: Memory, source: Source) -> _Past:
+    if not memory.bookmark:
         return _Past({}, {}, unfinished=False, waiting={})
-    said = json.loads(bookmark)
+    said = json.loads(memory.bookmark)
+    seen, sitemaps = dict(said["seen"]), dict(said["sitemaps"])
+    if memory.afresh:
+        seen, sitemaps = dict.fromkeys(seen, _CHANGED), dict.fromkeys(sitemaps, _CHANGED)
     if said.get("pages") != source.pages:  # by the config; what it wants now was never looked for, or counted
-        return _Past(dict(said["seen"]), {}, unfinished=True, waiting={})
-    return _Past(dict(said["seen"]), dict(said["sitemaps"]), said["unfinished"], said["waiting"])
+        return _Past(seen, {}, unfinished=True, waiting={})
+    return _Past(seen, sitemaps, said["unfinished"], said["waiting"])
 
 
 class SitemapSource:
@@ -98,7 +103,7 @@ class SitemapSource:
         """The sitemap, and those of its pages that are new or have changed."""
         if not source.url:
             raise SourceError(f'source {source.name}: a sitemap needs a url; add url = "https://…" to it')
-        past = _recall(memory.bookmark, source)
+        past = _recall(memory, source)
         # What is unchanged may still hold pages that were not reached.
         known = Validators() if past.unfinished else memory.validators
         answer = yield HttpRequest(source.url, known, accept=_ACCEPT, as_robot=True)

@@ -71,7 +71,7 @@ class WordpressSource:
         if not source.url:
             raise SourceError(f'source {source.name}: a WordPress needs a url; add url = "https://…" to it')
         reading = Reading([], partial=True)
-        newest = yield from _posts(source, memory.bookmark, reading)
+        newest = yield from _posts(source, "" if memory.afresh else memory.bookmark, reading)
         if newest is None:
             return NotModified()
         return replace(

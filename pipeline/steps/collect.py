@@ -6,8 +6,8 @@
 What a source gets wrong is that source's own problem: the others go on.
 """
 
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -78,13 +78,15 @@ class CollectReport:
 class Collector:
     """Collects from the config's sources.
 
-    ``fetching`` opens whatever fetches for the length of a run, and ``parsing`` whatever helps to read.
+    ``view`` is ``start`` for who only reads. ``fetching`` opens whatever fetches for the length of a run, and
+    ``parsing`` whatever helps to read.
     """
 
     def __init__(
         self,
         *,
         start: Start[CollectWork],
+        view: Start[CollectWork],
         fetching: Callable[[], AbstractAsyncContextManager[Fetch]],
         parsing: Callable[[], AbstractAsyncContextManager[Parse]],
         kinds: Mapping[str, SourceKind],
@@ -93,6 +95,7 @@ class Collector:
         clock: Clock,
     ) -> None:
         self._start = start
+        self._view = view
         self._fetching = fetching
         self._parsing = parsing
         self._kinds = kinds
@@ -137,17 +140,20 @@ class Collector:
         )
 
         async def run() -> None:
-            slots = anyio.CapacityLimiter(AT_ONCE)
-            hosts: defaultdict[str, anyio.Semaphore] = defaultdict(partial(anyio.Semaphore, AT_ONE_HOST))
+            lanes = _lanes(due)
             # One at the interpreter at a time: threads that compute only get in each other's way.
             turn = anyio.CapacityLimiter(1)
             done, settled = anyio.create_memory_object_stream[Look](TOGETHER)
             found, unread = anyio.create_memory_object_stream[_Unread](AT_ONCE)
 
-            async def one(look: Look) -> None:
-                async with hosts[urlsplit(look.source.url).netloc], slots:
-                    look.answer = await self._visit(fetch, queued, look, turn)
-                    await done.send(look)
+            async def visit() -> None:
+                # Once none waits, whoever is in a lane goes on with what is left of it.
+                while lanes:
+                    if lane := lanes.popleft():
+                        look = lane.popleft()
+                        look.answer = await self._visit(fetch, queued, look, turn)
+                        await done.send(look)
+                        lanes.append(lane)
 
             async def queued(document: Document) -> Answer:
                 waiting = unread.statistics().current_buffer_used
@@ -181,8 +187,8 @@ class Collector:
                 for _ in range(AHEAD):
                     writer.start_soon(read)
                 async with done, found, anyio.create_task_group() as tasks:
-                    for look in due:
-                        tasks.start_soon(one, look)
+                    for _ in range(AT_ONCE):
+                        tasks.start_soon(visit)
 
         if due:
             try:
@@ -236,6 +242,9 @@ class Collector:
         # All that is shown is new where nothing was ever seen; later, little of it is.
         placed = memory.first_collected is None
         try:
+            if source.kind not in self._documents and memory.validated:
+                bookmark = await anyio.to_thread.run_sync(self._bookmark, source, limiter=turn)
+                memory = replace(memory, bookmark=bookmark)
             visit = self._kinds[source.kind].visit(source, memory)
             if source.kind in self._documents:
                 answer = await fetch(next(visit))
@@ -253,6 +262,10 @@ class Collector:
             return error
         return reading, shown
 
+    def _bookmark(self, source: Source) -> str:
+        with self._view() as work:
+            return work.sources.bookmark(source.name)
+
     async def _read(self, document: Document, parse: Parse, turn: anyio.CapacityLimiter) -> Answer:
         """Read a document elsewhere if that can be, or here."""
         kind = self._documents[document.source.kind]
@@ -264,6 +277,14 @@ class Collector:
             )
         except Exception as error:  # as in a visit
             return error
+
+
+def _lanes(looks: Iterable[Look]) -> deque[deque[Look]]:
+    """The looks at each host in a lane of their own, which stands there for each look that it may have."""
+    hosts: defaultdict[str, deque[Look]] = defaultdict(deque)
+    for look in looks:
+        hosts[urlsplit(look.source.url).netloc].append(look)
+    return deque(lane for number in range(AT_ONE_HOST) for lane in hosts.values() if len(lane) > number)
 
 
 async def _nowhere(document: Document) -> None:
@@ -291,10 +312,10 @@ async def _together(settled: MemoryObjectReceiveStream[Look]) -> list[Look]:
 
 
 def _recalled(source: Source, memory: Memory, force: bool) -> Memory:
-    """What a visit may go by: nothing where it is forced; and what was learnt elsewhere means nothing."""
-    if force or memory.validated != place_of(source):
-        return replace(memory, validators=Validators(), bookmark="")
-    return memory
+    """What a visit may go by: what was learnt elsewhere means nothing, and a forced one reads all again."""
+    if memory.validated != place_of(source):
+        return replace(memory, validators=Validators(), validated="")
+    return replace(memory, validators=Validators(), afresh=True) if force else memory
 
 
 def _first(error: Exception) -> Exception:

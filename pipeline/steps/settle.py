@@ -113,7 +113,7 @@ class Settler:
             unchanged = [look.source.name for look in looks if isinstance(look.answer, NotModified)]
             work.sources.unchanged(unchanged, now)
             if len(unchanged) < len(looks):
-                work.sources.memories([look.source.name for look in looks])  # at once
+                work.sources.recall([look.source.name for look in looks])  # at once
                 work.articles.find(set().union(*(look.names for look in looks)))  # as well
             for look in looks:
                 if isinstance(look.answer, NotModified):
@@ -172,7 +172,8 @@ class Settler:
         outcome = look.part.outcome
         drafts = [one.draft for one in shown]
         seen = look_at(drafts, outcome.new, reading.appeared)
-        wrong = breach(look.memory.history, seen, drafts, partial=reading.partial)
+        history = work.sources.history(look.source.name)
+        wrong = breach(history, seen, drafts, partial=reading.partial)
         if wrong and not self._accept and not complete:
             raise _Held(
                 f"source {look.source.name}: it {wrong}; it is held back until it is mended, or you run "

@@ -26,6 +26,16 @@ _REPLACE = (
 )
 
 
+_AS_IT_IS = (
+    *("validated", "first_collected", "last_looked", "failures", "error", "title", "not_before", "gone"),
+    *("shown", "held", "last_news"),
+)
+_BRIEFLY = select(
+    *(_source.c[name] for name in ("name", "etag", "last_modified", "move_to", "move_times", "move_origin")),
+    *(_source.c[name] for name in _AS_IT_IS),
+)
+
+
 class Sources:
     """The sources' memory in one transaction."""
 
@@ -35,18 +45,32 @@ class Sources:
         """What was looked up, or written, in this transaction."""
 
     def memory(self, name: str) -> Memory:
-        """What is remembered of a source; blank for one never looked at."""
+        """What is remembered of a source, but for its bookmark; blank for one never looked at."""
         return _memory(self._state(name) or _BLANK)
 
     def memories(self, names: Sequence[str]) -> dict[str, Memory]:
-        """What is remembered of these sources, as ``memory`` has it."""
+        """The same of these sources, of which there may be thousands."""
         found = {name: Memory() for name in names}
+        for batch in batches(names):
+            rows = self._session.connection().execute(_BRIEFLY.where(_source.c.name.in_(batch)))
+            found.update({row["name"]: _memory(dict(row)) for row in rows.mappings()})
+        return found
+
+    def bookmark(self, name: str) -> str:
+        """Where its kind left off with a source; "" for one never looked at."""
+        query = select(_source.c.bookmark).where(_source.c.name == name)
+        return self._session.connection().execute(query).scalar() or ""
+
+    def history(self, name: str) -> tuple[Look, ...]:
+        """What the last looks at a source showed, the oldest first."""
+        return _history(self._state(name) or _BLANK)
+
+    def recall(self, names: Sequence[str]) -> None:
+        """Look up at once what is remembered of the few sources that are asked for next."""
         for batch in batches(names):
             rows = self._session.connection().execute(select(_source).where(_source.c.name.in_(batch)))
             known = {row["name"]: dict(row) for row in rows.mappings()}
             self._rows |= {name: known.get(name) for name in batch}
-            found.update({name: _memory(row) for name, row in known.items()})
-        return found
 
     def unchanged(self, names: Sequence[str], at: datetime) -> None:
         """These sources were looked at and have nothing else than the last time."""
@@ -110,7 +134,7 @@ class Sources:
 
     def _state(self, name: str) -> Row | None:
         if name not in self._rows:
-            self.memories([name])
+            self.recall([name])
         return self._rows[name]
 
     def _keep(self, name: str, known: Row | None, **changed: object) -> None:
@@ -126,15 +150,8 @@ def _memory(row: Row) -> Memory:
     return Memory(
         validators=Validators(row["etag"], row["last_modified"]),
         move=Move(row["move_to"], row["move_times"], row["move_origin"]),
-        history=_history(row),
         **{name: row[name] for name in _AS_IT_IS},
     )
-
-
-_AS_IT_IS = (
-    *("validated", "first_collected", "last_looked", "failures", "error", "title", "not_before", "gone"),
-    *("bookmark", "shown", "held", "last_news"),
-)
 
 
 def _history(row: Row) -> tuple[Look, ...]:

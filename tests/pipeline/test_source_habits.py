@@ -14,10 +14,11 @@ pytestmark = pytest.mark.each_database
 
 @dataclass
 class Site:
-    """What its sitemap lists: so many pages, at addresses with this at their end."""
+    """What its sitemap lists: so many pages, at addresses with this at their end; and what else these say."""
 
     pages: int = 3
     end: str = ""
+    text: str = ""
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def site(portal, httpserver: HTTPServer) -> Site:
         return Response(f"<urlset>{''.join(urls)}</urlset>")
 
     def page(request: Request) -> Response:
-        return Response(f"<article><h1>Over {request.path}</h1><p>{request.path}</p>{text}</article>")
+        told = f"<h1>Over {request.path}</h1><p>{request.path}</p>{text}{site.text}"
+        return Response(f"<article>{told}</article>")
 
     httpserver.expect_request("/map.xml").respond_with_handler(sitemap)
     httpserver.expect_request(re.compile("/p/.*")).respond_with_handler(page)
@@ -57,6 +59,26 @@ def test_a_flood_of_pages_is_held_though_only_some_are_read_at_a_time(portal, si
         portal.wait(days=1)
         assert numbers(collect(portal, force=False))["new"] == rest
     assert numbers(collect(portal)) == {"unchanged": 40}  # looked at anew, nothing came
+
+
+def test_a_flood_of_pages_is_held_also_where_all_are_to_be_read_again(portal, site: Site) -> None:
+    site.pages = 103
+    for _ in range(3):
+        assert collect(portal, force=True).held == 1
+        portal.wait(days=1)
+
+
+def test_all_pages_are_read_again_by_turns_where_that_is_asked_for(portal, site: Site) -> None:
+    site.pages = 50
+    for _ in range(2):
+        collect(portal, force=False)
+        portal.wait(days=1)
+    site.text = "<p>Een andere zin, die er tot nu toe niet in stond.</p>"
+    assert numbers(collect(portal, force=False))["updated"] == 3  # some are looked at anyway
+    portal.wait(days=1)
+    assert numbers(collect(portal, force=True))["updated"] == 40
+    portal.wait(days=1)
+    assert numbers(collect(portal, force=False))["updated"] == 7
 
 
 def test_a_flood_of_pages_that_was_accepted_is_no_flood_when_it_comes_again(portal, site: Site) -> None:
@@ -112,6 +134,15 @@ def test_what_breaks_with_the_habit_is_held_back_until_it_is_accepted(portal, fe
     assert len(log(portal)) == len(before) + 200
     assert "held back" not in portal.run("status").stdout
     assert "sources accept" in portal.run("audit").stdout
+
+
+def test_what_was_held_back_does_not_get_in_by_waiting(portal, feed: Feed) -> None:
+    habit(portal, feed)
+    portal.wait(minutes=20)
+    flood(feed)
+    for _ in range(14):
+        assert collect(portal, force=False).held == 1
+        portal.wait(days=1)
 
 
 def test_a_source_that_is_mended_is_taken_by_itself(portal, feed: Feed) -> None:
