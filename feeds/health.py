@@ -21,6 +21,8 @@ FEW = 3
 """With fewer articles than this, nothing can be said of all of them."""
 FLOOD = 50
 """New articles that are never too many."""
+_PACE = timedelta(days=1)
+"""What came within a shorter time, as when somebody caught up, is no pace."""
 QUIETEST = timedelta(days=3)
 """A shorter silence is nobody's worry."""
 
@@ -57,11 +59,13 @@ def look_at(drafts: Sequence[Draft], new: int, appeared: int = 0) -> Look:
     )
 
 
-def breach(history: Sequence[Look], look: Look, drafts: Sequence[Draft], *, partial: bool) -> str:
+def breach(
+    history: Sequence[Look], look: Look, drafts: Sequence[Draft], *, partial: bool, due: int = 0
+) -> str:
     """How a look is unlike those before it, in words that go after "it"; "" where it is as it should be.
 
     ``history`` are earlier looks, the oldest first; ``partial`` says that a look shows only what changed,
-    so that its volume means nothing.
+    so that its volume means nothing; so many new articles are ``due`` at its pace.
     """
     if same := _all_the_same(drafts):
         return same
@@ -71,7 +75,8 @@ def breach(history: Sequence[Look], look: Look, drafts: Sequence[Draft], *, part
     most_new = max(past.new for past in history[1:]) if len(history) > 1 else 0
     if not partial and not look.shown and usual >= FEW:
         return f"shows nothing, where it usually has {usual} articles"
-    if look.new > max(FLOOD, 5 * most_new) or (not partial and look.shown > max(FLOOD, 5 * usual)):
+    many = max(FLOOD, 5 * due)
+    if look.new > max(many, 5 * most_new) or (not partial and look.shown > max(many, 5 * usual)):
         return f"shows {look.new} new articles at once, where it had at most {most_new} before"
     if look.shown < FEW:
         return ""
@@ -83,6 +88,18 @@ def breach(history: Sequence[Look], look: Look, drafts: Sequence[Draft], *, part
     if not look.dates and median(past.dates for past in history) >= 0.5:
         return "has no date for any of its articles, where it usually has"
     return ""
+
+
+def due_at_pace(moments: Sequence[datetime], since: datetime, now: datetime) -> int:
+    """How many articles a source has had the time for since it was looked at last.
+
+    ``moments`` are as ``silence`` has them. After we were away for weeks, a busy one shows many at once.
+    """
+    before = [moment for moment in moments if moment <= since]
+    if len(before) <= ENOUGH:
+        return 0
+    took = max(since - min(before), _PACE)
+    return round(len(before) * max(timedelta(0), now - since) / took)
 
 
 def silence(moments: Sequence[datetime], now: datetime) -> timedelta | None:

@@ -16,7 +16,7 @@ import structlog
 
 from feeds.document import Found
 from feeds.draft import Problem
-from feeds.health import breach, look_at
+from feeds.health import FLOOD, breach, due_at_pace, look_at
 from feeds.source import Memory, Move, NotModified, Source, SourceError, SourceKind, moving
 from pipeline.ports import Clock, CollectWork, Start, StoreError
 from pipeline.steps.absorb import House, Outcome, absorb, all_names
@@ -172,8 +172,11 @@ class Settler:
         outcome = look.part.outcome
         drafts = [one.draft for one in shown]
         seen = look_at(drafts, outcome.new, reading.appeared)
+        due = 0
+        if seen.new > FLOOD and look.memory.last_looked is not None:
+            due = due_at_pace(work.articles.recent(look.source.name), look.memory.last_looked, now)
         history = work.sources.history(look.source.name)
-        wrong = breach(history, seen, drafts, partial=reading.partial)
+        wrong = breach(history, seen, drafts, partial=reading.partial, due=due)
         if wrong and not self._accept and not complete:
             raise _Held(
                 f"source {look.source.name}: it {wrong}; it is held back until it is mended, or you run "

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from feeds.draft import Draft
-from feeds.health import KEPT, Look, breach, look_at, remember, silence
+from feeds.health import KEPT, Look, breach, due_at_pace, look_at, remember, silence
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 USUAL = Look(shown=20, new=2, texts=1, dates=1, length=1500)
@@ -70,6 +70,29 @@ def test_what_is_unlike_its_habit_is_a_breach(look: Look, why: str) -> None:
 )
 def test_what_varies_within_reason_is_none(look: Look) -> None:
     assert breach(HABIT, look, [], partial=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("hours", "away", "due"),
+    [
+        (range(0, 48, 4), timedelta(days=14), 92),  # twelve in not quite two days
+        (range(0, 48, 4), timedelta(minutes=15), 0),
+        (range(12), timedelta(days=14), 168),  # in less than a day, which counts as one
+        (range(0, 12 * 168, 168), timedelta(days=14), 2),
+        (range(3), timedelta(days=14), 0),  # too few to know
+        (range(0, 48, 4), timedelta(days=-1), 0),  # a clock that was set back
+    ],
+)
+def test_what_is_due_goes_by_the_pace_of_the_last_articles(hours: range, away: timedelta, due: int) -> None:
+    moments = [NOW - timedelta(hours=number) for number in hours]
+    assert due_at_pace(moments, NOW, NOW + away) == due
+    assert due_at_pace([*moments, NOW + timedelta(days=9)], NOW, NOW + away) == due  # not by what came since
+
+
+def test_as_many_as_were_due_are_no_flood() -> None:
+    look = replace(USUAL, shown=220, new=200)
+    assert breach(HABIT, look, [], partial=False, due=30) != ""
+    assert breach(HABIT, look, [], partial=False, due=60) == ""
 
 
 def test_a_source_that_shows_only_what_changed_may_show_nothing() -> None:

@@ -136,6 +136,14 @@ def test_what_breaks_with_the_habit_is_held_back_until_it_is_accepted(portal, fe
     assert "sources accept" in portal.run("audit").stdout
 
 
+def test_a_busy_source_is_not_held_for_what_it_showed_while_we_were_away(portal, feed: Feed) -> None:
+    habit(portal, feed)
+    portal.wait(days=14)
+    flood(feed)
+    report = collect(portal, force=False)
+    assert (report.held, numbers(report)["new"]) == (0, 200)
+
+
 def test_what_was_held_back_does_not_get_in_by_waiting(portal, feed: Feed) -> None:
     habit(portal, feed)
     portal.wait(minutes=20)
