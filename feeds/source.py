@@ -120,6 +120,10 @@ class Memory:
     """Why what it shows now is held back; "" where it is not."""
     last_news: datetime | None = None
     """When a look last showed an article that we had not seen."""
+    left_out: int = 0
+    """How many articles were left out when it was last read."""
+    left_out_why: str = ""
+    """Why the first of them was."""
 
 
 @dataclass(frozen=True, slots=True)

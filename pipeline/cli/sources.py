@@ -62,6 +62,8 @@ def list_(app: App, as_json: bool) -> None:
             "error": memory.error,
             "held": memory.held,
             "silent_days": silent[source.name],
+            "left_out": memory.left_out,
+            "left_out_why": memory.left_out_why,
         }
         for source in app.settings.source
         for memory in [memories[source.name]]
@@ -80,6 +82,7 @@ def list_(app: App, as_json: bool) -> None:
                 row["error"]
                 or row["held"]
                 or _quiet(row["silent_days"])
+                or _left_out(row["left_out"], row["left_out_why"])
                 or ("due" if row["due"] else "well"),
             )
             for row in rows
@@ -306,6 +309,10 @@ def _add(app: App, tables: Sequence[Mapping[str, object]], who: str) -> None:
 
 def _quiet(days: object) -> str:
     return f"nothing new for {days} days, which is longer than usual" if days else ""
+
+
+def _left_out(number: object, why: object) -> str:
+    return f"{number} left out, the first: {why}" if number else ""
 
 
 def _day(draft: Draft) -> object:

@@ -182,7 +182,8 @@ class Settler:
                 f"source {look.source.name}: it {wrong}; it is held back until it is mended, or you run "
                 f"'kennisportal sources accept {look.source.name}'"
             )
-        work.sources.succeeded(look.source.name, now, reading, place_of(look.source), seen)
+        lost = [problem for problem in outcome.problems if problem.lost]
+        work.sources.succeeded(look.source.name, now, reading, place_of(look.source), seen, lost)
         proven = bool(outcome.unchanged or outcome.updated or reading.title == look.memory.title != "")
         self._follow(work, look, reading.moved, proven=proven)
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
+from feeds.draft import Problem
 from feeds.health import Look, remember
 from feeds.source import Memory, Move, Reading, Validators
 from pipeline.store.articles import batches
@@ -28,7 +29,7 @@ _REPLACE = (
 
 _AS_IT_IS = (
     *("validated", "first_collected", "last_looked", "failures", "error", "title", "not_before", "gone"),
-    *("shown", "held", "last_news"),
+    *("shown", "held", "last_news", "left_out", "left_out_why"),
 )
 _BRIEFLY = select(
     *(_source.c[name] for name in ("name", "etag", "last_modified", "move_to", "move_times", "move_origin")),
@@ -83,10 +84,18 @@ class Sources:
             for name in batch:
                 self._rows.pop(name, None)
 
-    def succeeded(self, name: str, at: datetime, reading: Reading, validated: str, look: Look) -> None:
+    def succeeded(
+        self,
+        name: str,
+        at: datetime,
+        reading: Reading,
+        validated: str,
+        look: Look,
+        lost: Sequence[Problem],
+    ) -> None:
         """A look at a source went well. What the reading left for next time is of the address ``validated``.
 
-        Its title is the first that it gave itself.
+        Its title is the first that it gave itself. What was ``lost`` are articles that were left out.
         """
         known = self._state(name)
         state = known or _BLANK
@@ -107,6 +116,8 @@ class Sources:
             last_news=at if look.new else state["last_news"],
             history=remember(_history(state), look),
             held="",
+            left_out=len(lost),
+            left_out_why=str(lost[0]) if lost else "",
             title=state["title"] or reading.title,
         )
 

@@ -59,6 +59,8 @@ class SourceState(SQLModel, table=True):
     history: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     held: str = Field(default="", sa_type=Text)
     last_news: datetime | None = Field(default=None, sa_type=Moment)
+    left_out: int = 0
+    left_out_why: str = Field(default="", sa_type=Text)
 
 
 class ArticleRow(Article, table=True):

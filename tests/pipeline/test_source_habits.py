@@ -172,3 +172,20 @@ def test_a_source_that_has_gone_quiet_is_reported(portal, feed: Feed) -> None:
     portal.wait(days=30)
     assert "silent: source nieuws has shown nothing new for 30 days" in portal.run("status").stdout
     assert json.loads(portal.run("sources", "list", "--json").stdout)[-1]["silent_days"] == 30
+
+
+def test_what_a_source_leaves_out_is_shown_until_it_is_mended(portal) -> None:
+    portal.write("goed", "De cloud")
+    for name in ("a", "b"):
+        (portal.articles / f"{name}.md").write_text("---\ntitle: [\n---\nTekst.\n")
+    assert portal.run("collect", "--force").exit_code == 1
+    (told,) = json.loads(portal.run("sources", "list", "--json").stdout)
+    assert told["left_out"] == 2
+    assert told["left_out_why"].startswith("a.md: ")
+    portal.wait(minutes=1)
+    assert "2 left out, the first: a.md: " in " ".join(portal.run("sources", "list").stdout.split())
+    for name in ("a", "b"):
+        portal.write(name, f"Ook {name}")
+    assert portal.run("collect", "--force").exit_code == 0
+    (told,) = json.loads(portal.run("sources", "list", "--json").stdout)
+    assert (told["left_out"], told["left_out_why"]) == (0, "")
