@@ -69,7 +69,7 @@ def _without_leading_dots(data: bytes) -> bytes:
     if not _DOT_FIRST.search(data):
         return data
     lines = [_DOT_FIRST.sub(b"=2E", line) for line in data.split(b"\r\n")]
-    return b"\r\n".join(line if len(line) <= _LINE else line[:60] + _SOFT + line[60:] for line in lines)
+    return b"\r\n".join(line if len(line) <= _LINE else _broken(line, 60) for line in lines)
 
 
 def _open_ended(data: bytes) -> bytes:
@@ -79,7 +79,12 @@ def _open_ended(data: bytes) -> bytes:
         return data
     if last < _LINE:
         return data + _SOFT
-    cut = len(data) - 4
-    while b"=" in data[cut - 2 : cut]:  # not within an encoded byte
-        cut -= 1
-    return data[:cut] + _SOFT + data[cut:] + _SOFT
+    return _broken(data, len(data) - 4) + _SOFT
+
+
+def _broken(data: bytes, place: int) -> bytes:
+    """The encoded text with a soft line break at this place, or before the encoded byte around it."""
+    while b"=" in data[place - 2 : place]:
+        place -= 1
+    rest = data[place:]
+    return data[:place] + _SOFT + (b"=2E" + rest[1:] if rest.startswith(b".") else rest)

@@ -166,6 +166,7 @@ def check_wire(raw: bytes) -> None:
     """What must hold of every message's bytes, whatever is in it."""
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw), "a bare line end"
     assert raw.endswith(b"\r\n")
+    assert not re.search(rb"^\.", raw, re.MULTILINE), "SMTP would have it changed"
     lines = raw.split(b"\r\n")
     assert max(map(len, lines)) <= 998
     for line in raw.partition(b"\r\n\r\n")[0].split(b"\r\n"):
@@ -461,6 +462,7 @@ def test_any_subject_and_name_come_back_as_they_were(subject: str, name: str, gr
 @given(text=ANY, html=ANY, greeting=ANY)
 @example(text="\r\n.\r\n\n\n", html="\r\n", greeting="\r\nQUIT")
 @example(text="", html="", greeting="")
+@example(text="", html="", greeting=".00'\x1f\x08\x80\x80𐀀𐀀𐀀𐀀")
 def test_any_text_decodes_to_itself_with_its_slots_filled(text: str, html: str, greeting: str) -> None:
     def lines(value: str) -> str:
         return re.sub(r"\r\n?|\n", "\r\n", value)
