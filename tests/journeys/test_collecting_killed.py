@@ -9,6 +9,7 @@ import subprocess
 import time
 from datetime import timedelta
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,9 +65,13 @@ def assert_each_is_there_once(portal) -> None:
 def test_deaths_of_a_collector_lose_nothing_and_repeat_nothing(portal, lives, collecting: list[str]) -> None:
     chance = random.Random(20261126)
     left: list[int] = []
-    for _ in range(DEATHS):
+    for death in range(DEATHS):
         process = lives.begin(*collecting)
-        time.sleep(chance.uniform(0, 1))
+        if death % 2:  # however fast the machine is, some must die while two read
+            wait_until(partial(helpers_of, process))
+            time.sleep(chance.uniform(0, 0.3))
+        else:
+            time.sleep(chance.uniform(0, 1))
         left += helpers_of(process)
         os.kill(process, signal.SIGKILL)
         assert lives.end() == -signal.SIGKILL, "it was done before it could be killed"
