@@ -389,14 +389,12 @@ class App:
             closing(self.transport(connections)) as transport,
             # Two senders that look at a limit at the same time would let too much through.
             self.store.line(alone=mail.limits.shared) as line,
-            self.backend.worker(self.store, line) as (claims, look, changed, holds),
+            self.backend.worker(self.store, line) as (claims, lookout),
         ):
             yield Deliverer(
                 read=self.store.read,
                 write=line.write,
-                look=look,
-                changed=changed,
-                holds=holds,
+                lookout=lookout,
                 clock=self.clock,
                 claims=claims,
                 transport=transport,

@@ -1,6 +1,6 @@
 """What a portal does otherwise on SQLite, in one process, and on PostgreSQL, in any number of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from pipeline.edges.claims import FileClaims
 from pipeline.edges.mutex import FileMutex
-from pipeline.ports import EditionWork, Start
+from pipeline.ports import Lookout
 from pipeline.ports_running import Claims, Mutex, QueueStore
 from pipeline.store.claims import LockClaims
 from pipeline.store.mutex import LockMutex
@@ -69,20 +69,14 @@ class Backend:
             mutex.release()
 
     @contextmanager
-    def worker(
-        self, store: Store, line: StoreLine
-    ) -> Iterator[tuple[Claims, Start[EditionWork], Callable[[], bool], float]]:
-        """This process as a worker, how it looks at what others wrote, and how it knows whether they did.
-
-        And for how many seconds it need not ask again: where asking costs something, whoever writes waits
-        longer than that before it says that it is done.
-        """
+    def worker(self, store: Store, line: StoreLine) -> Iterator[tuple[Claims, Lookout]]:
+        """This process as a worker, and how it learns what others wrote."""
         if self.scales:
             with LockClaims(self._database) as claims:
-                yield claims, partial(store.look, claims), claims.changed, HEEDED / 2
+                yield claims, Lookout(partial(store.look, claims), claims.changed, HEEDED / 2)
         else:
             with FileClaims(self._locks) as claims:
-                yield claims, store.read, line.changed, 0.0
+                yield claims, Lookout(store.read, line.changed)
 
     @property
     def _locks(self) -> Path:

@@ -6,16 +6,16 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.draft import Problem
-from feeds.feed import Placed, Tombstone
+from feeds.feed import Tombstone
 from feeds.health import Look
-from feeds.history import Archive, Slot
-from feeds.hub import Ping
+from feeds.history import Slot
 from feeds.log import Entry, Kind
 from feeds.source import Memory, Move, Reading
 from pipeline.ports_running import QueueStore, SlotStore
@@ -75,12 +75,6 @@ class ArticleStore(Protocol):
     def lately(self, since: datetime) -> dict[str, int]: ...
 
 
-class ShelfStore(Protocol):
-    def latest(self, theme: str | None, limit: int) -> list[Placed]: ...
-    def newest(self, themes: Collection[str], limit: int) -> list[Placed]: ...
-    def get(self, ids: Collection[int]) -> dict[int, Placed]: ...
-
-
 class LogStore(Protocol):
     def append(self, article: int, kind: Kind, themes: Collection[str], at: datetime) -> int: ...
     def append_all(self, entries: Sequence[tuple[int, Kind, Collection[str]]], at: datetime) -> list[int]: ...
@@ -119,26 +113,6 @@ class SourceStore(Protocol):
     def failed(
         self, name: str, at: datetime, error: str, not_before: datetime | None = None, gone: str = ""
     ) -> None: ...
-
-
-class PublicationStore(Protocol):
-    def cursors(self) -> Mapping[str, tuple[int, str]]: ...
-    def advance(self, theme: str, position: int, made_from: str) -> None: ...
-    def catch_up(self, themes: Collection[str], position: int) -> None: ...
-    def archives(self, theme: str, unless_from: str = "") -> list[Archive]: ...
-    def keep(self, theme: str, archives: Sequence[Archive]) -> None: ...
-    def retire(self, theme: str, at: datetime) -> None: ...
-    def retired(self) -> set[str]: ...
-    def revive(self, themes: Collection[str]) -> None: ...
-    def ping(self, topics: Collection[str], at: datetime) -> None: ...
-    def pings(self) -> list[Ping]: ...
-    def pinged(self, pings: Collection[Ping]) -> None: ...
-    def ping_failed(self, topic: str, error: str, due: datetime) -> None: ...
-
-
-class OwnFeedStore(Protocol):
-    def by_id(self, id: int) -> Reader | None: ...
-    def feed_serial(self, id: int) -> int: ...
 
 
 class RegisterStore(Protocol):
@@ -276,31 +250,6 @@ class CollectWork(Protocol):
     def register(self) -> RegisterStore: ...
 
 
-class FeedWork(Protocol):
-    """What selecting for a feed needs of a transaction."""
-
-    @property
-    def shelf(self) -> ShelfStore: ...
-    @property
-    def register(self) -> RegisterStore: ...
-
-
-class OwnFeedWork(FeedWork, Protocol):
-    @property
-    def subscribers(self) -> OwnFeedStore: ...
-
-
-class PublishWork(FeedWork, Protocol):
-    """What publishing needs of a transaction."""
-
-    @property
-    def articles(self) -> ArticleStore: ...
-    @property
-    def log(self) -> LogStore: ...
-    @property
-    def publication(self) -> PublicationStore: ...
-
-
 class EnrolWork(Protocol):
     """What enrolling needs of a transaction."""
 
@@ -400,6 +349,19 @@ class EditionWork(Protocol):
     ) -> Planning: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Lookout:
+    """How a sender learns what others wrote: ``look`` is a transaction for one short question.
+
+    ``changed`` tells whether anything may have been written since it was asked last. What it says holds for
+    so many seconds: where asking costs something, whoever writes says only after that time that it is done.
+    """
+
+    look: Start[EditionWork]
+    changed: Callable[[], bool]
+    holds: float = 0.0
+
+
 class Transport(Protocol):
     """How messages leave. One object serves one worker, from one thread."""
 
@@ -423,41 +385,3 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """End all connections. Sending opens new ones."""
-
-
-class HubError(Exception):
-    """The WebSub hub did not take a ping; the text says why."""
-
-
-class Live(Protocol):
-    """Where published documents stand: units of a theme's current documents, or of one of its archives."""
-
-    def alone(self) -> AbstractContextManager[None]:
-        """Keeps other publishers out while the block lasts."""
-
-    def missing(self, slugs: Collection[str]) -> set[str]:
-        """Those of these themes whose current documents are not there."""
-
-    def switch(
-        self, slug: str, files: Mapping[str, bytes], archive: int, meanwhile: Callable[[], None]
-    ) -> bool:
-        """Put a unit's documents, by their public paths, live together; False where they were already.
-
-        ``meanwhile`` is called while they are written. Where it raises, they do not go live.
-        """
-
-    def remove(self, slug: str) -> None:
-        """Take down a theme's documents, archives included."""
-
-    def catalogue(self, path: str) -> bool:
-        """Bring the list of everything that is out up to date, at a public path."""
-
-    def write(self, path: str, document: bytes) -> bool:
-        """Put one document live by itself; False where it was already."""
-
-    def has(self, paths: Collection[str]) -> bool:
-        """Whether there is something at each of these public paths."""
-
-
-class PublishError(Exception):
-    """Documents could not be put live; the text names the place and says what to do."""

@@ -38,7 +38,8 @@ from pipeline.demo import DemoError
 from pipeline.edges.journal import JournalError
 from pipeline.edges.mailbox import MailboxError
 from pipeline.edges.secrets import SecretError
-from pipeline.ports import PublishError, StoreError
+from pipeline.ports import StoreError
+from pipeline.ports_publishing import PublishError
 from pipeline.ports_running import ClaimsLost
 from pipeline.settings import ConfigError
 from pipeline.steps.desk import DeskError

@@ -5,7 +5,7 @@ import httpx2
 from feeds.characters import one_line, shorten
 from pipeline.edges.http import ROBOT
 from pipeline.edges.post import post
-from pipeline.ports import HubError
+from pipeline.ports_publishing import HubError
 
 _SECONDS = 10.0
 """What a hub gets for all of its answer: it has only to write down what it is told."""

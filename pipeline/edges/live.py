@@ -25,7 +25,7 @@ from pipeline.edges.builds import Builds
 from pipeline.edges.compress import ENCODINGS, unpacked
 from pipeline.edges.ondisk import create, files_below, holds, link_at, naming, stamp, sync, write
 from pipeline.edges.watch import Watch
-from pipeline.ports import PublishError
+from pipeline.ports_publishing import PublishError
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PATH = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)*", re.ASCII)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.ports import PublishError
+from pipeline.ports_publishing import PublishError
 
 _ADVICE = {
     errno.ENOSPC: "free space on its disk",

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from feeds.feed import Feed
 from feeds.history import SIZE, Archive, Slot, append
-from pipeline.ports import PublishWork
+from pipeline.ports_publishing import PublishWork
 from pipeline.steps.select import Selector, named
 
 _AT_ONCE = 20

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.ports import SMTPUTF8_FACT, Clock, EditionWork, Start, Transport
+from pipeline.ports import SMTPUTF8_FACT, Clock, EditionWork, Lookout, Start, Transport
 from pipeline.ports_running import Claims
 from pipeline.steps.bounce import BounceReport, count_bounce
 from pipeline.steps.hand import GROUP, SIZE, Hand
@@ -85,21 +85,17 @@ class MailRules:
 class Deliverer:
     """Sends what is planned. One object is one worker's.
 
-    ``look`` is ``read`` for one short question. ``changed`` tells whether anything may have been written
-    since it was asked last; a message may begin without asking for ``holds`` seconds after that.
     ``shortage`` says what the disk lacks to go on.
     """
 
     read: Start[EditionWork]
     write: Start[EditionWork]
-    look: Start[EditionWork]
-    changed: Callable[[], bool]
+    lookout: Lookout
     clock: Clock
     claims: Claims
     transport: Transport
     stationery: Stationery
     rules: MailRules
-    holds: float = 0.0
     shortage: Callable[[], str] = lambda: ""
     _letters: dict[int, Letters] = field(default_factory=dict, init=False)
 
@@ -282,12 +278,12 @@ class _Run:
 
     def _is_outdated(self) -> bool:
         """Whether somebody may have written since we asked last."""
-        self._current_until = time.monotonic() + self._deliverer.holds
-        return self._deliverer.changed()
+        self._current_until = time.monotonic() + self._deliverer.lookout.holds
+        return self._deliverer.lookout.changed()
 
     def _look(self) -> None:
         """See what was written meanwhile: who left, what was withdrawn, whether the edition was stopped."""
-        with self._deliverer.look() as work:
+        with self._deliverer.lookout.look() as work:
             self._heed(work.outbox.look(self._edition.id, self._deliverer.claims.worker))
 
     def _heed(self, situation: Situation) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from feeds.hub import Ping
-from pipeline.ports import Clock, HubError, PublishWork, Start
+from pipeline.ports import Clock, Start
+from pipeline.ports_publishing import HubError, PublishWork
 
 
 @dataclass(slots=True)

@@ -20,7 +20,8 @@ from feeds.formats.opml import Outline, write_opml
 from feeds.history import Archive
 from feeds.page import LATELY
 from feeds.theme import EVERYTHING, ThemeTree
-from pipeline.ports import Clock, Live, PublishError, PublishWork, Start
+from pipeline.ports import Clock, Start
+from pipeline.ports_publishing import Live, PublishError, PublishWork
 from pipeline.steps.archive import archive
 from pipeline.steps.reread import Read, compared, read_back
 from pipeline.steps.select import INSTALLED, Imprint, Selector

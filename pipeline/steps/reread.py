@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from feeds.check import check
 from feeds.feed import Feed, public_path
 from feeds.formats import FORMATS
-from pipeline.ports import PublishError
+from pipeline.ports_publishing import PublishError
 
 Read = Callable[[str], bytes | None]
 """Gives a document by its public path, None where there is none; raises PublishError for a damaged one."""

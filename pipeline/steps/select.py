@@ -10,7 +10,7 @@ from feeds.feed import KEPT, REMEMBERED, Feed, FeedItem, Placed
 from feeds.history import Archive, standing
 from feeds.identity import tag_uri
 from feeds.theme import EVERYTHING, ThemeTree
-from pipeline.ports import FeedWork, PublishWork
+from pipeline.ports_publishing import FeedWork, PublishWork
 
 INSTALLED = "installed"
 """The fact that says since when there are feeds; their ids bear that day."""

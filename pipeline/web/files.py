@@ -17,7 +17,8 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from feeds.formats import FORMATS
 from feeds.theme import ThemeTree
 from pipeline.edges.compress import ENCODINGS
-from pipeline.ports import PublishWork, Start
+from pipeline.ports import Start
+from pipeline.ports_publishing import PublishWork
 from pipeline.steps.publish import MANIFEST
 
 _PAGE = "text/html; charset=utf-8"

@@ -6,7 +6,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from pipeline.ports import PublishWork, Start
+from pipeline.ports import Start
+from pipeline.ports_publishing import PublishWork
 
 _FRESH = {"Cache-Control": "no-store"}
 

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from feeds.feed import Feed
 from feeds.formats import FORMATS
-from pipeline.ports import OwnFeedWork, Start
+from pipeline.ports import Start
+from pipeline.ports_publishing import OwnFeedWork
 from pipeline.web.files import is_not_modified
 from subscribers.subscriber import State
 from subscribers.token import Tokens

@@ -31,6 +31,7 @@ from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.log import Kind
 from feeds.theme import Theme, ThemeTree
+from pipeline.ports import Lookout
 from pipeline.steps.deliver import Deliverer, MailRules
 from pipeline.steps.letters import Stationery
 from pipeline.steps.plan import Planner, slot_now
@@ -516,8 +517,7 @@ class Portal(RuleBasedStateMachine):
         return Deliverer(
             read=self.alive(self.store.read),
             write=self.alive(self.store.write),
-            look=self.alive(self.store.read),
-            changed=lambda: True,
+            lookout=Lookout(self.alive(self.store.read), lambda: True),
             clock=lambda: self.now,
             claims=self.claims,
             transport=transport,

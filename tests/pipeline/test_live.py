@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.edges.live import LiveDirectory
-from pipeline.ports import PublishError
+from pipeline.ports_publishing import PublishError
 
 PATHS = ("feeds/cloud.rss", "feeds/cloud.atom", "feeds/cloud.json", "themes/cloud.html")
 

@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from pipeline.edges import hub as edge
-from pipeline.ports import HubError
+from pipeline.ports_publishing import HubError
 from pipeline.steps.ping import PingReport
 
 pytestmark = pytest.mark.each_database

@@ -7,7 +7,7 @@ import feedparser
 import pytest
 
 from feeds.classify import Placement
-from pipeline.ports import PublishError
+from pipeline.ports_publishing import PublishError
 from pipeline.steps import publish
 
 pytestmark = pytest.mark.each_database
