@@ -1,7 +1,7 @@
 """Collecting: feeds of 30 entries, each on a host of its own, seen for the first time and unchanged.
 
 The first time is held against the ``reader`` library on the same feeds, with a SQLite file of its own;
-unchanged feeds against a bare httpx2 loop over the same addresses.
+unchanged feeds against a bare httpx2 loop over the same addresses. Memory must not grow with the sources.
 """
 
 import json
@@ -10,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,25 +29,38 @@ from pipeline.edges import secrets
 from pipeline.settings import load
 from pipeline.store import schema
 
+MANY = 4
+"""So many times the sources, for which memory is measured beside that for the usual number."""
 ROUNDS = 5
 """Looks at unchanged feeds; the first of them, which opens things, is left out."""
 
 
 def rows() -> Iterator[Row]:
+    number = scaled(FEEDS)
+    with _portal(number) as (directory, port):
+        theirs, _ = apart(reader_collecting, directory, port, number)
+        ours, least = apart(collecting, directory)
+        yield Row("collect", ours, theirs, "the reader library", "feeds/s", least)
+        bare, _ = apart(asking, directory, port, number)
+        ours, memory = apart(asking_again, directory)
+        yield Row("collect-304", ours, bare, "a bare httpx2 loop", "feeds/s", memory)
+    with _portal(MANY * number) as (directory, _):
+        _, memory = apart(collecting, directory)
+        yield Row(
+            "collect-memory", memory, least, f"{number} sources instead of {MANY * number}", "MB", memory
+        )
+
+
+@contextmanager
+def _portal(number: int) -> Iterator[tuple[str, int]]:
+    """The directory of a portal with so many sources, and the port at which their feeds are."""
     with tempfile.TemporaryDirectory() as directory:
-        root = Path(directory)
-        documents = root / "feeds"
+        documents = Path(directory, "feeds")
         documents.mkdir()
-        number = scaled(FEEDS)
         write_feeds(documents, number)
         with serving(documents) as port:
-            write_config(root, port, number)
-            theirs, _ = apart(reader_collecting, directory, port, number)
-            ours, memory = apart(collecting, directory)
-            yield Row("collect", ours, theirs, "the reader library", "feeds/s", memory)
-            bare, _ = apart(asking, directory, port, number)
-            ours, memory = apart(asking_again, directory)
-            yield Row("collect-304", ours, bare, "a bare httpx2 loop", "feeds/s", memory)
+            write_config(Path(directory), port, number)
+            yield directory, port
 
 
 def address(number: int, port: int) -> str:
