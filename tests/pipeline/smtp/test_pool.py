@@ -288,6 +288,22 @@ def test_when_a_relay_fails_its_mail_goes_to_the_next(first: Script) -> None:
     assert all(isinstance(outcome, Accepted) for outcome in found.values())
 
 
+@pytest.mark.parametrize("mechanism", [b"CRAM-MD5", b"LOGIN", b"PLAIN"])
+def test_when_a_relay_asks_for_the_password_in_nonsense_its_mail_goes_to_the_next(mechanism: bytes) -> None:
+    asking = {"EHLO": b"250-mail.example\r\n250 AUTH " + mechanism, "AUTH": b"334 a"}  # no base64
+    with serving(asking) as bad, serving(FAST) as good:
+        relays = [Relay(f"smtp://us:secret@127.0.0.1:{bad.port}"), Relay(f"smtp://127.0.0.1:{good.port}")]
+        transport = SmtpTransport(relays, 1)
+        try:
+            found, why = drive(transport, parcels(2))
+            fault = relays[0].fault
+        finally:
+            transport.close()
+    assert not why
+    assert all(isinstance(outcome, Accepted) for outcome in found.values())
+    assert "can't be understood" in fault
+
+
 def test_when_all_relays_fail_each_is_named() -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(serving({"220": b"554 no"})) for _ in range(2)]
