@@ -281,6 +281,26 @@ def test_no_more_leave_than_the_pace_allows_whoever_sends(portal) -> None:
     assert 5 < len(moments) <= 5 + 5 * (seconds + 1)
 
 
+@pytest.mark.parametrize("pace", ["rate = 5\n", '[[mail.domain]]\nname = "a.example"\nrate = 5\n'])
+def test_a_clock_that_ran_ahead_of_the_pace_holds_up_nothing_once_it_is_set_right(portal, pace: str) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(
+        text + pace if pace.startswith("[[") else text.replace("[mail]\n", f"[mail]\n{pace}")
+    )
+    name = planned(portal, *many(12))
+    portal.wait(days=1)
+    for back in (0, 1):
+        portal.wait(days=-back)
+        until, mailer = time.monotonic() + 10, Mailer()
+        send(
+            portal,
+            name,
+            mailer,
+            stopping=lambda until=until, sent=mailer.sent: len(sent) >= 5 or time.monotonic() > until,
+        )
+        assert len(mailer.sent) == 5
+
+
 def test_a_provider_s_own_pace_slows_that_provider_alone(portal) -> None:
     text = portal.config.read_text()
     portal.config.write_text(text + '[[mail.domain]]\nname = "traag.example"\nrate = 2\n')
