@@ -92,6 +92,7 @@ BREAKS = {
     "421": b"421 4.3.2 bye",
     "421 and gone": b"421 bye" + THEN_HANG_UP,
     "?": b"moo",
+    "nothing": b" ",
 }
 
 
@@ -277,6 +278,8 @@ def test_what_is_under_way_when_we_break_off_is_told_apart() -> None:
         {"MAIL": b"550 5.7.1 we don't know you"},
         {"MAIL": HANG_UP},
         {"MAIL": b"moo"},
+        {"MAIL": b" "},
+        FAST | {"MAIL": b" "},
     ],
 )
 def test_when_a_relay_fails_its_mail_goes_to_the_next(first: Script) -> None:
