@@ -19,10 +19,12 @@ from sqlmodel import select
 from pipeline import jobs
 from pipeline.ports import SMTPUTF8_FACT
 from pipeline.steps.deliver import DeliverReport
-from pipeline.store.tables import DeliveryRow
+from pipeline.steps.hand import SIZE
+from pipeline.store.tables import DeliveryRow, SubscriberRow
 from subscribers.delivery import Accepted, Deferred, Outcome, Parcel, Rejected, Unsupported
 from subscribers.edition import EditionName
 from subscribers.provider import FIRST_HOLD, REFUSALS
+from subscribers.subscriber import State
 from subscribers.token import BOUNCE, UNSUBSCRIBE
 
 pytestmark = pytest.mark.each_database
@@ -247,6 +249,21 @@ class _Crowd:
         return []
 
     def close(self) -> None: ...
+
+
+def test_however_many_of_those_that_wait_have_left_the_others_are_sent_in_the_same_run(portal) -> None:
+    name = planned(portal, *many(40))
+    assert send(portal, name, Mailer(lambda _: Deferred("452 4.2.2 full"))).settled == {"deferred": 40}
+    portal.wait(minutes=6)
+    gone = SIZE + 2
+    with portal.open() as app, app.store.write() as work:
+        leavers = select(SubscriberRow).order_by(SubscriberRow.id).limit(gone)
+        for reader in work.session.exec(leavers):
+            reader.state = State.UNSUBSCRIBED
+    report = send(portal, name, Mailer())
+    assert report.settled == {"accepted": 40 - gone}
+    assert report.cancelled == 0, "those were never taken in hand"
+    assert Counter(states(portal).values()) == {"cancelled": gone, "accepted": 40 - gone}
 
 
 # -- pace ------------------------------------------------------------------------------------------
