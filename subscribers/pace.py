@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 EVERYTHING = ""
 """The bucket that every message takes from."""
+_AHEAD = timedelta(minutes=1)
+"""How far the clocks of senders that share a bucket may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +22,15 @@ class Bucket:
         return cls(max(1.0, rate), now)
 
     def filled(self, rate: float, now: datetime) -> "Bucket":
-        """The bucket as it is now, at ``rate`` tokens a second. A clock set back gives and takes nothing."""
-        passed = max(timedelta(0), now - self.at).total_seconds()
-        return Bucket(min(max(1.0, rate), self.tokens + passed * rate), now)
+        """The bucket as it is now, at ``rate`` tokens a second.
+
+        A moment that has been counted is not counted again for a sender whose clock is behind. Only a bucket
+        from far ahead was left by a clock that ran ahead: to wait for its moment could take days.
+        """
+        if self.at - now > _AHEAD:
+            return Bucket.full(rate, now)
+        passed = max(timedelta(0), now - self.at)
+        return Bucket(min(max(1.0, rate), self.tokens + passed.total_seconds() * rate), self.at + passed)
 
     @property
     def whole(self) -> int:

@@ -36,6 +36,8 @@ _provider = DomainRow.__table__  # type: ignore[attr-defined]
 _log = LogRow.__table__  # type: ignore[attr-defined]
 
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
+_BEFORE_ALL = -1
+"""From where a look at all deliveries begins that is not the first one."""
 _MANY = 200_000
 """Nobody sends so many before they are counted again."""
 
@@ -240,7 +242,7 @@ class Outbox:
 
         Rule by rule: the reader must still be active and not suppressed, and must not have been
         served past the delivery's start meanwhile. Gives the claims and the last id looked at, from
-        which the next call may go on; 0 once everything was looked at.
+        which the next call may go on; 0 once everything was looked at that can be claimed.
         """
         rows = self._candidates(_planned, wanted, limit, now)
         last = rows[-1].id if len(rows) == limit else 0
@@ -270,6 +272,8 @@ class Outbox:
                     )
                 )
         self.cancel(refused, now)
+        if refused and not claims:
+            last = last or _BEFORE_ALL  # they may have stood before others
         if claims:
             shared = {"by": worker, "now": now}
             taken = [{"this": claim.id, "began": claim.first_attempt} for claim in claims]

@@ -19,10 +19,12 @@ from sqlmodel import select
 from pipeline import jobs
 from pipeline.ports import SMTPUTF8_FACT
 from pipeline.steps.deliver import DeliverReport
-from pipeline.store.tables import DeliveryRow
+from pipeline.steps.hand import SIZE
+from pipeline.store.tables import DeliveryRow, SubscriberRow
 from subscribers.delivery import Accepted, Deferred, Outcome, Parcel, Rejected, Unsupported
 from subscribers.edition import EditionName
 from subscribers.provider import FIRST_HOLD, REFUSALS
+from subscribers.subscriber import State
 from subscribers.token import BOUNCE, UNSUBSCRIBE
 
 pytestmark = pytest.mark.each_database
@@ -249,6 +251,21 @@ class _Crowd:
     def close(self) -> None: ...
 
 
+def test_however_many_of_those_that_wait_have_left_the_others_are_sent_in_the_same_run(portal) -> None:
+    name = planned(portal, *many(40))
+    assert send(portal, name, Mailer(lambda _: Deferred("452 4.2.2 full"))).settled == {"deferred": 40}
+    portal.wait(minutes=6)
+    gone = SIZE + 2
+    with portal.open() as app, app.store.write() as work:
+        leavers = select(SubscriberRow).order_by(SubscriberRow.id).limit(gone)
+        for reader in work.session.exec(leavers):
+            reader.state = State.UNSUBSCRIBED
+    report = send(portal, name, Mailer())
+    assert report.settled == {"accepted": 40 - gone}
+    assert report.cancelled == 0, "those were never taken in hand"
+    assert Counter(states(portal).values()) == {"cancelled": gone, "accepted": 40 - gone}
+
+
 # -- pace ------------------------------------------------------------------------------------------
 
 
@@ -279,6 +296,26 @@ def test_no_more_leave_than_the_pace_allows_whoever_sends(portal) -> None:
             sender.join()
     seconds = moments[-1] - moments[0]
     assert 5 < len(moments) <= 5 + 5 * (seconds + 1)
+
+
+@pytest.mark.parametrize("pace", ["rate = 5\n", '[[mail.domain]]\nname = "a.example"\nrate = 5\n'])
+def test_a_clock_that_ran_ahead_of_the_pace_holds_up_nothing_once_it_is_set_right(portal, pace: str) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(
+        text + pace if pace.startswith("[[") else text.replace("[mail]\n", f"[mail]\n{pace}")
+    )
+    name = planned(portal, *many(12))
+    portal.wait(days=1)
+    for back in (0, 1):
+        portal.wait(days=-back)
+        until, mailer = time.monotonic() + 10, Mailer()
+        send(
+            portal,
+            name,
+            mailer,
+            stopping=lambda until=until, sent=mailer.sent: len(sent) >= 5 or time.monotonic() > until,
+        )
+        assert len(mailer.sent) == 5
 
 
 def test_a_provider_s_own_pace_slows_that_provider_alone(portal) -> None:

@@ -335,7 +335,8 @@ class Dialogue:
         self.outcomes.append((parcel, outcome))
 
     def _end(self, why: str) -> None:
-        self.over = self.over or why
+        # What a server says may be nothing but a line end.
+        self.over = self.over or why or "its reply is empty"
 
 
 class _Reply:

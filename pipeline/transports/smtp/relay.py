@@ -93,7 +93,8 @@ class Relay:
             # From here on the connection is the dialogue's; the library lets go of it without closing it.
             connection.sock = connection.file = None
             open.setblocking(False)
-        except (OSError, smtplib.SMTPException, UnicodeError) as error:
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            # The library lets a ValueError pass of a server's challenge at log-in that is no base64.
             if hasattr(connection, "sock"):
                 connection.close()
             raise Unreachable(_cause(error)) from error
@@ -135,4 +136,6 @@ def _cause(error: Exception) -> str:
         return one_line(f"{error.smtp_code} {words}")
     if isinstance(error, UnicodeError):
         return "its name, the user or the password has a character that SMTP can't carry"
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        return one_line(f"its answer can't be understood ({error})")
     return one_line(str(error.strerror or error) if isinstance(error, OSError) else str(error))

@@ -125,6 +125,18 @@ def test_a_server_that_is_confused_by_pipelining_is_told_apart_from_one_that_ref
     assert isinstance(outcomes(dialogue)[1], Unsent)
 
 
+def test_an_answer_with_nothing_in_it_ends_the_dialogue_like_any_other_nonsense() -> None:
+    so_far = [b"", b"250 ok\r\n", b"250 ok\r\n250 ok\r\n", b"250 ok\r\n250 ok\r\n354 go on\r\n"]
+    for answers in so_far:
+        for empty in (b"\r\n", b"\n", b" \r\n", b"\0\n"):
+            dialogue = talk()
+            dialogue.begin(parcel())
+            dialogue.feed(answers)
+            dialogue.feed(empty)
+            assert dialogue.over
+            assert not dialogue.ready
+
+
 def test_a_connection_carries_so_many_and_no_more() -> None:
     dialogue = talk()
     for number in range(PER_CONNECTION):

@@ -92,6 +92,7 @@ BREAKS = {
     "421": b"421 4.3.2 bye",
     "421 and gone": b"421 bye" + THEN_HANG_UP,
     "?": b"moo",
+    "nothing": b" ",
 }
 
 
@@ -277,6 +278,8 @@ def test_what_is_under_way_when_we_break_off_is_told_apart() -> None:
         {"MAIL": b"550 5.7.1 we don't know you"},
         {"MAIL": HANG_UP},
         {"MAIL": b"moo"},
+        {"MAIL": b" "},
+        FAST | {"MAIL": b" "},
     ],
 )
 def test_when_a_relay_fails_its_mail_goes_to_the_next(first: Script) -> None:
@@ -286,6 +289,22 @@ def test_when_a_relay_fails_its_mail_goes_to_the_next(first: Script) -> None:
     assert bad.taken == []
     assert sorted(good.taken) == [f"r{id}@x.example" for id in range(1, 6)]
     assert all(isinstance(outcome, Accepted) for outcome in found.values())
+
+
+@pytest.mark.parametrize("mechanism", [b"CRAM-MD5", b"LOGIN", b"PLAIN"])
+def test_when_a_relay_asks_for_the_password_in_nonsense_its_mail_goes_to_the_next(mechanism: bytes) -> None:
+    asking = {"EHLO": b"250-mail.example\r\n250 AUTH " + mechanism, "AUTH": b"334 a"}  # no base64
+    with serving(asking) as bad, serving(FAST) as good:
+        relays = [Relay(f"smtp://us:secret@127.0.0.1:{bad.port}"), Relay(f"smtp://127.0.0.1:{good.port}")]
+        transport = SmtpTransport(relays, 1)
+        try:
+            found, why = drive(transport, parcels(2))
+            fault = relays[0].fault
+        finally:
+            transport.close()
+    assert not why
+    assert all(isinstance(outcome, Accepted) for outcome in found.values())
+    assert "can't be understood" in fault
 
 
 def test_when_all_relays_fail_each_is_named() -> None:
