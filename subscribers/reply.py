@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-_SHAPE = re.compile(r"(?:(?P<code>[2-5]\d\d)\b[ -]?)?(?P<status>[245]\.\d{1,3}\.\d{1,3}\b)?")
+# Some put a sign before the status: "550 #5.7.1 …".
+_SHAPE = re.compile(r"(?:(?P<code>[2-5]\d\d)\b[ -]?)?#?(?P<status>[245]\.\d{1,3}\.\d{1,3}\b)?")
 _GOING_AWAY = 421
 
 

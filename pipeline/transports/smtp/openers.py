@@ -52,6 +52,10 @@ class Openers:
             result = relay.connect()
         except Unreachable as error:
             result = error
+        except Exception as error:  # whoever waits for this connection must hear of it, whatever it was
+            result = Unreachable(
+                f"connecting failed in a way nobody foresaw ({type(error).__name__}: {error})"
+            )
         with self._lock:
             if self._closed:
                 _hang_up(result)

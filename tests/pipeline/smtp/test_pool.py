@@ -307,6 +307,23 @@ def test_when_a_relay_asks_for_the_password_in_nonsense_its_mail_goes_to_the_nex
     assert "can't be understood" in fault
 
 
+def test_whatever_goes_wrong_on_the_way_to_a_relay_its_mail_goes_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(FAST) as bad, serving(FAST) as good:
+        relays = [Relay(f"smtp://127.0.0.1:{server.port}") for server in (bad, good)]
+        monkeypatch.setattr(relays[0], "connect", lambda: 1 // 0)
+        transport = SmtpTransport(relays, 1)
+        try:
+            found, why = drive(transport, parcels(2))
+            fault = relays[0].fault
+        finally:
+            transport.close()
+    assert not why
+    assert all(isinstance(outcome, Accepted) for outcome in found.values())
+    assert "nobody foresaw (ZeroDivisionError: integer division or modulo by zero)" in fault
+
+
 def test_when_all_relays_fail_each_is_named() -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(serving({"220": b"554 no"})) for _ in range(2)]
