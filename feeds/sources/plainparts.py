@@ -96,10 +96,10 @@ def detail(value: str, kind: str, language: str | None, base: str = "") -> dict[
     }
 
 
-def put_tag(entry: Entry, tag: dict[str, str | None]) -> None:
-    """One more category, unless it is there."""
+def put_tag(entry: Entry, tag: dict[str, str | None], *, again: bool = False) -> None:
+    """One more category, unless it is there and may not be ``again``."""
     tags = entry.setdefault("tags", [])
-    if len(tags) < TAGS and tag not in tags:
+    if len(tags) < TAGS and (again or tag not in tags):
         tags.append(tag)
 
 

@@ -62,10 +62,12 @@ _IGNORED_IN_FEED = frozenset(
     )
 )
 _PLAIN_ID = re.compile(r"(?:tag:|urn:uuid:)?[A-Za-z0-9][A-Za-z0-9.,_/-]*(?::[A-Za-z0-9.,:_/-]*)?")
+_ABSOLUTE = re.compile("https?://|tag:|urn:")
 _UTF8 = re.compile(
     rb"(?:\xef\xbb\xbf)?"
     rb"(?:<\?xml\s+version=[\"']1\.0[\"'](?:\s+encoding=[\"'][uU][tT][fF]-8[\"'])?[^>]*\?>|\s*<(?:rss|feed)\s)"
 )
+_BASE = b"xml:base"
 _BOUND = re.compile(rb"xmlns:([^\s=]+)\s*=\s*[\"']([^\"']*)")
 
 
@@ -94,10 +96,12 @@ def read_plain_xml(document: bytes, charset: str = "") -> Document | None:
     )
     try:
         root = lxml.etree.fromstring(document, parser)
+        if any(entry.level > lxml.etree.ErrorLevels.WARNING for entry in parser.error_log):
+            return None  # a prefix that is bound to nothing, which a warning after it would have let pass
         if root.tag == "rss":
-            return _rss(root)
+            return None if _BASE in document else _rss(root)
         if root.tag == f"{ATOM}feed":
-            return _atom(root)
+            return _atom(root, based=_BASE in document)
     except (Odd, lxml.etree.XMLSyntaxError):
         pass
     return None
@@ -181,7 +185,8 @@ def _item_category(entry: Entry, element: Any) -> None:
     term = text_of(element)
     if given or not term or domain == "":
         raise Odd
-    put_tag(entry, {"term": term, "scheme": domain, "label": None})
+    # One with a domain stands there before feedparser knows what it is, and so does another like it.
+    put_tag(entry, {"term": term, "scheme": domain, "label": None}, again=domain is not None)
 
 
 def _description(entry: Entry, element: Any) -> None:
@@ -246,7 +251,7 @@ _ITEM: dict[str, Callable[[Entry, Any], None]] = {
 }
 
 
-def _atom(root: Any) -> Document:
+def _atom(root: Any, *, based: bool) -> Document:
     language = root.get(_LANGUAGE)
     if set(root.attrib) - {_LANGUAGE} or language == "":
         raise Odd
@@ -260,11 +265,25 @@ def _atom(root: Any) -> Document:
         elif tag == f"{ATOM}author":
             _author(found.feed, element)
         elif tag in _IGNORED_IN_FEED:
-            if len(element) or _LANGUAGE in element.attrib:
+            if len(element) or any("{" in key for key in element.attrib):
                 raise Odd
         elif not means_nothing(element, frozenset()):
             raise Odd
+    if based and not all(map(_has_its_own_base, found.entries)):
+        raise Odd
     return found
+
+
+def _has_its_own_base(entry: Entry) -> bool:
+    """Whether nothing in it is read against a base but its content, which has one.
+
+    feedparser has a base count for whatever follows, until it comes to another.
+    """
+    (content,) = entry.get("content") or (detail("", "", None),)
+    others = [entry[name]["base"] for name in ("title_detail", "summary_detail") if name in entry]
+    return bool(
+        content["value"] and content["base"] and _ABSOLUTE.match(entry.get("id", "tag:"))
+    ) and not any(others)
 
 
 def _entry(element: Any, language: str | None) -> Entry:

@@ -43,6 +43,8 @@ _A_SECOND = timedelta(seconds=1)
 """WordPress leaves out what changed in the very second it is asked about."""
 _CLOCK_CHANGE = timedelta(hours=2)
 """More than a site's clock is ever put back."""
+_ZONES = timedelta(days=1)
+"""More than a site's clock differs from UTC."""
 
 
 class Rendered(BaseModel):
@@ -71,13 +73,14 @@ class WordpressSource:
         if not source.url:
             raise SourceError(f'source {source.name}: a WordPress needs a url; add url = "https://…" to it')
         reading = Reading([], partial=True)
-        newest = yield from _posts(source, "" if memory.afresh else memory.bookmark, reading)
+        past = _left_off(memory)
+        newest = yield from _posts(source, "" if memory.afresh else past, reading)
         if newest is None:
             return NotModified()
         return replace(
             reading,
             drafts=distinct(reading.drafts, reading.problems),
-            bookmark=max(newest, memory.bookmark),
+            bookmark=max(newest, past),
         )
 
 
@@ -92,6 +95,19 @@ def posts_url(url: str) -> str:
     if not found:
         root = url.partition("?")[0].rstrip("/")
     return f"{root}/wp-json/wp/v2/posts"
+
+
+def _left_off(memory: Memory) -> str:
+    """The last change that was seen, or what surely came before it where that is yet to come.
+
+    A post that an import dated in the year 3000 would otherwise hide all that change until then.
+    """
+    if not memory.bookmark or memory.last_looked is None:
+        return memory.bookmark
+    looked = memory.last_looked.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    if memory.bookmark <= (looked + _ZONES).isoformat():
+        return memory.bookmark
+    return _before(looked.isoformat(), _ZONES)
 
 
 def _posts(

@@ -168,7 +168,7 @@ class Fetcher:
             )
         delay = min(float(rules.crawl_delay(ROBOT) or 0), _LONGEST_DELAY)
         host = self._hosts.setdefault(address.host, _Host(self._pause))
-        host.pause = max(self._pause, delay)
+        host.pause = max(host.pause, delay)  # at whichever port it asked for it
 
     async def _fetch_robots(self, url: str) -> "Protego | SourceError":
         """A host's rules. One that has none lets everybody in; one that is broken, nobody for now."""

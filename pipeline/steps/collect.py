@@ -283,8 +283,16 @@ def _lanes(looks: Iterable[Look]) -> deque[deque[Look]]:
     """The looks at each host in a lane of their own, which stands there for each look that it may have."""
     hosts: defaultdict[str, deque[Look]] = defaultdict(deque)
     for look in looks:
-        hosts[urlsplit(look.source.url).netloc].append(look)
+        hosts[_host(look.source.url)].append(look)
     return deque(lane for number in range(AT_ONE_HOST) for lane in hosts.values() if len(lane) > number)
+
+
+def _host(url: str) -> str:
+    """The host whose turn it takes, by whatever name or port; "" where none is named."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # no address at all, as its visit will say
+        return ""
 
 
 async def _nowhere(document: Document) -> None:

@@ -131,7 +131,11 @@ class Editor:
             raise EditingError("an article can't be merged into itself; name two")
         with self._start() as work:
             now, article = self._clock(), self._article(work, id)
-            self._article(work, into)
+            if self._article(work, into).kept_out:
+                raise EditingError(
+                    f"article {into} is kept out, so neither would be left; "
+                    f"'kennisportal articles release {into}' first, or merge it into another"
+                )
             work.articles.rename(id, into)
             was_out = article.visibility == Visibility.VISIBLE
             work.articles.revise(

@@ -182,6 +182,18 @@ def test_merged_articles_are_one_from_then_on(portal, one) -> None:
     assert "itself" in refused(portal, "articles", "merge", "1", "1", "--yes")
 
 
+def test_an_article_is_not_merged_into_one_that_is_kept_out(portal, one) -> None:
+    """Else both would be gone, as when two are merged into each other."""
+    portal.write("twee", "Nog een bericht over de cloud")
+    run(portal, "collect", "--force")
+    run(portal, "articles", "merge", "2", "1", "--yes")
+    assert "article 2 is kept out" in refused(portal, "articles", "merge", "1", "2", "--yes")
+    assert article(portal, 1).visibility == Visibility.VISIBLE
+    run(portal, "articles", "release", "2")
+    run(portal, "articles", "merge", "1", "2", "--yes")
+    assert article(portal, 2).visibility == Visibility.VISIBLE
+
+
 def test_a_split_off_article_is_new_and_goes_on_under_its_sources_name(portal, one) -> None:
     portal.write("a", "Heel iets anders over de cloud", "Een ander bericht, van 8 euro.")
     again(portal)

@@ -502,6 +502,20 @@ def test_robots_txt_is_asked_once_and_obeyed_for_pages() -> None:
     assert asked == ["/robots.txt", "/a", "/b", "/geheim/feed"]
 
 
+def test_a_host_keeps_the_pause_it_asked_for_though_it_is_asked_at_another_port() -> None:
+    rules = b"User-agent: *\nCrawl-delay: 0.3\n"
+
+    async def main() -> None:
+        async with serving(site(rules, [])) as slow, serving(site(b"", [])) as other, fetcher() as web:
+            await web.fetch(HttpRequest(f"{slow}/a", as_robot=True))
+            await web.fetch(HttpRequest(f"{other}/b", as_robot=True))
+            asked = anyio.current_time()
+            await web.fetch(HttpRequest(f"{slow}/c", as_robot=True))
+            assert anyio.current_time() - asked > 0.25
+
+    asyncio.run(main())
+
+
 def test_a_host_without_rules_lets_robots_in() -> None:
     asked: list[str] = []
 

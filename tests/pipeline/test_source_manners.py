@@ -34,7 +34,8 @@ def test_a_source_is_left_alone_until_it_is_due(portal, feed: Feed) -> None:
     assert len(collect(portal, force=False).sources) == 2
 
 
-def test_many_sources_at_one_host_keep_those_elsewhere_from_nothing(portal) -> None:
+@pytest.mark.parametrize("written", ["localhost", "lezer-{}@localhost"])
+def test_many_sources_at_one_host_keep_those_elsewhere_from_nothing(portal, written: str) -> None:
     """The host lets everybody wait until the other one was asked."""
     elsewhere = threading.Event()
 
@@ -49,7 +50,7 @@ def test_many_sources_at_one_host_keep_those_elsewhere_from_nothing(portal) -> N
     with HTTPServer(host="127.0.0.1", threaded=True) as server:
         server.expect_request("/bron").respond_with_handler(answer)
         config = portal.config.read_text().replace('"127.0.0.1"', '"127.0.0.1", "localhost"')
-        for number, host in enumerate([*["localhost"] * 40, "127.0.0.1"]):
+        for number, host in enumerate([*map(written.format, range(40)), "127.0.0.1"]):
             url = f"http://{host}:{server.port}/bron"
             config += f'[[source]]\nname = "bron-{number}"\nkind = "feed"\nurl = "{url}"\n'
         portal.config.write_text(config)
@@ -72,6 +73,16 @@ def test_a_source_that_fails_is_named_and_the_others_go_on(portal, feed: Feed) -
     assert numbers(collect(portal))["new"] == 1
     with portal.open() as app, app.store.read() as work:
         assert work.sources.memory("nieuws").error == ""
+
+
+def test_a_source_whose_url_is_no_address_is_named_and_the_others_go_on(portal) -> None:
+    portal.write("a", "Uit de map")
+    broken = '[[source]]\nname = "kapot"\nkind = "feed"\nurl = "http://[kapot/feed"\n'
+    portal.config.write_text(portal.config.read_text() + broken)
+    report = collect(portal)
+    assert numbers(report) == {"new": 1}
+    error = next(part.error for part in report.sources if part.name == "kapot")
+    assert error == "source kapot: http://[kapot/feed is no http or https address; correct it"
 
 
 def test_a_server_that_asks_to_be_left_alone_is_and_the_others_are_not(portal, feed: Feed) -> None:

@@ -258,6 +258,53 @@ def test_both_ways_lead_to_the_same(text: str) -> None:
     assert both is None or both[0] == both[1]
 
 
+BASED = 'xml:base="https://elders.example/b/"'
+ENTRY = (
+    '<entry><id>{0}</id><title{1}>Een</title><link href="https://bron.example/a"/>'
+    '<content type="html"{2}>&lt;img src="b.jpg" class="c"&gt;</content></entry>'
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            ATOM.format(
+                "nl", ENTRY.format("1", "", f" {BASED}") + ENTRY.format("https://a.example/2", "", "")
+            ),
+            id="contents of which only the first has one",
+        ),
+        pytest.param(ATOM.format("nl", ENTRY.format("tag:a", f" {BASED}", "")), id="a title"),
+        pytest.param(
+            ATOM.format("nl", 2 * ENTRY.format("los", "", f" {BASED}")), id="an id that is relative"
+        ),
+        pytest.param(
+            ATOM.format("nl", 2 * ENTRY.format("a_b:c", "", f" {BASED}")), id="one that looks like none"
+        ),
+        pytest.param(ATOM.format("nl", f"<updated {BASED}/>" + ENTRY.format("los", "", "")), id="the feed"),
+        pytest.param(RSS.format(f"<language {BASED}>nl</language>{ORDINARY_ITEM}"), id="a language"),
+        pytest.param(RSS.format(f"<atom:link {BASED}/>{ORDINARY_ITEM}"), id="a link of the channel"),
+    ],
+)
+def test_a_base_counts_for_all_that_feedparser_has_it_count_for(text: str) -> None:
+    text = text.replace("<p>Lang</p>", "<img src='b.jpg' class='c'>")
+    both = readings(text.encode())
+    assert both is None or both[0] == both[1]
+
+
+def test_a_category_that_stands_twice_with_its_domain_does_so_both_ways() -> None:
+    twice = 2 * '<category domain="d">Betaald</category>'
+    both = readings(RSS.format(f"<item><link>https://bron.example/a</link>{twice}</item>").encode())
+    assert both is not None
+    assert both[0] == both[1]
+
+
+@pytest.mark.parametrize("bound", ["", ' xmlns:los="los"'])
+def test_a_prefix_that_is_bound_to_nothing_is_left_to_feedparser(bound: str) -> None:
+    text = RSS.format(f"<x:soort>1</x:soort><vreemd:soort{bound}/>{ORDINARY_ITEM}")
+    assert readings(text.encode()) is None
+
+
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.xml")), ids=lambda path: path.name)
 def test_samples_are_read_the_same_both_ways(path: Path) -> None:
     both = readings(path.read_bytes())

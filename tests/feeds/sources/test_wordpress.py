@@ -136,6 +136,33 @@ def test_a_post_that_comes_out_later_than_it_was_written_is_found(came_out: str,
     assert reading.bookmark == "2026-11-24T09:00:00"
 
 
+def test_a_post_that_says_it_changed_in_another_age_hides_none_that_change_now() -> None:
+    posts = [("2", "2026-11-24T09:00:00"), ("1", "3000-01-01T00:00:00")]
+
+    def respond(request: Request) -> Payload:
+        assert isinstance(request, HttpRequest)
+        query = parse_qs(urlsplit(request.url).query)
+        since = query.get("modified_after", query.get("after", [""]))[0]
+        found = [
+            {"link": f"https://bron.example/{name}", "modified": modified, "title": {"rendered": name}}
+            for name, modified in posts
+            if modified > since and "after" not in query
+        ]
+        return page(request, json.dumps(found).encode())
+
+    first = visit(WordpressSource(), SOURCE, respond)
+    assert isinstance(first, Reading)
+    posts.append(("3", "2026-11-24T10:00:00"))
+    looked = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+    second = visit(WordpressSource(), SOURCE, respond, Memory(bookmark=first.bookmark, last_looked=looked))
+    assert isinstance(second, Reading)
+    assert "https://bron.example/3" in [draft.url for draft in second.drafts]
+    del posts[1]  # it was mended there
+    third = visit(WordpressSource(), SOURCE, respond, Memory(bookmark=second.bookmark, last_looked=looked))
+    assert isinstance(third, Reading)
+    assert third.bookmark == "2026-11-24T10:00:00"
+
+
 def test_a_site_without_readable_addresses_has_its_api_in_a_query() -> None:
     assert (
         posts_url("https://a.example/blog/?rest_route=/") == "https://a.example/blog/?rest_route=/wp/v2/posts"
