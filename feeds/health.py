@@ -32,7 +32,7 @@ class Look:
     """What a look at a source showed: how many articles, and how many there were that are new.
 
     ``texts`` and ``dates`` are the parts of them, from 0 to 1, that have any; ``length`` is the median of
-    their texts', in characters.
+    their texts', in characters. ``alike`` says that they all have the same title or text.
     """
 
     shown: int
@@ -40,6 +40,7 @@ class Look:
     texts: float
     dates: float
     length: int
+    alike: bool = False
 
 
 def look_at(drafts: Sequence[Draft], new: int, appeared: int = 0) -> Look:
@@ -56,6 +57,7 @@ def look_at(drafts: Sequence[Draft], new: int, appeared: int = 0) -> Look:
         texts=round(sum(map(bool, lengths)) / number, 2),
         dates=round(sum(draft.published is not None for draft in drafts) / number, 2),
         length=round(median(lengths)) if lengths else 0,
+        alike=bool(_all_the_same(drafts)),
     )
 
 
@@ -67,7 +69,8 @@ def breach(
     ``history`` are earlier looks, the oldest first; ``partial`` says that a look shows only what changed,
     so that its volume means nothing; so many new articles are ``due`` at its pace.
     """
-    if same := _all_the_same(drafts):
+    # Once somebody has accepted it, that is how this source is.
+    if (same := _all_the_same(drafts)) and not any(past.alike for past in history):
         return same
     if len(history) < ENOUGH:
         return ""

@@ -114,6 +114,15 @@ def test_one_page_in_the_place_of_every_article_is_a_breach_at_once(fields: dict
     assert breach([], USUAL, drafts(5), partial=True) == ""
 
 
+def test_a_source_whose_articles_were_accepted_though_they_are_all_the_same_is_like_that() -> None:
+    same = drafts(5, title="Bekendmaking")
+    look = look_at(same, new=1)
+    assert look.alike
+    assert not look_at(drafts(5), new=1).alike
+    assert breach([look, replace(look, alike=False), look], look, same, partial=True) == ""
+    assert "same" in breach([USUAL], look, same, partial=True)
+
+
 def test_articles_without_text_are_not_all_the_same_for_that() -> None:
     assert breach([], USUAL, drafts(5, text=""), partial=False) == ""
 

@@ -166,6 +166,18 @@ def test_a_source_that_is_mended_is_taken_by_itself(portal, feed: Feed) -> None:
     assert all(title.startswith("Bericht") for title, *_ in log(portal))
 
 
+def test_articles_that_all_have_one_title_are_held_until_somebody_says_that_they_do(
+    portal, feed: Feed
+) -> None:
+    feed.entries = [(str(n), "Bekendmaking") for n in range(4)]
+    assert collect(portal, force=False).held == 1
+    assert portal.run("sources", "accept", "nieuws").exit_code == 0
+    portal.wait(minutes=20)
+    feed.entries.append(("4", "Bekendmaking"))
+    report = collect(portal, force=False)
+    assert (report.held, numbers(report)["new"]) == (0, 1)
+
+
 def test_a_source_that_has_gone_quiet_is_reported(portal, feed: Feed) -> None:
     habit(portal, feed)
     assert "silent" not in portal.run("status").stdout
