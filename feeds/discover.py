@@ -41,10 +41,25 @@ def discover(address: str) -> Search:
     A password in the address is in those of the same host, too. Raises SourceError where the address
     itself can't be had.
     """
-    if "://" not in address:
-        address = f"https://{address}"  # as people say it
-    offers = yield from _search(address)
+    if "://" in address:
+        offers = yield from _search(address)
+    else:
+        address, offers = yield from _search_by_name(address)
     return [replace(offer, url=_with_password(offer.url, address)) for offer in offers]
+
+
+def _search_by_name(name: str) -> Generator[Request, Payload | NotModified, tuple[str, list[Offer]]]:
+    """What there is at an address as people say it, and that address: by https, or else by http."""
+    secure, plain = f"https://{name}", f"http://{name}"
+    try:
+        return secure, (yield from _search(secure))
+    except SourceError as error:
+        if error.status is not None:
+            raise
+        try:
+            return plain, (yield from _search(plain))
+        except SourceError:
+            raise error from None
 
 
 def _search(address: str) -> Search:

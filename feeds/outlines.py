@@ -36,11 +36,20 @@ def read_outlines(document: bytes) -> list[Listed]:
     found: dict[str, Listed] = {}
     for outline in root.iter("outline"):
         named = {name.lower(): value for name, value in outline.attrib.items()}
-        url = web_address(named.get("xmlurl", ""), "")
+        url = web_address(_as_web(named.get("xmlurl", "")), "")
         if url is not None and len(found) < MOST:
             title = one_line(named.get("title") or named.get("text") or "")
             found.setdefault(url, Listed(shorten(title, 200), url))
     return list(found.values())
+
+
+def _as_web(url: str) -> str:
+    """The address in what some readers write: ``feed://a.example/rss`` and ``feed:https://a.example/rss``."""
+    url = url.strip()
+    if not url.lower().startswith("feed:"):
+        return url
+    rest = url[len("feed:") :]
+    return f"http:{rest}" if rest.startswith("//") else rest
 
 
 def write_outlines(title: str, sources: Iterable[tuple[Source, str]]) -> bytes:

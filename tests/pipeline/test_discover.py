@@ -200,6 +200,27 @@ OPML = b"""<?xml version="1.0"?><opml version="1.0"><head/><body><outline text="
 <outline text="A again" xmlUrl="https://a.example/feed"/><outline xmlUrl="javascript:x"/></body></opml>"""
 
 
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("feed://a.example/rss", "http://a.example/rss"),
+        ("feed:https://a.example/rss", "https://a.example/rss"),
+        (" https://a.example/rss", "https://a.example/rss"),
+    ],
+)
+def test_addresses_in_opml_may_say_that_they_are_feeds(given: str, url: str) -> None:
+    document = f'<opml version="1.0"><body><outline xmlUrl="{given}"/></body></opml>'
+    assert [one.url for one in read_outlines(document.encode())] == [url]
+
+
+def test_an_address_without_its_scheme_is_looked_for_by_https_and_then_by_http(
+    portal, site: HTTPServer
+) -> None:
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    said = added(portal, site.url_for("/feed.xml").removeprefix("http://"))
+    assert said["url"] == site.url_for("/feed.xml")
+
+
 def test_opml_comes_in_and_goes_out(portal, tmp_path: Path) -> None:
     listed = tmp_path / "feeds.opml"
     listed.write_bytes(OPML)
