@@ -226,7 +226,10 @@ def _published(given: str | None) -> datetime | None:
 
 
 def _before(moment: str, span: timedelta) -> str:
-    return (datetime.fromisoformat(moment) - span).isoformat()
+    try:
+        return (datetime.fromisoformat(moment) - span).isoformat()
+    except OverflowError:  # there is nothing before the year 1
+        return moment
 
 
 def _fault(error: ValueError) -> str:

@@ -129,10 +129,13 @@ def coverage(app: App, as_json: bool) -> None:
             }
         )
         return
-    say(f"{found.uncovered} of {found.articles} articles are in no theme by the rules; the newest of them:")
-    table(("id", "title"), found.nowhere)
-    say(f"{len(found.unused)} rules never fire:")
-    table(("theme", "rule", "words"), [(rule.theme, rule.kind, rule.words) for rule in found.unused])
+    newest = "; the newest of them:" if found.nowhere else "."
+    say(f"{found.uncovered} of {found.articles} articles are in no theme by the rules{newest}")
+    if found.nowhere:
+        table(("id", "title"), found.nowhere)
+    say(f"{len(found.unused)} rules never fire{':' if found.unused else '.'}")
+    if found.unused:
+        table(("theme", "rule", "words"), [(rule.theme, rule.kind, rule.words) for rule in found.unused])
 
 
 @themes.command("try")

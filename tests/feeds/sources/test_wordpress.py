@@ -136,6 +136,16 @@ def test_a_post_that_comes_out_later_than_it_was_written_is_found(came_out: str,
     assert reading.bookmark == "2026-11-24T09:00:00"
 
 
+def test_a_bookmark_from_the_first_year_of_all_is_no_fault() -> None:
+    def respond(request: Request) -> Payload:
+        assert isinstance(request, HttpRequest)
+        return page(request, b"[]")
+
+    assert isinstance(
+        visit(WordpressSource(), SOURCE, respond, Memory(bookmark="0001-01-01T00:00:00")), Reading
+    )
+
+
 def test_a_post_that_says_it_changed_in_another_age_hides_none_that_change_now() -> None:
     posts = [("2", "2026-11-24T09:00:00"), ("1", "3000-01-01T00:00:00")]
 
