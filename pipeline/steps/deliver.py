@@ -346,7 +346,7 @@ class _Run:
             for claim, outcome in hand.finished
         ]
         work.outbox.settle(settled, self._deliverer.claims.worker, now)
-        work.outbox.cancel(hand.cancelled, now)
+        work.outbox.cancel(hand.cancelled, self._deliverer.claims.worker, now)
         bounced = BounceReport()
         for claim, settlement in settled:
             if settlement.reason in (REJECTED, EXPIRED):

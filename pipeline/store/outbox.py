@@ -12,6 +12,7 @@ from sqlmodel import Session
 from pipeline.store.prepared import Prepared
 from pipeline.store.tables import (
     IN_HAND,
+    STANDING,
     DeliveryRow,
     DomainRow,
     EditionRow,
@@ -193,7 +194,12 @@ _SERVE = Prepared(
 
 _CANCEL = Prepared(
     sa.update(_delivery)
-    .where(_delivery.c.id == sa.bindparam("this"))
+    # As above: it may have been settled since, or be in other hands.
+    .where(
+        _delivery.c.id == sa.bindparam("this"),
+        sa.or_(_delivery.c.worker == "", _delivery.c.worker == sa.bindparam("by")),
+        STANDING,
+    )
     .values(
         state=str(DeliveryState.CANCELLED),
         reason=sa.bindparam("because", type_=sa.String),
@@ -271,7 +277,7 @@ class Outbox:
                         row.first_attempt or now,
                     )
                 )
-        self.cancel(refused, now)
+        self.cancel(refused, worker, now)
         if refused and not claims:
             last = last or _BEFORE_ALL  # they may have stood before others
         if claims:
@@ -408,8 +414,8 @@ class Outbox:
         )
         return int(result.rowcount)  # type: ignore[attr-defined]
 
-    def cancel(self, reasons: Mapping[int, str], now: datetime) -> None:
-        """These are not made after all, each for its reason."""
+    def cancel(self, reasons: Mapping[int, str], worker: str, now: datetime) -> None:
+        """These, which a worker or nobody has in hand, are not made after all, each for its reason."""
         if reasons:
             rows = [{"this": id, "because": str(reason)} for id, reason in reasons.items()]
-            _CANCEL.run(self._session, {"now": now}, rows)
+            _CANCEL.run(self._session, {"by": worker, "now": now}, rows)

@@ -21,7 +21,7 @@ from pipeline.ports import SMTPUTF8_FACT
 from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.hand import SIZE
 from pipeline.store.tables import DeliveryRow, SubscriberRow
-from subscribers.delivery import Accepted, Deferred, Outcome, Parcel, Rejected, Unsupported
+from subscribers.delivery import Accepted, Deferred, Outcome, Parcel, Rejected, Unsupported, Wanted
 from subscribers.edition import EditionName
 from subscribers.provider import FIRST_HOLD, REFUSALS
 from subscribers.subscriber import State
@@ -501,6 +501,25 @@ def test_two_senders_share_an_edition_and_never_overlap(portal) -> None:
     assert Counter(mailers[0].sent + mailers[1].sent) == Counter(many(300))
     assert all(mailer.sent for mailer in mailers)
     assert states(portal) == dict.fromkeys(many(300), "accepted")
+
+
+def test_late_words_of_a_worker_cancel_nothing_that_was_settled_or_is_in_other_hands(portal) -> None:
+    name = planned(portal, "a@a.example", "b@a.example", "c@a.example")
+    with portal.open() as app:
+        wanted = Wanted(app.desk().ready(name).id)
+        with app.store.write() as work:
+            ids = [claim.id for claim in work.outbox.claim(wanted, "one", 3, portal.now)[0]]
+            assert work.outbox.abandon("one", portal.now) == 3
+            work.deliveries.accept(ids[:1], portal.now)
+            work.deliveries.again(ids[1:2], portal.now)
+            assert [claim.id for claim in work.outbox.claim(wanted, "two", 3, portal.now)[0]] == ids[1:2]
+        with app.store.write() as work:
+            work.outbox.cancel(dict.fromkeys(ids, "paused"), "one", portal.now)
+    assert states(portal) == {
+        "a@a.example": "accepted",
+        "b@a.example": "in_flight",
+        "c@a.example": "cancelled",
+    }
 
 
 def test_a_letter_that_can_t_be_made_keeps_only_its_own_readers_waiting(portal) -> None:
