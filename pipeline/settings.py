@@ -406,6 +406,11 @@ def _check_references(path: Path, text: str, settings: Settings) -> None:
                 ["source", number, "kind"],
                 f"{source.kind!r} is no kind of source; use {', '.join(KINDS)}",
             )
+        if source.url and web_address(source.url, "") is None:
+            fail(
+                ["source", number, "url"],
+                f"{source.shown!r} is no web address; write it like 'https://gemeente.example/nieuws.rss'",
+            )
         for theme in source.themes:
             if theme not in tree:
                 fail(["source", number, "themes"], f"theme {theme!r} does not exist")

@@ -269,7 +269,9 @@ def _check_wishes(app: App, name: str, themes: Sequence[str], every: str) -> Non
     if any(source.name == name for source in app.settings.source):
         raise click.BadParameter(f"there is a source {name!r} already", param_hint="--name")
     try:
-        Source.model_validate({"name": name or "new", "kind": "feed", "url": "https://…", "every": every})
+        Source.model_validate(
+            {"name": name or "new", "kind": "feed", "url": "https://new.example", "every": every}
+        )
     except ValidationError as error:
         (fault, *_) = error.errors()
         if fault["loc"] == ("name",):

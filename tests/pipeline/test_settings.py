@@ -145,6 +145,23 @@ def test_a_right_value_is_taken(config: Path, section: str, key: str, value: str
     assert getattr(getattr(load(config), section), key) == becomes
 
 
+@pytest.mark.parametrize(
+    "url", ["htps://gemeente.example/rss", "gemeente.example/rss", "http://[1/rss", "/rss"]
+)
+def test_a_source_whose_url_is_none_is_refused_with_its_line(config: Path, url: str) -> None:
+    text = f'{config.read_text()}\n[[source]]\nname = "nieuws"\nkind = "feed"\nurl = "{url}"\n'
+    config.write_text(text)
+    message = refused(config)
+    assert re.match(rf"{config}:{len(text.splitlines())}: source\[\d\]\.url: ", message)
+    assert f"{url!r} is no web address; write it like" in message
+
+
+def test_a_password_in_a_wrong_url_of_a_source_is_not_shown(config: Path) -> None:
+    with config.open("a") as more:
+        more.write('\n[[source]]\nname = "n"\nkind = "feed"\nurl = "htps://wij:geheim@gemeente.example"\n')
+    assert "geheim" not in refused(config)
+
+
 def test_a_postgresql_is_taken_only_where_there_is_something_to_speak_to_it(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,9 +77,9 @@ def test_a_source_that_fails_is_named_and_the_others_go_on(portal, feed: Feed) -
 
 def test_a_source_whose_url_is_no_address_is_named_and_the_others_go_on(portal) -> None:
     portal.write("a", "Uit de map")
-    broken = '[[source]]\nname = "kapot"\nkind = "feed"\nurl = "http://[kapot/feed"\n'
-    portal.config.write_text(portal.config.read_text() + broken)
-    report = collect(portal)
+    broken = Source(name="kapot", kind="feed", url="http://[kapot/feed")
+    with portal.open() as app:
+        report = app.collector().collect([broken, *app.settings.source], force=True)
     assert numbers(report) == {"new": 1}
     error = next(part.error for part in report.sources if part.name == "kapot")
     assert error == "source kapot: http://[kapot/feed is no http or https address; correct it"
