@@ -291,36 +291,34 @@ def test_when_a_relay_fails_its_mail_goes_to_the_next(first: Script) -> None:
     assert all(isinstance(outcome, Accepted) for outcome in found.values())
 
 
+def fault_of_the_first(first: Relay, next: Relay) -> str:
+    """What was wrong with a relay whose mail went by the next one."""
+    transport = SmtpTransport([first, next], 1)
+    try:
+        found, why = drive(transport, parcels(2))
+        assert not why
+        assert all(isinstance(outcome, Accepted) for outcome in found.values())
+        return first.fault
+    finally:
+        transport.close()
+
+
 @pytest.mark.parametrize("mechanism", [b"CRAM-MD5", b"LOGIN", b"PLAIN"])
 def test_when_a_relay_asks_for_the_password_in_nonsense_its_mail_goes_to_the_next(mechanism: bytes) -> None:
     asking = {"EHLO": b"250-mail.example\r\n250 AUTH " + mechanism, "AUTH": b"334 a"}  # no base64
     with serving(asking) as bad, serving(FAST) as good:
-        relays = [Relay(f"smtp://us:secret@127.0.0.1:{bad.port}"), Relay(f"smtp://127.0.0.1:{good.port}")]
-        transport = SmtpTransport(relays, 1)
-        try:
-            found, why = drive(transport, parcels(2))
-            fault = relays[0].fault
-        finally:
-            transport.close()
-    assert not why
-    assert all(isinstance(outcome, Accepted) for outcome in found.values())
+        asked = Relay(f"smtp://us:secret@127.0.0.1:{bad.port}")
+        fault = fault_of_the_first(asked, Relay(f"smtp://127.0.0.1:{good.port}"))
     assert "can't be understood" in fault
 
 
 def test_whatever_goes_wrong_on_the_way_to_a_relay_its_mail_goes_to_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with serving(FAST) as bad, serving(FAST) as good:
-        relays = [Relay(f"smtp://127.0.0.1:{server.port}") for server in (bad, good)]
-        monkeypatch.setattr(relays[0], "connect", lambda: 1 // 0)
-        transport = SmtpTransport(relays, 1)
-        try:
-            found, why = drive(transport, parcels(2))
-            fault = relays[0].fault
-        finally:
-            transport.close()
-    assert not why
-    assert all(isinstance(outcome, Accepted) for outcome in found.values())
+    with serving(FAST) as good:
+        broken, relay = (Relay(f"smtp://127.0.0.1:{good.port}") for _ in range(2))
+        monkeypatch.setattr(broken, "connect", lambda: 1 // 0)
+        fault = fault_of_the_first(broken, relay)
     assert "nobody foresaw (ZeroDivisionError: integer division or modulo by zero)" in fault
 
 
