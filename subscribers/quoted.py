@@ -17,7 +17,9 @@ _SLOT = re.compile(f"({OPEN}[A-Z_]+{CLOSE})")
 _KNOWN = set(Slot)
 _PLAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9 .,:/@+_-]*)?[A-Za-z0-9]")
 """What stands for itself, in mail and in HTML, as most names, addresses and links do."""
-_DOT_FIRST = re.compile(rb"^\.", re.MULTILINE)
+_CHANGED_FIRST = re.compile(rb"^(?:\.|F(?=rom ))", re.MULTILINE)
+"""With what a line may not begin, since it would be changed on its way: by SMTP, where a dot ends a message
+(RFC 5321 §4.5.2), and where mail is kept in one file, where From begins the next one (RFC 2049 §3)."""
 
 Chunk = bytes | Slot
 
@@ -39,9 +41,9 @@ def encoded(text: str) -> bytes:
     """Text as quoted-printable, lines of at most 76 characters; every line end becomes CRLF."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
     data = lines.encode("utf-8", "replace")
-    # The encoder takes the kind of line end from the first one it meets, and knows nothing of SMTP, where a
-    # line that begins with a dot must be changed again (RFC 5321 §4.5.2): better there is none.
-    return _without_leading_dots(b2a_qp(b"\r\n" + data)[2:])
+    # The encoder takes the kind of line end from the first one it meets, and knows nothing of what becomes of
+    # a line on its way.
+    return _unchangeable(b2a_qp(b"\r\n" + data)[2:])
 
 
 def filling(value: str) -> bytes:
@@ -59,16 +61,17 @@ def _plain(value: str) -> bytes:
     """What needs no encoding, in lines that are short enough; empty for anything else."""
     if not _PLAIN.fullmatch(value):
         return b""
-    if "." in value[::_ROOM]:  # at the beginning of a line
+    if "." in value[::_ROOM] or "From " in value:  # which may be the beginning of a line
         return b""
     lines = [value[start : start + _ROOM] for start in range(0, len(value), _ROOM)]
     return b"".join([line.encode() + _SOFT for line in lines])
 
 
-def _without_leading_dots(data: bytes) -> bytes:
-    if not _DOT_FIRST.search(data):
+def _unchangeable(data: bytes) -> bytes:
+    """The encoded text with no line that would be changed on its way."""
+    if not _CHANGED_FIRST.search(data):
         return data
-    lines = [_DOT_FIRST.sub(b"=2E", line) for line in data.split(b"\r\n")]
+    lines = [_guarded(line) for line in data.split(b"\r\n")]
     return b"\r\n".join(line if len(line) <= _LINE else _broken(line, 60) for line in lines)
 
 
@@ -82,9 +85,12 @@ def _open_ended(data: bytes) -> bytes:
     return _broken(data, len(data) - 4) + _SOFT
 
 
+def _guarded(line: bytes) -> bytes:
+    return _CHANGED_FIRST.sub(lambda first: b"=%02X" % ord(first[0]), line)
+
+
 def _broken(data: bytes, place: int) -> bytes:
     """The encoded text with a soft line break at this place, or before the encoded byte around it."""
     while b"=" in data[place - 2 : place]:
         place -= 1
-    rest = data[place:]
-    return data[:place] + _SOFT + (b"=2E" + rest[1:] if rest.startswith(b".") else rest)
+    return data[:place] + _SOFT + _guarded(data[place:])
