@@ -288,7 +288,7 @@ def _lanes(looks: Iterable[Look]) -> deque[deque[Look]]:
 
 
 def _host(url: str) -> str:
-    """The host whose turn it takes, by whatever name or port; "" where none is named."""
+    """The host whose turn it takes, whatever the user and the port; "" where none is named."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:  # no address at all, as its visit will say
