@@ -2,7 +2,7 @@
 
 Prints its port when it listens. Each message it takes becomes a line of JSON in INBOX, written before
 the server answers. A recipient like ``rcpt-550@x.example`` is refused with that code at RCPT,
-``data-451@x.example`` after DATA.
+``data-451@x.example`` after DATA. One for ``hold-1@x.example`` is taken once there is a file INBOX.go.
 """
 
 import argparse
@@ -36,6 +36,9 @@ class Handler:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if answer := asked(envelope.rcpt_tos[0], "data"):
             return answer
+        if asked(envelope.rcpt_tos[0], "hold"):
+            while not self._inbox.with_suffix(".go").exists():
+                await asyncio.sleep(0.01)
         taken = {
             "connection": session.peer[1],
             "encrypted": server.transport.get_extra_info("ssl_object") is not None,
