@@ -50,14 +50,19 @@ def _resolved(address: str, base: str, schemes: frozenset[str]) -> str | None:
         host = parts.hostname or ""
         if parts.scheme != "mailto" and (not host or parts.port == 0):
             return None
-        netloc = parts.netloc if parts.netloc.isascii() else _ascii_netloc(parts.netloc, host)
+        netloc = quote(
+            parts.netloc if parts.netloc.isascii() else _ascii_netloc(parts.netloc, host),
+            safe=":@[]!$&'()*+,;=-._~%",
+        )
+        if parts.scheme != "mailto" and not urlsplit(f"//{netloc}").hostname:
+            return None  # in ASCII it is a host no more, as where letters stood beside brackets
     except ValueError:  # brackets, ports and host names that are none
         return None
     kept = "/:@!$&'()*+,;=-._~%"
     whole = urlunsplit(
         (
             parts.scheme,
-            quote(netloc, safe=":@[]!$&'()*+,;=-._~%"),
+            netloc,
             quote(parts.path, safe=kept),
             quote(parts.query, safe=kept + "?"),
             quote(parts.fragment, safe=kept + "?"),

@@ -200,7 +200,18 @@ def test_an_article_without_any_text_is_lost_with_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "javascript:alert(1)", "mailto:a@b.example", "http://[", "https://", "ftp://x.example/"]
+    "url",
+    [
+        "",
+        "javascript:alert(1)",
+        "mailto:a@b.example",
+        "http://[",
+        "http://[::1]ü/",
+        "http://a@[::1]é:80/",
+        "http://bron.example［x］/",
+        "https://",
+        "ftp://x.example/",
+    ],
 )
 def test_an_article_without_a_usable_link_is_lost_with_a_reason(url: str) -> None:
     article, problems = normalise(Draft("gids-7", url, "Titel"), base=BASE if url else "", language="nl")
