@@ -19,6 +19,8 @@ TAGS = 100
 AUTHOR = 300
 """Characters in which the address of an author is sought, which takes their square."""
 
+_ENCODING = re.compile(rb"<\?xml[^>]{0,200}\sencoding\s*=\s*[\"']?([\w.:-]{1,40})")
+_SURROGATES = re.compile(rb"(?:&#(?:[xX]0{0,4}[dD][89a-fA-F][0-9a-fA-F]{2}|0{0,4}5[5-7][0-9]{3});)+")
 _ENTRY_END = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>")
 
 
@@ -34,10 +36,48 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
     if document.count(b"<") > MARKUP:
         raise TooMuch(f"has more than {MARKUP:,} tags")
     _check_attributes(document)
+    if b"&#" in document:
+        document = _SURROGATES.sub(_whole_characters, document)
+    whole = _in_utf_8(document, headers)
     # Given text or bytes, feedparser would open a file or a URL of that name: only a stream is safe.
-    return feedparser.parse(
-        io.BytesIO(document), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+    parsed = feedparser.parse(
+        io.BytesIO(whole), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
+    if whole is not document and not parsed.bozo:
+        parsed.update(bozo=True, bozo_exception="some of it is not the UTF-8 that the rest is")
+    return parsed
+
+
+def _in_utf_8(document: bytes, headers: Mapping[str, str]) -> bytes:
+    """The document itself, or made UTF-8 throughout where but little of it is something else.
+
+    feedparser would guess at another encoding, in which all accents of all entries read as rubbish. One
+    character that was cut in two is enough for that, as software does that counts bytes.
+    """
+    said = _ENCODING.search(document[:400])
+    charset = said[1].decode() if said else headers.get("content-type", "").partition("charset=")[2]
+    if charset.lower() not in ("", "utf-8", "utf8"):
+        return document
+    text = document.decode("utf-8", "replace")
+    faults = text.count("\ufffd")
+    others = len(text) - len(text.encode("ascii", "ignore"))
+    return text.encode() if 0 < faults < others - faults else document
+
+
+def _whole_characters(references: re.Match[bytes]) -> bytes:
+    """References to halves of a character, as software writes that thinks in UTF-16, as one to the whole.
+
+    feedparser fails on them, and with them on all entries. A half by itself goes.
+    """
+    numbers = [_number(one) for one in references[0].split(b";")[:-1]]
+    text = "".join(map(chr, numbers)).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+    return text.encode("ascii", "xmlcharrefreplace")
+
+
+def _number(reference: bytes) -> int:
+    """The number in ``&#55357`` or ``&#xD83D``."""
+    digits = reference[2:]
+    return int(digits[1:], 16) if digits[:1] in b"xX" else int(digits)
 
 
 def shorten_to(document: bytes, entries: int) -> tuple[bytes, int]:

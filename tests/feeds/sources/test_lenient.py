@@ -12,8 +12,9 @@ ODD = '<?xml version="1.0"?><rss version="2.0" xmlns:z="urn:z"><channel><z:z/><t
 """How a feed begins that feedparser reads."""
 
 
-def read(document: str) -> Reading:
-    return FeedSource().read(SOURCE, Payload({SOURCE.url: document.encode()}, base=SOURCE.url))
+def read(document: str | bytes) -> Reading:
+    document = document.encode() if isinstance(document, str) else document
+    return FeedSource().read(SOURCE, Payload({SOURCE.url: document}, base=SOURCE.url))
 
 
 def item(more: str = "", number: int = 1) -> str:
@@ -68,3 +69,30 @@ def test_a_shortened_document_is_still_well_formed() -> None:
 def test_a_page_is_told_from_a_feed_by_how_it_begins() -> None:
     with pytest.raises(SourceError, match="is a web page"):
         read("\n <!DOCTYPE html><html><body>" + "<p>x" * 400_000)
+
+
+@pytest.mark.parametrize(
+    "references, read_as",
+    [("&#55357;&#56898;", "🙂"), ("&#xD83D;&#xde42;", "🙂"), ("&#55357;", ""), ("&#56898;&#xD83D;", "")],
+)
+def test_references_to_halves_of_a_character_cost_no_entry(references: str, read_as: str) -> None:
+    text = f"<title>Feest{references}</title><description>Hoera{references}</description>"
+    reading = read(f"{ODD}<item><link>https://bron.example/2</link>{text}</item>{item()}</channel></rss>")
+    assert [draft.title for draft in reading.drafts] == [f"Feest{read_as}", "Bericht"]
+    assert reading.drafts[0].summary == f"Hoera{read_as}"
+
+
+@pytest.mark.parametrize("declared", ["", ' encoding="UTF-8"'])
+def test_a_character_that_was_cut_in_two_leaves_all_others_as_they_are(declared: str) -> None:
+    text = "<description>Één café in Zeeuws-Vlaanderen, ideeën@</description>"
+    begin = ODD.replace(' version="1.0"', f' version="1.0"{declared}', 1)
+    document = f"{begin}{item(text)}</channel></rss>".encode().replace(b"@", "é".encode()[:1])
+    reading = read(document)
+    assert reading.drafts[0].summary == "Één café in Zeeuws-Vlaanderen, ideeën\ufffd"
+    assert "some of it is not the UTF-8 that the rest is" in reading.problems[0].why
+
+
+def test_an_encoding_that_is_declared_wrongly_throughout_is_still_found() -> None:
+    text = "<description>Één café in Zeeuws-Vlaanderen, ideeën</description>"
+    (draft,) = read(f"{ODD}{item(text)}</channel></rss>".encode("latin-1")).drafts
+    assert draft.summary == "Één café in Zeeuws-Vlaanderen, ideeën"
