@@ -161,7 +161,7 @@ def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
     content, base, language = _content(entry)
     summary = _text(entry, "summary", feed.version)
     if base:
-        content, link = clean_html(content, base), urljoin(base, link) if link else ""
+        content, link = clean_html(content, base), _joined(base, link)
     if entry.get("content") and summary in (content, _value(entry["content"][0])):
         summary = ""  # feedparser's copy of the content
     if not link:  # an episode of a podcast may be nothing but what is heard
@@ -180,6 +180,13 @@ def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
         image=_image(entry),
         enclosures=tuple(_enclosures(entry)),
     )
+
+
+def _joined(base: str, link: str) -> str:
+    try:
+        return urljoin(base, link) if link else ""
+    except ValueError:  # one of them is no address, which costs this entry at most
+        return link
 
 
 def _link(entry: Any, version: str) -> str:

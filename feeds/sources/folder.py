@@ -14,7 +14,7 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 from markdown_it import MarkdownIt
 
-from feeds.characters import one_line, shorten
+from feeds.characters import fit, one_line, shorten
 from feeds.dates import aware
 from feeds.draft import Draft, Problem
 from feeds.source import FolderRequest, Memory, NotModified, Payload, Reading, Source, SourceError, Visit
@@ -165,7 +165,7 @@ def _url(source: Source, path: str, meta: Mapping[str, Any]) -> str:
         except ValueError:
             raise _BadFile("the 'url' in its front matter is no address; correct it") from None
     slug = html.unescape(_scalar(meta, "slug")) or path.rpartition("/")[2].rpartition(".")[0]
-    return base + quote(slug.strip("/"), safe="/")
+    return base + quote(fit(slug).strip("/"), safe="/")
 
 
 def _moment(given: Any, path: str, problems: list[Problem]) -> datetime | None:

@@ -174,6 +174,18 @@ def test_addresses_resolve_against_the_base_of_their_entry() -> None:
     assert draft.enclosures[0].url == "https://bron.example/map/deel/geluid.mp3"
 
 
+def test_a_base_that_is_no_address_costs_no_other_entry() -> None:
+    document = (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><title>Bron</title>'
+        '<entry><id>urn:1</id><title>Een</title><link href="https://bron.example/1"/></entry>'
+        '<entry><id>urn:2</id><title>Twee</title><link href="https://bron.example/2"/>'
+        '<content type="html" xml:base="http://bron[.example/">&lt;a href="x"&gt;&lt;/a&gt;</content></entry>'
+        "</feed>"
+    )
+    reading = FeedSource().read(SOURCE, Payload({SOURCE.url: document.encode()}, base=SOURCE.url))
+    assert [draft.url for draft in reading.drafts] == ["https://bron.example/1", "https://bron.example/2"]
+
+
 def test_an_episode_without_a_page_is_at_what_is_heard() -> None:
     document = (
         b'<rss version="2.0"><channel><title>Bron</title><item><title>Aflevering</title>'

@@ -53,6 +53,11 @@ def test_a_heading_serves_as_title_and_the_files_name_as_address() -> None:
     assert "Een kop" not in draft.content
 
 
+def test_a_slug_loses_what_is_no_character() -> None:
+    reading = read({"a.md": '---\nslug: "een\\ud800"\n---\n# A', "b.md": "# B"})
+    assert [draft.url.rpartition("/")[2] for draft in reading.drafts] == ["een", "b"]
+
+
 def test_a_page_speaks_for_itself() -> None:
     draft = next(draft for draft in sample().drafts if draft.key == "pagina.html")
     assert (draft.title, draft.language, draft.summary) == ("The heading", "en", "What it &lt; says")
