@@ -8,7 +8,14 @@ _SIGNS = frozenset("€$£¥%‰°+±=<>×-")
 """What changes the meaning of a figure beside it."""
 _MINUS = r"(?<![^\s(])-(?=\d)"
 """A hyphen right before a figure that follows nothing else."""
-TOKEN = re.compile(rf"\w+|[{''.join(sorted(_SIGNS - {'-'}))}]|{_MINUS}")
+_BESIDE = "".join(sorted(_SIGNS - {"-"}))
+TOKEN = re.compile(rf"\w+|[{_BESIDE}]|{_MINUS}")
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+"""Where a word may be broken or not, such as a soft hyphen: nobody sees it, and it parts no words."""
+_LONG = 1_000
+_MARK = rf"[^\w\s\x00-\x7f\u2212{_BESIDE}]"
+_HEAP = re.compile(rf"({_MARK}{{30}}){_MARK}+")
+"""More marks on a letter than any script has (UAX 15, stream-safe): ordering them takes their square."""
 _HAS_MINUS = re.compile(_MINUS)
 _ASCII_SIGNS = tuple(sorted(sign for sign in _SIGNS - {"-"} if sign.isascii()))
 _KEPT = {"_", *_ASCII_SIGNS}
@@ -39,5 +46,10 @@ def fold(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """Accents with their letters (Unicode NFC), and a minus written as a hyphen."""
+    """Accents with their letters (Unicode NFC), a minus written as a hyphen, and nothing unseen in words."""
+    for sign in _UNSEEN:
+        if sign in text:
+            text = text.replace(sign, "")
+    if len(text) > _LONG and max(map(len, text.split(" "))) > _LONG:
+        text = _HEAP.sub(r"\1", text)
     return unicodedata.normalize("NFC", text).replace("\u2212", "-")

@@ -101,6 +101,10 @@ def test_a_minus_is_one_however_it_is_written() -> None:
     assert weigh("Het vriest -5 graden.", "Het vriest \u22125 graden.") is Weight.NONE
 
 
+def test_where_a_word_may_be_broken_means_nothing() -> None:
+    assert weigh(TEXT, TEXT.replace("Utrecht", "Ut\u00adrecht").replace("3,5", "3,5\u200b")) is Weight.NONE
+
+
 def test_few_words_over_and_over_are_not_looked_into() -> None:
     one = " ".join("abc"[n * n % 7 % 3] for n in range(3_900))
     other = " ".join("abc"[n * n % 11 % 3] for n in range(3_900))
