@@ -30,10 +30,11 @@ _NEGATIONS = _words(
     "nor neither without unless except cannot don t doesn didn won isn aren wasn weren hasn haven"
 )
 _NUMBERS = _words(
-    "nul één twee drie vier vijf zes zeven acht negen tien elf twaalf twintig dertig veertig vijftig zestig "
-    "zeventig tachtig negentig honderd duizend miljoen miljard half halve helft kwart dubbel zero one two "
-    "three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand "
-    "million billion twice double"
+    "nul één twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien "
+    "zeventien achttien negentien twintig dertig veertig vijftig zestig zeventig tachtig negentig honderd "
+    "duizend miljoen miljard half halve helft kwart dubbel zero one two three four five six seven eight "
+    "nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty "
+    "forty fifty sixty seventy eighty ninety hundred thousand million billion twice double"
 )
 _FILLERS = _words("de het een die dat deze dit er the a an that which this")
 
@@ -135,6 +136,8 @@ def _is_slip(old: str, new: str) -> bool:
 
 
 def _folded(word: str) -> str:
-    """Without capitals and accents."""
+    """Without capitals and accents; "≠" is no "=" with an accent."""
+    if word == "≠":
+        return word
     parts = unicodedata.normalize("NFD", word.casefold())
     return "".join(part for part in parts if not unicodedata.combining(part))

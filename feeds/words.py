@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-_SIGNS = frozenset("€$£¥%‰°+±=<>×-")
+_SIGNS = frozenset("€$£¥%‰°+±=<>≤≥≠×-")
 """What changes the meaning of a figure beside it."""
 _MINUS = r"(?<![^\s(])-(?=\d)"
 """A hyphen right before a figure that follows nothing else."""
@@ -13,7 +13,7 @@ TOKEN = re.compile(rf"\w+|[{_BESIDE}]|{_MINUS}")
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 """Where a word may be broken or not, such as a soft hyphen: nobody sees it, and it parts no words."""
 _LONG = 1_000
-_MARK = rf"[^\w\s\x00-\x7f\u2212{_BESIDE}]"
+_MARK = rf"[^\w\s\x00-\x7f\u2013\u2212{_BESIDE}]"
 _HEAP = re.compile(rf"({_MARK}{{30}}){_MARK}+")
 """More marks on a letter than any script has (UAX 15, stream-safe): ordering them takes their square."""
 _HAS_MINUS = re.compile(_MINUS)
@@ -52,4 +52,4 @@ def composed(text: str) -> str:
             text = text.replace(sign, "")
     if len(text) > _LONG and max(map(len, text.split(" "))) > _LONG:
         text = _HEAP.sub(r"\1", text)
-    return unicodedata.normalize("NFC", text).replace("\u2212", "-")
+    return unicodedata.normalize("NFC", text).replace("\u2212", "-").replace("\u2013", "-")

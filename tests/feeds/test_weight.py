@@ -99,10 +99,17 @@ def test_a_step_that_was_taken_before_is_going_back_and_forth() -> None:
 
 def test_a_minus_is_one_however_it_is_written() -> None:
     assert weigh("Het vriest -5 graden.", "Het vriest \u22125 graden.") is Weight.NONE
+    assert weigh("Het vriest -5 graden.", "Het vriest \u20135 graden.") is Weight.NONE
+    assert weigh("Het vriest \u20135 graden.", "Het vriest 5 graden.") is Weight.SUBSTANTIVE
 
 
 def test_where_a_word_may_be_broken_means_nothing() -> None:
     assert weigh(TEXT, TEXT.replace("Utrecht", "Ut\u00adrecht").replace("3,5", "3,5\u200b")) is Weight.NONE
+
+
+@pytest.mark.parametrize("old, new", [("≤", "≥"), ("=", "≠"), ("seventy", "seventh"), ("eighty", "eighth")])
+def test_signs_and_words_that_are_figures_never_change_unnoticed(old: str, new: str) -> None:
+    assert weigh(f"Van {old} 18 jaar.", f"Van {new} 18 jaar.") is Weight.SUBSTANTIVE
 
 
 def test_few_words_over_and_over_are_not_looked_into() -> None:
