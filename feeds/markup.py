@@ -81,6 +81,7 @@ _FORMATTING = re.compile(
 FEW_TAGS = 500
 MANY_TAGS = 5_000
 TOO_MANY_TAGS = 50_000
+TOO_MANY_REFERENCES = 100_000
 REPEATED = 1_000_000
 DEPTH = 500
 PASSES = 5
@@ -158,8 +159,11 @@ def _shallow(markup: str) -> str:
 
     Building the tree takes time quadratic in the depth, so a page of opening tags would hold us up.
     And it repeats formatting that is left open in everything that follows, the same element three
-    times at most, so it is bounded by making elements the same: 30 kB could become 50 MB.
+    times at most, so it is bounded by making elements the same: 30 kB could become 50 MB. Text is put
+    together from one reference to the next, which takes the square of their number.
     """
+    if markup.count("&") > TOO_MANY_REFERENCES:
+        markup = markup.replace("&", " ")
     tags = markup.count("<")
     if tags <= FEW_TAGS:
         return markup
