@@ -313,7 +313,7 @@ class Settings(BaseSettings):
 def load(path: Path) -> Settings:
     """The settings in a config file. Raises ConfigError for the first thing that is wrong with it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # as editors on Windows write it
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: there is no such config; run 'kennisportal init' to make one, or name one with --config"

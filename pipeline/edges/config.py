@@ -53,11 +53,12 @@ def _tables(values: Sequence[Mapping[str, Any]]) -> AoT:
 
 
 def read(path: Path) -> str:
-    """What a config file holds. Raises ConfigError."""
+    """What a config file holds, its last line ended so that others can follow. Raises ConfigError."""
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: the config can't be read: {error.strerror}") from None
+    return text if text.endswith("\n") else f"{text}\n"
 
 
 def replace(path: Path, text: str) -> Settings:
@@ -65,7 +66,8 @@ def replace(path: Path, text: str) -> Settings:
     place = path.resolve()  # where a link leads
     fresh = place.with_name(f".{path.name}.new")
     try:
-        fresh.write_text(text, encoding="utf-8")
+        ends = "\r\n" if b"\r\n" in place.read_bytes() else "\n"
+        fresh.write_text(text, encoding="utf-8", newline=ends)
         keep_owner(fresh, place.stat())
         settings = load(fresh)
         fresh.replace(place)

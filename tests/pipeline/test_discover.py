@@ -237,6 +237,19 @@ def test_opml_comes_in_and_goes_out(portal, tmp_path: Path) -> None:
     ]
 
 
+def test_a_config_may_end_and_begin_as_any_editor_writes_it(portal, tmp_path: Path) -> None:
+    listed = tmp_path / "feeds.opml"
+    listed.write_bytes(OPML)
+    last = '[[source]]\r\nname = "laatste"\r\nkind = "feed"\r\nurl = "https://z.example/" # of all'
+    head = portal.config.read_bytes().replace(b"\n", b"\r\n")
+    portal.config.write_bytes(b"\xef\xbb\xbf" + head + last.encode())
+    result = portal.run("sources", "import", str(listed))
+    assert result.exit_code == 0, result.stderr
+    held = portal.config.read_bytes()
+    assert last.encode() + b"\r\n" in held
+    assert b"\n" not in held.replace(b"\r\n", b"")
+
+
 @pytest.mark.parametrize("document", [b"", b"<html/>", b"{}", b'<!DOCTYPE x [<!ENTITY a "a">]><opml>&a;'])
 def test_what_is_no_opml_is_refused(document: bytes) -> None:
     with pytest.raises(OutlinesError):
