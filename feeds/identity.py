@@ -149,7 +149,8 @@ def recognise(
     Stronger aliases go first over all sightings, and no article is taken twice: where a source links
     all its entries to one page, an entry with an id of its own is still an article of its own. Of several
     that an article is known by, such as after a merge, the one at its ``own`` address goes first. The id
-    alone, with another address, counts only where the sighting at that place ``may_be`` the article.
+    or the address alone, without the other, counts only where the sighting at that place ``may_be`` the
+    article.
     """
     found: list[int | None] = [None] * len(sightings)
     claimed = [known.get(names[0]) for names in sightings]
@@ -161,9 +162,11 @@ def recognise(
         for place in order:
             names = sightings[place]
             article = known.get(names[strength]) if strength < len(names) else None
-            if strength == 0 and article is not None and known.get(names[1]) != article:
-                article = article if may_be(place, article) else None
-            if found[place] is None and article is not None and article not in taken:
+            if found[place] is not None or article is None:
+                continue
+            if strength < 2 and known.get(names[1 - strength]) != article and not may_be(place, article):
+                continue
+            if article not in taken:
                 found[place] = article
                 taken.add(article)
     return found

@@ -279,6 +279,21 @@ def test_an_id_that_is_used_again_is_of_another_article(portal, feed: Feed) -> N
     assert numbers(collect(portal)) == {"updated": 1}
 
 
+def test_an_entry_is_not_the_one_that_had_its_link_before_unless_they_are_alike(portal, feed: Feed) -> None:
+    fire, mayor = ("1", "", "Brand in de haven", FIRE), ("2", "", "Nieuwe burgemeester", MAYOR)
+    for entries, expected in (
+        ([fire], "new"),
+        ([mayor], "new"),
+        ([mayor], "unchanged"),
+        ([fire], "unchanged"),
+    ):
+        feed.document = lambda entries=entries: shown_as(*entries)  # type: ignore[method-assign, misc]
+        assert numbers(collect(portal)).get(expected) == 1, entries
+    # The same article may get another id, and another title or text.
+    feed.document = lambda: shown_as(("3", "", "Grote brand in Delfzijl", FIRE))  # type: ignore[method-assign]
+    assert numbers(collect(portal)) == {"updated": 1}
+
+
 def test_of_merged_articles_the_one_that_stays_keeps_its_own_text(portal, feed: Feed) -> None:
     document = shown_as(("1", "a", "Brand in de haven", FIRE), ("2", "b", "Nieuwe burgemeester", MAYOR))
     feed.document = lambda: document  # type: ignore[method-assign]
