@@ -337,8 +337,9 @@ class _Absorber:
     def _update(self, id: int, known: Article, draft: Draft, mark: str) -> None:
         """Other words: news, unless they mean the same or the source goes back and forth."""
         before = plain_text(f"{known.summary}\n{known.content}")
-        after = plain_text(f"{draft.summary}\n{draft.content}")
-        weight = weigh(f"{known.title}\n{before}", f"{draft.title}\n{after}")
+        told = _told(draft) | known.corrections  # what an editor corrected is not what changed
+        after = plain_text(f"{told['summary']}\n{draft.content}")
+        weight = weigh(f"{known.title}\n{before}", f"{told['title']}\n{after}")
         versions = known.versions or [known.fingerprint]
         seen = {"fingerprint": mark, "versions": [*versions, mark][-VERSIONS:]}
         if weight is not Weight.SUBSTANTIVE or goes_back_and_forth(versions, mark):
@@ -356,8 +357,8 @@ class _Absorber:
         )
         kept = self._store(id, article)
         # What changed since the backup that we come from may have been told already.
-        told = self._first_since_restore
-        self._work.log.append(id, Kind.RETHEMED if told else Kind.UPDATED, kept, self._now)
+        kind = Kind.RETHEMED if self._first_since_restore else Kind.UPDATED
+        self._work.log.append(id, kind, kept, self._now)
         self.outcome.updated += 1
 
     def _show(self, id: int, known: Article, draft: Draft, mark: str, sighting: Sighting) -> None:

@@ -121,6 +121,17 @@ def test_a_correction_outlives_the_source(portal, one) -> None:
     assert (article(portal).title, article(portal).author) == ("De cloud van de gemeente", "Redactie")
 
 
+def test_what_was_corrected_is_not_what_changed(portal, one) -> None:
+    run(portal, "articles", "correct", "1", "--title", "De wolk", "--summary", "Het kost zes euro.")
+    portal.write("a", "De cloud van de gemeenten", "Het kost 3 euro!")
+    again(portal)
+    assert Kind.UPDATED not in [kind for kind, _ in story(portal)]
+    portal.write("a", "De cloud van de gemeenten", "Het kost 5 euro. De raad besluit morgen.")
+    again(portal)
+    assert story(portal)[-1][0] is Kind.UPDATED
+    assert article(portal).change == "“Het kost 5 euro. De raad besluit morgen.”"
+
+
 def test_a_correction_can_be_told_as_an_update(portal, one) -> None:
     run(portal, "articles", "correct", "1", "--summary", "Het kost 30 euro.", "--announce")
     corrected = article(portal)
