@@ -248,8 +248,12 @@ class _Phrases:
         """The same, where some phrases are of several words, one of which is in the text."""
         counts: dict[int, int] = {}
         for place, word in enumerate(found):
-            for number, phrase in self._begun_by[word]:
-                if len(phrase) == 1 or self._stems(found[place : place + len(phrase)]) == phrase:
+            if not (begun := self._begun_by[word]):
+                continue
+            longest = max(len(phrase) for _, phrase in begun)
+            here = self._stems(found[place : place + longest])
+            for number, phrase in begun:
+                if here[: len(phrase)] == phrase:
                     counts[number] = counts.get(number, 0) + 1
         return counts
 

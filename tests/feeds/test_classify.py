@@ -1,5 +1,7 @@
 """Which themes an article is in, by rules in two languages, and how an editor overrules them."""
 
+import time
+
 import pytest
 from pydantic import ValidationError
 
@@ -43,6 +45,13 @@ def test_a_phrase_is_its_words_in_a_row() -> None:
     assert classify(rules, title="De Digitale  overheden").scores == {"thema": 3}
     assert classify(rules, title="Digitale dienst van de overheid").scores == {}
     assert classify(rules, title="Digitale").scores == {}
+
+
+def test_a_phrase_for_each_municipality_takes_little_time() -> None:
+    rules = theme(keywords=[f"gemeente {number} in de provincie Drenthe" for number in range(342)])
+    begun = time.process_time()
+    assert classify(rules, text="de gemeente " * 4_000).scores == {}
+    assert time.process_time() - begun < 2
 
 
 def test_a_weight_makes_a_keyword_count_for_more() -> None:
