@@ -207,6 +207,7 @@ class _Rule:
     def __init__(self, theme: str, phrase: str, weight: int, *, excludes: bool = False) -> None:
         self.theme = theme
         self.phrase = phrase
+        self.weight = weight
         self.excludes = excludes
         self.in_title = Evidence(theme, Reason.KEYWORD, phrase, "the title", TITLE_WEIGHT * weight)
         self.in_text = [
@@ -226,11 +227,16 @@ class _Phrases:
         for theme in themes:
             rules = [_Rule(theme.slug, phrase, theme.weights.get(phrase, 1)) for phrase in theme.keywords]
             rules += [_Rule(theme.slug, phrase, 0, excludes=True) for phrase in theme.exclude]
+            own: dict[tuple[bool, tuple[str, ...]], _Rule] = {}
             for rule in rules:
                 if stems := self._stems(words(tokens(rule.phrase))):
-                    starting.setdefault(stems[0], []).append((len(self.rules), stems))
-                    self.rules.append(rule)
-                    self.exclude |= rule.excludes
+                    # A word counts once, whether the config names its plural too or not.
+                    same = own.setdefault((rule.excludes, tuple(stems)), rule)
+                    own[rule.excludes, tuple(stems)] = max(same, rule, key=lambda one: one.weight)
+            for (excludes, phrase), rule in own.items():
+                starting.setdefault(phrase[0], []).append((len(self.rules), list(phrase)))
+                self.rules.append(rule)
+                self.exclude |= excludes
         self._begun_by = _BegunBy(self._stemmer, starting)
 
     def count(self, found: Sequence[str]) -> dict[int, int]:

@@ -1,12 +1,11 @@
 import re
-import time
 import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds.words import tokens, words
+from feeds.words import composed, tokens, words
 
 TEXTS = (
     st.text()
@@ -41,7 +40,7 @@ def test_words_figures_and_the_signs_beside_them(text: str, found: list[str]) ->
     assert tokens(text) == found
 
 
-def test_marks_without_end_on_one_letter_take_no_time() -> None:
-    begun = time.process_time()
-    assert tokens("De e" + "\u0301\u0327" * 50_000 + " gemeente") == ["de", "\u0229", "gemeente"]
-    assert time.process_time() - begun < 1
+def test_of_marks_without_end_on_one_letter_only_some_are_put_in_order() -> None:
+    text = "De e" + "\u0301\u0327" * 50_000 + " gemeente"
+    assert tokens(text) == ["de", "\u0229", "gemeente"]
+    assert len(composed(text)) < 50
