@@ -7,6 +7,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from feeds.address import web_address
 from feeds.characters import one_line, shorten
+from feeds.identity import canonical_url
 from feeds.source import Source
 
 MOST = 5_000
@@ -31,15 +32,17 @@ def read_outlines(document: bytes) -> list[Listed]:
         root = etree.fromstring(document.lstrip(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise OutlinesError(f"it is no XML: {shorten(one_line(str(error)), 150)}") from None
-    if root.tag != "opml":
+    if etree.QName(root).localname.lower() != "opml":
         raise OutlinesError(f"it is no OPML: its root is {shorten(one_line(str(root.tag)), 50)}")
     found: dict[str, Listed] = {}
-    for outline in root.iter("outline"):
+    for outline in root.iter("{*}outline"):
         named = {name.lower(): value for name, value in outline.attrib.items()}
         url = web_address(_as_web(named.get("xmlurl", "")), "")
-        if url is not None and len(found) < MOST:
+        if url is not None:
             title = one_line(named.get("title") or named.get("text") or "")
-            found.setdefault(url, Listed(shorten(title, 200), url))
+            found.setdefault(canonical_url(url), Listed(shorten(title, 200), url))
+        if len(found) > MOST:
+            raise OutlinesError(f"it lists more than {MOST:,} feeds; take them over in parts")
     return list(found.values())
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from feeds.discover import Offer, name_for
 from feeds.draft import Draft
 from feeds.health import silence
+from feeds.identity import canonical_url
 from feeds.outlines import OutlinesError, read_outlines, write_outlines
 from feeds.source import Reading, Source, SourceError, asked, is_due
 from pipeline.app import App
@@ -215,10 +216,10 @@ def import_(app: App, opml: BinaryIO, who: str, as_json: bool) -> None:
     except OutlinesError as error:
         raise Failure(f"{opml.name}: {error}; export your feeds as OPML and give that file") from None
     names = [source.name for source in app.settings.source]
-    urls = {source.url for source in app.settings.source}
+    known = {canonical_url(source.url) for source in app.settings.source}
     added: list[dict[str, object]] = []
     for one in listed:
-        if one.url not in urls:
+        if canonical_url(one.url) not in known:
             names.append(name_for(one.url, names))
             added.append({"name": names[-1], "kind": "feed", "url": one.url, "every": "15m"})
     if added:

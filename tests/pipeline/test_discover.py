@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from feeds.discover import name_for
-from feeds.outlines import OutlinesError, read_outlines
+from feeds.outlines import MOST, OutlinesError, read_outlines
 from pipeline.cli import cli
 from pipeline.settings import load
 from pipeline.steps import visit
@@ -248,6 +248,30 @@ def test_a_config_may_end_and_begin_as_any_editor_writes_it(portal, tmp_path: Pa
     held = portal.config.read_bytes()
     assert last.encode() + b"\r\n" in held
     assert b"\n" not in held.replace(b"\r\n", b"")
+
+
+def test_a_list_may_have_a_namespace_and_names_each_feed_once(portal, tmp_path: Path) -> None:
+    listed = tmp_path / "feeds.opml"
+    listed.write_text(
+        '<OPML xmlns="http://opml.org/spec2"><body><outline xmlUrl="https://A.example/feed"/><outline '
+        'text="groep"><outline xmlUrl="https://a.example/feed#nieuws"/></outline></body></OPML>'
+    )
+    said = json.loads(portal.run("sources", "import", str(listed), "--json").stdout)
+    assert [one["name"] for one in said["added"]] == ["a.example"]
+    listed.write_bytes(OPML)
+    said = json.loads(portal.run("sources", "import", str(listed), "--json").stdout)
+    assert ([one["name"] for one in said["added"]], said["known"]) == (["b.example"], 1)
+
+
+def test_a_list_that_is_too_long_is_refused_rather_than_cut_off(portal, tmp_path: Path) -> None:
+    listed = tmp_path / "feeds.opml"
+    outlines = "".join(f'<outline xmlUrl="https://a.example/{number}"/>' for number in range(MOST + 1))
+    listed.write_text(f"<opml><body>{outlines}</body></opml>")
+    before = portal.config.read_bytes()
+    result = portal.run("sources", "import", str(listed))
+    assert result.exit_code == 1
+    assert "more than 5,000 feeds" in result.stderr
+    assert portal.config.read_bytes() == before
 
 
 @pytest.mark.parametrize("document", [b"", b"<html/>", b"{}", b'<!DOCTYPE x [<!ENTITY a "a">]><opml>&a;'])
