@@ -9,14 +9,17 @@ _SIGNS = frozenset("€$£¥%‰°+±=<>≤≥≠×-")
 _MINUS = r"(?<![^\s(])-(?=\d)"
 """A hyphen right before a figure that follows nothing else."""
 _BESIDE = "".join(sorted(_SIGNS - {"-"}))
-TOKEN = re.compile(rf"\w+|[{_BESIDE}]|{_MINUS}")
+_FIGURE = r"\d+(?:[.,]\d+)+"
+"""One in which a point or a comma stands: 1.000 and 1,000 are as far apart as a thousand and one."""
+TOKEN = re.compile(rf"{_FIGURE}|\w+|[{_BESIDE}]|{_MINUS}")
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 """Where a word may be broken or not, such as a soft hyphen: nobody sees it, and it parts no words."""
 _LONG = 1_000
 _MARK = rf"[^\w\s\x00-\x7f\u2013\u2212{_BESIDE}]"
 _HEAP = re.compile(rf"({_MARK}{{30}}){_MARK}+")
 """More marks on a letter than any script has (UAX 15, stream-safe): ordering them takes their square."""
-_HAS_MINUS = re.compile(_MINUS)
+_TELLING = re.compile(r"[.,-]\d")
+"""Where punctuation may be more than what parts words."""
 _ASCII_SIGNS = tuple(sorted(sign for sign in _SIGNS - {"-"} if sign.isascii()))
 _KEPT = {"_", *_ASCII_SIGNS}
 _BETWEEN = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in _KEPT)}
@@ -27,7 +30,7 @@ def tokens(text: str) -> list[str]:
 
     Composed (Unicode NFC) and folded, so that neither capitals nor the way of writing an accent tells.
     """
-    if not text.isascii() or ("-" in text and _HAS_MINUS.search(text)):
+    if not text.isascii() or _TELLING.search(text):
         return TOKEN.findall(fold(text))
     text = text.lower().translate(_BETWEEN)  # to the same end, in half the time
     for sign in _ASCII_SIGNS:

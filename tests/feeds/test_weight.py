@@ -48,6 +48,7 @@ def test_paragraphs_that_change_places_are_cosmetic() -> None:
         ("3,5", "-3,5"),
         ("3,5", "±3,5"),
         ("3,5", "35"),
+        ("3,5", "3.5"),
         ("3,5 miljoen", "3,5 miljard"),
         ("Utrecht", "Utrechr"),
         ("Utrecht", "Zwolle"),

@@ -10,7 +10,7 @@ from feeds.words import composed, tokens, words
 TEXTS = (
     st.text()
     | st.text(st.characters(max_codepoint=127))
-    | st.text("aB1_% +-(é€\u0301\u2212\u00ad\n", max_size=20)
+    | st.text("aB1_% +-.,(é€\u0301\u2212\u00ad\n", max_size=20)
 )
 
 
@@ -19,9 +19,11 @@ TEXTS = (
 def test_ascii_and_other_texts_have_their_tokens_by_the_same_rule(text: str) -> None:
     text = re.sub("[\u00ad\u200b-\u200d\u2060\ufeff]", "", text)
     folded = unicodedata.normalize("NFC", text).casefold()
-    found = re.findall(r"\w+|[€$£¥%‰°+±=<>≤≥≠×]|(?<![^\s(])-(?=\d)", re.sub("[\u2212\u2013]", "-", folded))
+    found = re.findall(
+        r"\d+(?:[.,]\d+)+|\w+|[€$£¥%‰°+±=<>≤≥≠×]|(?<![^\s(])-(?=\d)", re.sub("[\u2212\u2013]", "-", folded)
+    )
     assert tokens(text) == found
-    assert list(words(tokens(text))) == re.findall(r"\w+", folded)
+    assert list(words(tokens(text))) == re.findall(r"\d+(?:[.,]\d+)+|\w+", folded)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,7 @@ def test_ascii_and_other_texts_have_their_tokens_by_the_same_rule(text: str) -> 
         ("Cafe\u0301 & CAFÉ", ["café", "café"]),
         ("Ge\u00admeen\u200bte", ["gemeente"]),
         ("a+b", ["a", "+", "b"]),
+        ("€ 1.000,50 of 1,5. Om 9.30, 2", ["€", "1.000,50", "of", "1,5", "om", "9.30", "2"]),
         ("snake_case e-mail", ["snake_case", "e", "mail"]),
         ("-5 (-3) 10-5 - 5 a -b", ["-", "5", "-", "3", "10", "5", "5", "a", "b"]),
         ("\u22125 ±3 à 2×4", ["-", "5", "±", "3", "à", "2", "×", "4"]),
