@@ -1,7 +1,10 @@
 """Web addresses from outside, made absolute and of nothing but the characters of RFC 3986."""
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+
+import idna
 
 from feeds.characters import fit
 from feeds.draft import URL_LENGTH
@@ -97,4 +100,10 @@ def _tracks(pair: str) -> bool:
 def _ascii_netloc(netloc: str, host: str) -> str:
     user, at, place = netloc.rpartition("@")
     port = place.rpartition(":")[2] if ":" in place else ""
-    return user + at + host.encode("idna").decode("ascii") + (f":{port}" if port else "")
+    return user + at + _ascii_host(host) + (f":{port}" if port else "")
+
+
+@lru_cache
+def _ascii_host(host: str) -> str:
+    """As browsers have it (UTS 46): the language's own codec makes another host of one with a ß."""
+    return idna.encode(host, uts46=True).decode("ascii")

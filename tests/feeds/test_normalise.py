@@ -324,6 +324,7 @@ def test_addresses_have_only_the_characters_of_one() -> None:
         "https://gemeente.example/%C3%A9%C3%A9n%20loket?q=%C3%BC#deel%202"
     )
     assert web_address("https://münchen.example:8443/", "") == "https://xn--mnchen-3ya.example:8443/"
+    assert web_address("https://straße.example/", "") == "https://xn--strae-oqa.example/"
     assert web_address("https://x.example/100%", "") == "https://x.example/100%25"
     assert web_address("//x.example/a%20b", BASE) == "https://x.example/a%20b"
 
