@@ -1,9 +1,11 @@
 """A portal to try things on: a real config, database and folder of articles in a directory of its own."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from pipeline.cli import cli
 from pipeline.edges import secrets
 from pipeline.settings import SQLITE, load
 from pipeline.store import schema
+from pipeline.store.session import Database
 
 CONFIG = """\
 [site]
@@ -66,6 +69,17 @@ frequency = "daily"
 """
 
 
+@cache
+def migrated_sqlite() -> bytes:
+    """A database with the schema in it and nothing else: running all migrations for each test is slow."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "portal.db")
+        database = Database(f"sqlite:///{file}")
+        schema.upgrade(database)
+        database.close()
+        return file.read_bytes()
+
+
 class Portal:
     """``now`` is the portal's clock, for commands too; it moves only when told to."""
 
@@ -78,8 +92,10 @@ class Portal:
         self.articles.mkdir()
         settings = load(self.config)
         secrets.create(settings.path(settings.mail.secret_key_file))
-        with App(settings) as app:
-            schema.upgrade(app.database)
+        if settings.database.url == SQLITE:
+            file = settings.path(SQLITE.removeprefix("sqlite:///"))
+            file.touch(0o600)
+            file.write_bytes(migrated_sqlite())
 
     @contextmanager
     def open(self) -> Iterator[App]:
