@@ -20,6 +20,8 @@ _PLAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9 .,:/@+_-]*)?[A-Za-z0-9]")
 _CHANGED_FIRST = re.compile(rb"^(?:\.|F(?=rom ))", re.MULTILINE)
 """With what a line may not begin, since it would be changed on its way: by SMTP, where a dot ends a message
 (RFC 5321 §4.5.2), and where mail is kept in one file, where From begins the next one (RFC 2049 §3)."""
+_BLANK_LAST = re.compile(rb"=(?:20|09)(?=\r|\Z)")
+"""A blank at a line's end, of which the encoder counts one character where it writes three."""
 
 Chunk = bytes | Slot
 
@@ -43,7 +45,7 @@ def encoded(text: str) -> bytes:
     data = lines.encode("utf-8", "replace")
     # The encoder takes the kind of line end from the first one it meets, and knows nothing of what becomes of
     # a line on its way.
-    return _unchangeable(b2a_qp(b"\r\n" + data)[2:])
+    return _mended(b2a_qp(b"\r\n" + data)[2:])
 
 
 def filling(value: str) -> bytes:
@@ -67,9 +69,9 @@ def _plain(value: str) -> bytes:
     return b"".join([line.encode() + _SOFT for line in lines])
 
 
-def _unchangeable(data: bytes) -> bytes:
-    """The encoded text with no line that would be changed on its way."""
-    if not _CHANGED_FIRST.search(data):
+def _mended(data: bytes) -> bytes:
+    """The encoded text with no line that would be changed on its way, or is too long."""
+    if not (_CHANGED_FIRST.search(data) or _BLANK_LAST.search(data)):
         return data
     lines = [_guarded(line) for line in data.split(b"\r\n")]
     return b"\r\n".join(line if len(line) <= _LINE else _broken(line, 60) for line in lines)

@@ -44,7 +44,9 @@ def test_a_text_reads_on_around_what_fills_its_slots(before: str, between: str, 
     assert decoded(filled) == f"{before}{name}{between}{name}.".replace("\n", "\r\n")
 
 
-@pytest.mark.parametrize("tail", [".", "..", ".xyz", "From me", "é", "𐀀", "𐀀.", "=", "'"])
+@pytest.mark.parametrize(
+    "tail", [".", "..", ".xyz", "From me", "é", "𐀀", "𐀀.", "=", "'", " \r\n", "\t\r\n", " "]
+)
 @pytest.mark.parametrize("head", ["", ".", "'", ".'", "From ", "From '"])
 def test_anything_may_stand_where_a_line_is_broken(head: str, tail: str) -> None:
     for length in LONG:
