@@ -1,7 +1,6 @@
 """What every transport promises, and what SMTP promises besides, against servers good and bad."""
 
 import base64
-import json
 import mailbox
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from scripted import HANG_UP, THEN_HANG_UP, Script, Scripted, serving
+from smtp_server import Taken, mails_taken
 
 from pipeline.ports import Transport
 from pipeline.settings_mail import TRANSPORTS as KNOWN
@@ -81,29 +81,13 @@ def open_transport(url: str, root: Path) -> OneByOne:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A message as the server has it."""
-
-    connection: int
-    encrypted: bool
-    user: str
-    sender: str
-    recipients: list[str]
-    content: bytes
-
-
-@dataclass(frozen=True)
 class MailServer:
     port: int
     file: Path
 
     @property
     def inbox(self) -> list[Taken]:
-        lines = self.file.read_text().splitlines() if self.file.exists() else []
-        return [
-            Taken(**fields | {"content": base64.b64decode(fields["content"])})
-            for fields in map(json.loads, lines)
-        ]
+        return mails_taken(self.file)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """From an article in a folder to a message in an inbox, by the command line, over a real mail server."""
 
-import base64
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from processes import wait_until
+from smtp_server import mails_taken
 
 pytestmark = pytest.mark.each_database
 
@@ -32,9 +32,7 @@ class Inboxes:
         self.port = port
 
     def messages(self) -> list[EmailMessage]:
-        lines = self._file.read_text().splitlines() if self._file.exists() else []
-        contents = [base64.b64decode(json.loads(line)["content"]) for line in lines]
-        return [message_from_bytes(content, policy=policy.default) for content in contents]
+        return [message_from_bytes(one.content, policy=policy.default) for one in mails_taken(self._file)]
 
     def go_on(self) -> None:
         """Take what was held up to now."""

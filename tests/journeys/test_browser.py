@@ -3,8 +3,6 @@
 In light and dark, wide and narrow, by keyboard and without scripts (WCAG 2.2 AA).
 """
 
-import base64
-import json
 import os
 import re
 import subprocess
@@ -23,6 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from smtp_server import mails_taken
 
 from pipeline.app import App
 from pipeline.demo import play
@@ -93,7 +92,11 @@ FOCUS = """
 """
 
 
-AXE = Axe()
+AXE = Axe().axe_script
+VIOLATIONS = """
+options => axe.run({...options, resultTypes: ['violations']}).then(({violations}) => violations.map(
+  ({help, nodes}) => [help, ...nodes.map(node => node.target.join(' '))]))
+"""
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
@@ -116,11 +119,10 @@ class Demo:
         """The mail of this number that the mail server got for somebody, once it is there."""
         deadline = time.monotonic() + 20
         while True:
-            taken = [json.loads(line) for line in self.inbox.read_text().splitlines()]
             theirs = [
-                message_from_bytes(base64.b64decode(one["content"]), policy=policy.default)
-                for one in taken
-                if one["recipients"] == [to]
+                message_from_bytes(one.content, policy=policy.default)
+                for one in mails_taken(self.inbox)
+                if one.recipients == [to]
             ]
             if len(theirs) >= number:
                 return theirs[number - 1]
@@ -212,12 +214,8 @@ def opened(
 
 
 def look_over(page: Page) -> None:
-    """What must hold of everything that is shown."""
+    """What must hold of everything that is shown, in light and in dark."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
-    texts = page.evaluate(TEXTS)
-    assert len(texts) > 3
-    assert [text for text in texts if text["size"] < 14] == []
-    assert [text for text in texts if text["contrast"] < 4.5] == []
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("h1").count() == 1
     levels = [
@@ -226,24 +224,30 @@ def look_over(page: Page) -> None:
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels)), levels
     assert page.title()
-    # A mail stands within the page of a mail program, which has the landmarks.
-    found = AXE.run(page, options=WCAG if page.url == "about:blank" else {})
-    assert found.violations_count == 0, found.generate_report()
+    page.evaluate(AXE)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        texts = page.evaluate(TEXTS)
+        assert len(texts) > 3
+        assert [text for text in texts if text["size"] < 14] == []
+        assert [text for text in texts if text["contrast"] < 4.5] == [], scheme
+        # A mail stands within the page of a mail program, which has the landmarks. And only what is wrong
+        # comes over here: all that is right would take longer than finding it does.
+        assert page.evaluate(VIOLATIONS, WCAG if page.url == "about:blank" else {}) == [], scheme
 
 
 # -- mails --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [600, 320])
 @pytest.mark.parametrize(
     ("number", "week", "language"), [(4, 1, "nl"), (4, 2, "nl"), (8, 1, "en"), (9, 2, "nl")]
 )
 def test_a_mail_can_be_read_on_any_screen(
-    browser: Browser, demo: Demo, number: int, week: int, language: str, width: int, scheme: str
+    browser: Browser, demo: Demo, number: int, week: int, language: str, width: int
 ) -> None:
     html = demo.mail(number, week).get_body(("html",)).get_content()
-    with opened(browser, width, scheme) as page:
+    with opened(browser, width) as page:
         page.set_content(html)
         look_over(page)
         assert page.locator("html").get_attribute("lang") == language
@@ -299,13 +303,10 @@ def test_the_inbox_line_of_a_mail_is_not_shown_again_inside(browser: Browser, de
 PAGES = ["/", "/themes/gemeenten", "/themes/overheid", "/artikelen/datalek-eerste-72-uur"]
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1200, 600, 320])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_can_be_read_on_any_screen(
-    browser: Browser, demo: Demo, path: str, width: int, scheme: str
-) -> None:
-    with opened(browser, width, scheme) as page:
+def test_a_page_can_be_read_on_any_screen(browser: Browser, demo: Demo, path: str, width: int) -> None:
+    with opened(browser, width) as page:
         page.goto(demo.url + path)
         look_over(page)
         assert page.locator("html").get_attribute("lang") == "nl"
@@ -371,13 +372,12 @@ def test_the_first_key_offers_to_skip_to_the_content(browser: Browser, demo: Dem
 # -- on the web ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1280, 600, 320])
 @pytest.mark.parametrize(("number", "language"), [(4, "nl"), (8, "en")])
 def test_the_web_edition_can_be_read_on_any_screen(
-    browser: Browser, demo: Demo, number: int, language: str, width: int, scheme: str
+    browser: Browser, demo: Demo, number: int, language: str, width: int
 ) -> None:
-    with opened(browser, width, scheme) as page:
+    with opened(browser, width) as page:
         page.goto(demo.link(number, "editions"))
         look_over(page)
         assert page.locator("html").get_attribute("lang") == language
@@ -419,13 +419,12 @@ def test_the_table_of_contents_leads_to_each_section(browser: Browser, demo: Dem
 # -- preferences --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1280, 320])
 @pytest.mark.parametrize("wrong", [False, True])
 def test_the_preferences_can_be_read_on_any_screen(
-    browser: Browser, demo: Demo, wrong: bool, width: int, scheme: str
+    browser: Browser, demo: Demo, wrong: bool, width: int
 ) -> None:
-    with opened(browser, width, scheme, complains=("422",) if wrong else ()) as page:
+    with opened(browser, width, complains=("422",) if wrong else ()) as page:
         page.goto(demo.link(4, "preferences"))
         if wrong:
             for box in page.get_by_role("checkbox").all():
@@ -507,12 +506,11 @@ def reach(page: Page, control: Locator) -> None:
 # -- leaving ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1200, 320])
 def test_the_pages_for_one_visitor_can_be_read_on_any_screen(
-    browser: Browser, demo: Demo, width: int, scheme: str
+    browser: Browser, demo: Demo, width: int
 ) -> None:
-    with opened(browser, width, scheme) as page:
+    with opened(browser, width) as page:
         page.goto(demo.leave(4))
         look_over(page)
         buttons = [button.inner_text() for button in page.get_by_role("button").all()]
@@ -551,13 +549,12 @@ def test_an_english_reader_leaves_in_english(browser: Browser, demo: Demo) -> No
 # -- signing up ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1280, 320])
 @pytest.mark.parametrize("wrong", [False, True])
 def test_the_sign_up_form_can_be_read_on_any_screen(
-    browser: Browser, demo: Demo, wrong: bool, width: int, scheme: str
+    browser: Browser, demo: Demo, wrong: bool, width: int
 ) -> None:
-    with opened(browser, width, scheme, complains=("422",) if wrong else ()) as page:
+    with opened(browser, width, complains=("422",) if wrong else ()) as page:
         page.goto(f"{demo.url}/themes/gemeenten")
         link = page.get_by_role("link", name="Meer thema’s kiezen")
         page.goto(demo.url + urlsplit(link.get_attribute("href")).path)
@@ -574,12 +571,11 @@ def test_the_sign_up_form_can_be_read_on_any_screen(
             assert box.bounding_box()["height"] >= 24
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 def test_somebody_signs_up_by_keyboard_and_without_scripts_from_form_to_welcome(
-    browser: Browser, demo: Demo, scheme: str
+    browser: Browser, demo: Demo
 ) -> None:
-    email = f"nieuw-{scheme}@voorbeeld.example"
-    with opened(browser, 320, scheme, scripts=False) as page:
+    email = "nieuw@voorbeeld.example"
+    with opened(browser, 320, scripts=False) as page:
         page.goto(f"{demo.url}/subscribe?theme=gemeenten")
         page.get_by_label("Wat is uw e-mailadres?").focus()
         page.keyboard.type(email)
@@ -599,7 +595,7 @@ def test_somebody_signs_up_by_keyboard_and_without_scripts_from_form_to_welcome(
         assert page.locator("h1").inner_text() == "Welkom"
     welcome = demo.next_mail(email, 2)
     assert welcome["Subject"] == "Welkom bij Kennisportal"
-    with opened(browser, 320, scheme) as page:
+    with opened(browser, 320) as page:
         for part in (mail, welcome):
             page.set_content(part.get_body(("html",)).get_content())
             look_over(page)
@@ -609,14 +605,11 @@ def test_somebody_signs_up_by_keyboard_and_without_scripts_from_form_to_welcome(
     assert found.interests == ("gemeenten",)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [1280, 320])
-def test_the_page_with_ones_data_can_be_read_on_any_screen(
-    browser: Browser, demo: Demo, width: int, scheme: str
-) -> None:
+def test_the_page_with_ones_data_can_be_read_on_any_screen(browser: Browser, demo: Demo, width: int) -> None:
     with App.open(demo.config) as app:
         token = app.tokens.sign_until(ACCOUNT, demo.reader(4).id, datetime.now(UTC) + FRESH)
-    with opened(browser, width, scheme, complains=("422",)) as page:
+    with opened(browser, width, complains=("422",)) as page:
         page.goto(f"{demo.url}/account/{token}")
         with page.expect_navigation():
             page.get_by_role("button", name="Link maken").or_(

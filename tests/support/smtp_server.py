@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import ssl
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -19,6 +20,27 @@ def asked(address: str, stage: str) -> str | None:
     """The answer that this recipient stands for at this stage."""
     name, _, code = address.partition("@")[0].partition("-")
     return f"{code} {code[0]}.0.0 as {address} asked" if name == stage else None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A message as the server has it."""
+
+    connection: int
+    encrypted: bool
+    user: str
+    sender: str
+    recipients: list[str]
+    content: bytes
+
+
+def mails_taken(inbox: Path) -> list[Taken]:
+    """What the server has taken up to now, without a line that it is still writing."""
+    lines = inbox.read_text().splitlines(keepends=True) if inbox.exists() else []
+    return [
+        Taken(**fields | {"content": base64.b64decode(fields["content"])})
+        for fields in (json.loads(line) for line in lines if line.endswith("\n"))
+    ]
 
 
 class Handler:
@@ -39,16 +61,17 @@ class Handler:
         if asked(envelope.rcpt_tos[0], "hold"):
             while not self._inbox.with_suffix(".go").exists():
                 await asyncio.sleep(0.01)
-        taken = {
-            "connection": session.peer[1],
-            "encrypted": server.transport.get_extra_info("ssl_object") is not None,
-            "user": session.auth_data.login.decode() if session.authenticated else "",
-            "sender": envelope.mail_from,
-            "recipients": envelope.rcpt_tos,
-            "content": base64.b64encode(envelope.original_content).decode(),
-        }
+        message = Taken(
+            session.peer[1],
+            server.transport.get_extra_info("ssl_object") is not None,
+            session.auth_data.login.decode() if session.authenticated else "",
+            envelope.mail_from,
+            envelope.rcpt_tos,
+            envelope.original_content,
+        )
+        fields = asdict(message) | {"content": base64.b64encode(message.content).decode()}
         with self._inbox.open("a") as inbox:
-            inbox.write(json.dumps(taken) + "\n")
+            inbox.write(json.dumps(fields) + "\n")
         return "250 taken"
 
 
