@@ -21,7 +21,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/house tests/contracts
+	$(BIN)/python -m pytest -q -n auto tests/house tests/contracts
 
 # ONLY=plan,render measures just those.
 bench: $(VENV)/.installed-dev

@@ -279,7 +279,8 @@ class App:
         return Planner(start or self.store.write, self.tree, self.clock)
 
     def ticker(self) -> Ticker:
-        return Ticker(self.store.write, self.planner(), self.settings.digest, self.holiday, self.clock)
+        store, schedules = self.store, self.settings.digest
+        return Ticker(store.read, store.write, self.planner(), schedules, self.holiday, self.clock)
 
     @cached_property
     def holiday(self) -> Holiday:

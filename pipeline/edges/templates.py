@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
+import jinja2.bccache
 from babel import Locale
 from babel.dates import format_date
 from babel.lists import format_list
@@ -60,6 +61,23 @@ class _Loader(jinja2.ChoiceLoader):
             raise TemplateMissing(str(missing.name), self._places) from None
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """What each file compiled to, for as long as the process lives: every language compiles to the same."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])  # unless the file has changed since
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 def environments(
     directory: Path = TEMPLATES, *, own: Path | None = None, zone: tzinfo = UTC
 ) -> dict[str, jinja2.Environment]:
@@ -82,6 +100,7 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_COMPILED,
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(  # type: ignore[attr-defined]

@@ -104,18 +104,16 @@ class Deliverer:
 
         Gives the number newly uncertain.
         """
+        now, after = self.clock(), self.rules.settle_uncertain_after
+        with self.read() as work:
+            dead = [worker for worker in work.outbox.workers_in_flight() if self.claims.is_dead(worker)]
+            late = after is not None and work.deliveries.any_uncertain(now - after)
+        if not dead and not late:
+            return 0  # nearly always, and then it need wait for nobody who writes
         with self.write() as work:
-            now = self.clock()
-            found = sum(
-                work.outbox.abandon(worker, now)
-                for worker in work.outbox.workers_in_flight()
-                if self.claims.is_dead(worker)
-            )
-            if self.rules.settle_uncertain_after is not None:
-                work.deliveries.accept(
-                    work.deliveries.uncertain_since(now - self.rules.settle_uncertain_after),
-                    now,
-                )
+            found = sum(work.outbox.abandon(worker, now) for worker in dead)
+            if after is not None:
+                work.deliveries.accept(work.deliveries.uncertain_since(now - after), now)
         return found
 
     def send(

@@ -65,7 +65,7 @@ class Planner:
     def immediate(self, schedule: Schedule, head: int, slot: str, day: date) -> PlanReport | None:
         """Plan what the log holds up to ``head``, for all who want it at once; None if that was done."""
         with self._start() as work:
-            if not work.register.tick(f"digest.{schedule.frequency}", str(head), self._clock()):
+            if not work.register.tick(tick_name(schedule), immediate_tick(head), self._clock()):
                 return None
             return self._next(work, schedule, slot, day)
 
@@ -81,9 +81,7 @@ class Planner:
         schedule = timetable.schedule
         name = EditionName(schedule.frequency, slot.isoformat())
         with self._start() as work:
-            # The instant alone would not do: at UTC-11 and UTC+13 it is the same hour of different days.
-            instant = f"{slot.isoformat()} {due.isoformat()}"
-            if not work.register.tick(f"digest.{schedule.frequency}", instant, now):
+            if not work.register.tick(tick_name(schedule), wave_tick(slot, due), now):
                 return None
             latest = work.editions.latest(schedule.frequency, name.slot)
             if latest is not None and latest.state is EditionState.CANCELLED:
@@ -100,7 +98,7 @@ class Planner:
         schedule = timetable.schedule
         name = EditionName(schedule.frequency, slot.isoformat())
         with self._start() as work:
-            if not work.register.tick(f"digest.{schedule.frequency}", f"{name.slot} frozen", now):
+            if not work.register.tick(tick_name(schedule), frozen_tick(slot), now):
                 return None
             zones = work.subscribers.zones(schedule.frequency)
             edition = work.editions.latest(schedule.frequency, name.slot)
@@ -205,6 +203,29 @@ class Planner:
             composer = Composer(self._tree, facts)
             for groups in plan.groups(lowest, highest):
                 plan.decide([(group, *decide(group, window, composer, min_articles)) for group in groups])
+
+
+def tick_name(schedule: Schedule) -> str:
+    """Under which name the ticks of a schedule stand in the register."""
+    return f"digest.{schedule.frequency}"
+
+
+def wave_tick(slot: date, due: datetime) -> str:
+    """What stands there once a wave is planned.
+
+    The instant alone would not do: at UTC-11 and UTC+13 it is the same hour of different days.
+    """
+    return f"{slot.isoformat()} {due.isoformat()}"
+
+
+def frozen_tick(slot: date) -> str:
+    """What stands there once all of a slot is planned ahead."""
+    return f"{slot.isoformat()} frozen"
+
+
+def immediate_tick(head: int) -> str:
+    """What stands there once the log is planned up to here, for who wants everything at once."""
+    return str(head)
 
 
 def slot_now(timetable: Timetable, now: datetime, zone: str) -> tuple[str, date]:

@@ -54,6 +54,11 @@ class Deliveries:
         )
         return [(id, email, since) for id, email, since in rows if id is not None]
 
+    def any_uncertain(self, before: datetime) -> bool:
+        """Whether there is an uncertain delivery that nobody settled by hand before a moment."""
+        found = select(DeliveryRow.id).where(UNCERTAIN, col(DeliveryRow.changed_at) <= before).limit(1)
+        return self._session.exec(found).first() is not None
+
     def uncertain_since(self, before: datetime) -> list[int]:
         """Uncertain deliveries that nobody settled by hand before a moment."""
         rows = self._session.exec(

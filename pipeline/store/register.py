@@ -1,15 +1,14 @@
 """The small things: ticks of schedules, facts about the installation, and the audit log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
 from pipeline.store.prepared import Prepared
 from pipeline.store.tables_running import AuditRow, Fact, Tick
-from pipeline.store.upsert import upsert
+from pipeline.store.upsert import add_if_new, upsert
 
 _START = "start"
 _FACT = Prepared(select(Fact.value).where(Fact.name == bindparam("name")))
@@ -24,12 +23,13 @@ class Register:
 
     def tick(self, schedule: str, slot: str, at: datetime) -> bool:
         """Claim a slot of a schedule; False when somebody already has."""
-        try:
-            with self._session.begin_nested():
-                self._session.add(Tick(schedule=schedule, slot=slot, at=at))
-        except IntegrityError:
-            return False
-        return True
+        return add_if_new(self._session, Tick, {"schedule": schedule, "slot": slot, "at": at})
+
+    def ticked(self, schedule: str, slots: Collection[str]) -> Sequence[str]:
+        """Which of these slots of a schedule somebody has claimed already."""
+        return self._session.exec(
+            select(Tick.slot).where(Tick.schedule == schedule, col(Tick.slot).in_(slots))
+        ).all()
 
     def advance(self, schedule: str, slot: str, at: datetime, *, beyond: str) -> bool:
         """Claim a slot that comes after all before it; False for any other, or when somebody already has.

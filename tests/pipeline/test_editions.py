@@ -28,6 +28,8 @@ from subscribers.subscriber import State
 
 pytestmark = pytest.mark.each_database
 
+PREPARED = 'frequency = "weekly"\napproval = true\nprepare = "1d"'
+
 
 def collect(portal, *titles: str) -> None:
     for title in titles:
@@ -317,6 +319,25 @@ def test_ticking_twice_at_once_plans_once(portal) -> None:
     assert len(deliveries(portal)) == 1
 
 
+@pytest.mark.parametrize("how", ['frequency = "weekly"', PREPARED, 'frequency = "immediate"'])
+def test_a_look_at_which_nothing_is_due_writes_nothing(portal, monkeypatch, how: str) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace('frequency = "weekly"', how))
+    frequency = "immediate" if "immediate" in how else "weekly"
+    sign_up(portal, f"c@voorbeeld.example,{frequency},cloud,", "d@voorbeeld.example,daily,cloud,")
+    tick(portal)
+    collect(portal, "De cloud")
+    portal.wait(days=7)
+    assert sum(report.planned for report in tick(portal)) == 2
+    with portal.open() as app:
+
+        def nobody() -> None:
+            raise AssertionError("it began to write")
+
+        monkeypatch.setattr(app.store, "write", nobody)
+        assert jobs.plan(app) == []
+
+
 def test_a_slot_that_passed_before_we_first_looked_is_not_sent_late(portal) -> None:
     collect(portal, "De cloud")
     sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
@@ -542,9 +563,6 @@ def test_a_stop_in_the_middle_of_a_batch_gives_the_rest_back(portal) -> None:
         app.transport = lambda connections: mailer
         jobs.send(app, app.desk().ready(name), stopping=lambda: len(mailer.sent) >= 2)
         assert app.desk().account(name).deliveries == {"accepted": 2, "planned": 3}
-
-
-PREPARED = 'frequency = "weekly"\napproval = true\nprepare = "1d"'
 
 
 def test_a_prepared_edition_is_frozen_for_everybody_and_leaves_at_everybodys_own_hour(portal) -> None:

@@ -161,7 +161,9 @@ class Portal(RuleBasedStateMachine):
         self.starts: dict[tuple[str, int], int] = {}
         self.start_worker()
         self.planner = Planner(self.store.write, TREE, lambda: self.now)
-        self.ticker = Ticker(self.store.write, self.planner, SCHEDULES, no_holidays, lambda: self.now)
+        self.ticker = Ticker(
+            self.store.read, self.store.write, self.planner, SCHEDULES, no_holidays, lambda: self.now
+        )
         self.tick()
 
     # -- the articles ---------------------------------------------------------------------------

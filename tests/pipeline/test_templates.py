@@ -249,6 +249,13 @@ def test_a_directory_of_ones_own_replaces_single_files(tmp_path: Path) -> None:
     assert "Deze link werkt niet" in environment.get_template("web/badlink.html.j2").render(site=SITE)
 
 
+def test_a_file_that_was_changed_is_read_anew(tmp_path: Path) -> None:
+    for words in ("first", "second"):
+        (tmp_path / "line.txt.j2").write_text(words)
+        for environment in environments(own=tmp_path).values():
+            assert environment.get_template("line.txt.j2").render() == words
+
+
 def test_an_unknown_variable_is_an_error_and_not_a_gap() -> None:
     with pytest.raises(UndefinedError, match="nothing"):
         environments()["nl"].from_string("{{ nothing }}").render()
