@@ -91,6 +91,8 @@ def _read(message: Message, tokens: Tokens) -> Feedback:
     for fields in _reports(message):
         status = one_line(str(fields.get("Status", ""))).partition(" ")[0]
         words = one_line(str(fields.get("Diagnostic-Code", ""))).partition(";")[2].strip()
+        if status.endswith(".0.0"):  # which says nothing, while the server that refused may have said more
+            words = Reply.quoted(words) or words
         reply = words if Reply.read(words).status else f"{status} {words}".strip()
         action = one_line(str(fields.get("Action", ""))).lower().partition(" ")[0]
         kind = _kind(action, Reply.read(reply).status or status)

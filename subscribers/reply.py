@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 # Some put a sign before the status: "550 #5.7.1 …".
 _SHAPE = re.compile(r"(?:(?P<code>[2-5]\d\d)\b[ -]?)?#?(?P<status>[245]\.\d{1,3}\.\d{1,3}\b)?")
+_QUOTED = re.compile(r"\b[245]\d\d[ -]#?[245]\.\d{1,3}\.\d{1,3}\b")
 _GOING_AWAY = 421
 
 
@@ -23,6 +24,15 @@ class Reply:
         """
         found = _SHAPE.match(text)
         return cls(int(found["code"] or 0), found["status"] or "") if found else cls(0, "")
+
+    @staticmethod
+    def quoted(text: str) -> str:
+        """The text from the first whole reply in it, as in ``host mx.example said: 550 5.7.1 blocked``.
+
+        Empty where there is none.
+        """
+        found = _QUOTED.search(text)
+        return text[found.start() :] if found else ""
 
     @property
     def is_policy(self) -> bool:
