@@ -36,6 +36,7 @@ PAGES = 10
 """Pages of posts read on one visit, and so the posts that are history when a source is new."""
 MOST_PAGES = 200
 
+_LATEST_FIRST = {"orderby": "modified", "order": "desc"}
 _FIELDS = "id,date_gmt,modified,link,guid,title,excerpt,content,_links,_embedded"
 _EMBED = "author,wp:term,wp:featuredmedia"
 _PLAIN = re.compile(r"[^?#]*\?rest_route=(?=/)")
@@ -45,6 +46,10 @@ _CLOCK_CHANGE = timedelta(hours=2)
 """More than a site's clock is ever put back."""
 _ZONES = timedelta(days=1)
 """More than a site's clock differs from UTC."""
+
+
+class _Unheeded(Exception):
+    """The site shows what did not change since the moment that it was asked about."""
 
 
 class Rendered(BaseModel):
@@ -118,10 +123,13 @@ def _posts(
     None where the site says that nothing has changed.
     """
     if not since:
-        return (yield from _read_pages(source, {"orderby": "modified", "order": "desc"}, "", reading))
+        return (yield from _read_pages(source, _LATEST_FIRST, "", reading))
     # The oldest change first: what is left for the next visit is then what came last.
     changed = {"orderby": "modified", "order": "asc", "modified_after": _before(since, _A_SECOND)}
-    newest = yield from _read_pages(source, changed, since, reading)
+    try:
+        newest = yield from _read_pages(source, changed, since, reading)
+    except _Unheeded:  # before WordPress 5.7: from its first post on we would read all of the site
+        newest = yield from _read_pages(source, _LATEST_FIRST, "", reading, until=since)
     if newest is not None:
         # A post that was planned counts as changed when it was written, and may come out long after that.
         came_out = {"orderby": "date", "order": "desc", "after": _before(since, _CLOCK_CHANGE)}
@@ -130,9 +138,9 @@ def _posts(
 
 
 def _read_pages(
-    source: Source, query: Mapping[str, str], since: str, reading: Reading
+    source: Source, query: Mapping[str, str], since: str, reading: Reading, until: str = ""
 ) -> Generator[Request, Payload | NotModified, str | None]:
-    newest = ""
+    newest, oldest = "", ""
     where = posts_url(source.url)
     for page in range(1, MOST_PAGES + 1):
         asked = urlencode({"per_page": A_PAGE, "_fields": _FIELDS, "_embed": _EMBED, **query, "page": page})
@@ -141,7 +149,7 @@ def _read_pages(
                 f"{where}{'&' if '?' in where else '?'}{asked}", accept="application/json"
             )
         except OutOfTime:
-            return newest
+            return "" if until else newest  # what is left is older, and is looked for again
         except SourceError as error:
             if page > 1 and error.status == 400:
                 return newest  # WordPress says so of a page beyond the last
@@ -158,12 +166,15 @@ def _read_pages(
                     Problem(f"post {number}", f"it is no valid post ({_fault(error)}); left out")
                 )
                 continue
-            newest = max(newest, changed)
+            if changed < query.get("modified_after", ""):
+                raise _Unheeded
+            newest, oldest = max(newest, changed), min(oldest or changed, changed)
             if not post.content.protected:
                 reading.drafts.append(_draft(post, raw))
         # Posts that all changed in the same second, as when many are edited at once, are read to the end: the
         # next visit would begin with them again.
-        if len(posts) < A_PAGE or (page >= PAGES and newest > since):
+        enough = oldest < until if until else page >= PAGES and newest > since
+        if len(posts) < A_PAGE or enough:
             break
     return newest
 

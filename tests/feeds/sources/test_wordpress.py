@@ -111,6 +111,42 @@ def test_what_is_too_much_for_one_visit_is_left_for_the_next(monkeypatch: pytest
     assert {f"Bericht {n}" for n in range(60)} == set(titles)
 
 
+def unheeding(posts: int) -> Respond:
+    """The same as ``blog``, before WordPress 5.7."""
+    whole = blog(posts)
+
+    def respond(request: Request) -> Payload | NotModified | SourceError:
+        assert isinstance(request, HttpRequest)
+        return whole(HttpRequest(request.url.replace("modified_after=", "unknown=")))
+
+    return respond
+
+
+def test_of_a_site_that_does_not_know_what_changed_since_only_the_latest_are_read() -> None:
+    reading, queries = look(unheeding(1_000), "2026-11-24T09:15:00")
+    assert {f"Bericht {n}" for n in range(900, 1_000)} <= {draft.title for draft in reading.drafts}
+    assert reading.bookmark == "2026-11-24T09:16:39"
+    asked = [(query.get("orderby"), query["order"], query["page"]) for query in queries]
+    assert asked == [
+        ("modified", "asc", "1"),
+        *(("modified", "desc", page) for page in "123"),
+        ("date", "desc", "1"),
+    ]
+
+
+def test_what_is_not_reached_of_such_a_site_is_looked_for_again() -> None:
+    whole = unheeding(1_000)
+
+    def respond(request: Request) -> Payload | NotModified | SourceError:
+        assert isinstance(request, HttpRequest)
+        late = "order=desc" in request.url and "page=2" in request.url
+        return OutOfTime("enough") if late else whole(request)
+
+    reading, _ = look(respond, "2026-11-24T09:15:00")
+    assert reading.bookmark == "2026-11-24T09:15:00"
+    assert reading.drafts
+
+
 def planned(*, came_out: str, written: str) -> Respond:
     """A site that holds one post, written before it came out."""
 
