@@ -5,6 +5,7 @@ through the real store and steps. Beside it runs a model that knows the whole lo
 cursor, and works out by the plainest reading of the rules what each mail must hold.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -24,7 +27,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import event
 from sqlmodel import SQLModel
 
 from feeds.article import Article, Visibility
@@ -37,6 +39,7 @@ from pipeline.steps.letters import Stationery
 from pipeline.steps.plan import Planner, slot_now
 from pipeline.steps.tick import Ticker
 from pipeline.store.session import Database
+from pipeline.store.tables import DeliveryRow, EditionRow, Segment, SubscriberRow, Wave
 from pipeline.store.work import Store
 from pipeline.transports.immediate import Immediate
 from subscribers.bounces import REST
@@ -50,7 +53,7 @@ from subscribers.delivery import (
     TransportUnavailable,
     Uncertain,
 )
-from subscribers.edition import CLOSED, Edition, balanced
+from subscribers.edition import CLOSED, Edition, EditionName, balanced
 from subscribers.frequency import Frequency, Schedule
 from subscribers.message import Newsletter, message_id
 from subscribers.pace import Limits
@@ -378,18 +381,16 @@ class Portal(RuleBasedStateMachine):
 
     @invariant()
     def everybody_is_accounted_for(self) -> None:
-        with self.store.read() as work:
-            for edition in work.editions.recent(50):
-                candidates, nothing_due = work.editions.totals(edition.id)
-                assert balanced(candidates, nothing_due, work.deliveries.count(edition.id)), edition.name
+        counts: dict[int, dict[str, int]] = defaultdict(dict)
+        for edition, state, number in self.rows(_COUNTS):
+            counts[edition][state] = number
+        for edition, candidates, nothing_due in self.rows(_CANDIDATES):
+            assert balanced(candidates, nothing_due, counts.pop(edition, {})), edition
+        assert not counts
 
     @invariant()
     def cursors_stand_where_the_rules_put_them(self) -> None:
-        with self.store.read() as work:
-            for id, reader in self.readers.items():
-                found = work.subscribers.by_id(id)
-                assert found is not None
-                assert found.subscriber.cursor == reader.cursor
+        assert dict(self.rows(_CURSORS)) == {id: reader.cursor for id, reader in self.readers.items()}
 
     @invariant()
     def nobody_got_an_article_twice(self) -> None:
@@ -553,14 +554,43 @@ class Portal(RuleBasedStateMachine):
             return work.editions.open()
 
     def deliveries(self) -> dict[tuple[str, int], "_Row"]:
-        with self.store.read() as work:
-            return {
-                (past.edition, id): _Row(
-                    past.state, past.reason, sorted((item.article, item.kind) for item in past.digest)
-                )
-                for id in self.readers
-                for past in work.deliveries.of_reader(id, 1000)
-            }
+        return {
+            (str(EditionName(Frequency(frequency), slot, n)), reader): _Row(
+                DeliveryState(state),
+                reason,
+                sorted((article, Kind(kind)) for article, kind, *_ in items or []),
+            )
+            for frequency, slot, n, reader, state, reason, items in self.rows(_DELIVERIES)
+        }
+
+    def rows(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
+        """Straight from the tables: after each step all of this is looked at."""
+        with self.database.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
+
+_COUNTS = sa.select(DeliveryRow.edition_id, DeliveryRow.state, sa.func.count()).group_by(
+    DeliveryRow.edition_id, DeliveryRow.state
+)
+_CANDIDATES = sa.select(
+    Wave.edition_id, sa.func.sum(Wave.candidates), sa.func.sum(Wave.nothing_due)
+).group_by(Wave.edition_id)
+_CURSORS = sa.select(SubscriberRow.id, SubscriberRow.cursor)
+_DELIVERIES = (
+    sa.select(
+        EditionRow.frequency,
+        EditionRow.slot,
+        EditionRow.n,
+        DeliveryRow.subscriber_id,
+        DeliveryRow.state,
+        DeliveryRow.reason,
+        Segment.items,
+    )
+    .join_from(DeliveryRow, EditionRow, EditionRow.id == DeliveryRow.edition_id)
+    .outerjoin(Segment, Segment.id == DeliveryRow.segment_id)
+    .order_by(DeliveryRow.id)
+)
+_WAITING = sa.select(DeliveryRow.id).where(DeliveryRow.state == DeliveryState.PLANNED).limit(1)
 
 
 class CrowdedPortal(Portal):
@@ -592,7 +622,7 @@ class CrowdedPortal(Portal):
         )
         self.retheme(self.articles.index(article), {theme}, True)
 
-    @precondition(lambda self: self.waiting())
+    @precondition(lambda self: self.rows(_WAITING))
     @rule()
     def empty_a_planned_mail_until_the_next_edition(self) -> None:
         """What it holds is withdrawn, its reader's cursor moves on, and then it is all back."""
@@ -672,7 +702,7 @@ def database(tmp_path: Path, database_url: str) -> Iterator[Database]:
     database = Database(database_url, tmp_path)
     if database.engine.dialect.name == "sqlite":
         # Power loss is not part of these histories; thousands of commits are.
-        event.listen(
+        sa.event.listen(
             database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
         )
         SQLModel.metadata.create_all(database.engine)
