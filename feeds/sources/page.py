@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import lxml.etree  # type: ignore[import-untyped]
 import lxml.html  # type: ignore[import-untyped]
 
+from feeds.address import web_address
 from feeds.dates import aware
 from feeds.draft import Draft
 from feeds.normalise import EARLIEST
@@ -77,7 +78,7 @@ def read_page(address: str, document: bytes, content_type: str = "") -> Draft:
         language=str(root.get("lang") or said.get("og:locale", "")),
         categories=tuple(_escape(category) for category in _categories(root, linked)),
         published=_published(root, said, linked),
-        image=urljoin(address, said.get("og:image", "")) if said.get("og:image") else "",
+        image=web_address(said.get("og:image", ""), address) or "",
     )
 
 
@@ -186,7 +187,8 @@ def _linked_data(root: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _author(said: Mapping[str, str], linked: Mapping[str, Any]) -> str:
-    named = [_string(one.get("name")) for one in _list(linked.get("author")) if isinstance(one, dict)]
+    authors = [one.get("name") if isinstance(one, dict) else one for one in _list(linked.get("author"))]
+    named = [_string(one) for one in authors]
     names = [name for name in named if name] or [said[name] for name in _AUTHORS if name in said][:1]
     return ", ".join(dict.fromkeys(name for name in names if "://" not in name and "@" not in name))
 

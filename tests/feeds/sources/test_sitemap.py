@@ -5,10 +5,13 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import escape
 from pathlib import Path
 
 import pytest
 import trafilatura
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from visiting import Respond, answers, page, visit
 
 from feeds.source import (
@@ -335,6 +338,48 @@ def test_a_canonical_address_counts_on_the_same_host_only() -> None:
 
     assert url(b"/nieuws/loket") == "https://bron.example/nieuws/loket"
     assert url(b"https://elders.example/loket") == "https://bron.example/x?utm=1"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.sampled_from(["http://[", "//"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["@type", "@graph", "name", "author", "keywords"]), inner)
+    ),
+    max_leaves=8,
+)
+SAID = st.sampled_from(
+    ["og:image", "og:title", "og:locale", "author", "article:tag", "date", "article:published_time"]
+)
+
+
+@given(
+    meta=st.dictionaries(SAID, st.text(max_size=30) | st.sampled_from(["http://[", "https://a]b/", "x:"])),
+    linked=ANYTHING,
+    place=st.text(max_size=20) | st.just("https://[bron.example"),
+)
+@settings(max_examples=60, deadline=None)
+def test_nothing_that_a_page_says_of_itself_costs_its_text(
+    meta: dict[str, str], linked: object, place: str
+) -> None:
+    article = json.dumps({"@type": "Article", "author": linked, "keywords": linked, "headline": linked})
+    head = f'<script type="application/ld+json">{article}</script><link rel=canonical href="{escape(place)}">'
+    head += "".join(f'<meta property="{name}" content="{escape(said)}">' for name, said in meta.items())
+    draft = read_page(
+        "https://bron.example/x", PAGE.replace(b"</head>", head.encode("utf-8", "replace") + b"</head>")
+    )
+    assert "loket" in draft.content
+
+
+@pytest.mark.parametrize(
+    "author, name",
+    [("Jan Jansen", "Jan Jansen"), (["Jan", {"name": "Piet"}], "Jan, Piet"), ({"@type": "Person"}, "")],
+)
+def test_an_author_is_named_in_each_of_the_ways_of_schema_org(author: object, name: str) -> None:
+    linked = json.dumps({"@type": "NewsArticle", "author": author})
+    head = f'<script type="application/ld+json">{linked}</script></head>'
+    document = PAGE.replace(b"</head>", head.encode())
+    assert read_page("https://bron.example/x", document).author == name
 
 
 @pytest.mark.parametrize("document", [b"", b"\x00" * 50, b"<", b"<html>" + b"a" * 4_000_000])
