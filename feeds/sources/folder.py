@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -118,8 +119,9 @@ def _front_matter(text: str) -> tuple[Mapping[str, Any], str]:
     try:
         # yaml's own loader in C is faster, but deep nesting ends the process; this one raises.
         meta = _FRONT_MATTER.load(head, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        # Values like the date 2026-13-45 or an endless number are found only while they are built.
+    except Exception as error:
+        # Values like the date 2026-13-45 or "!!bool perhaps" are found only while they are built, and then
+        # it can be any kind of error.
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         fault = getattr(error, "problem", None) or str(error)
@@ -139,7 +141,8 @@ def _scalar(meta: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str | int | float | date):
-        return html.escape(str(value).strip(), quote=False)
+        with suppress(ValueError):  # which a number of thousands of digits raises
+            return html.escape(str(value).strip(), quote=False)
     raise _BadFile(f"the {key!r} in its front matter is no text; write it as one line")
 
 

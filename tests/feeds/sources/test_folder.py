@@ -89,6 +89,10 @@ def test_two_files_with_one_address_are_told_apart() -> None:
     [
         ("a: !!python/object/apply:os.getcwd []", "YAML"),
         ("title: x\ndate: 2026-13-45", "YAML"),
+        ("title: x\nlive: !!bool perhaps", "YAML"),
+        ("title: x\ndate: !!timestamp soon", "YAML"),
+        ("title: x\ncategories: [!!int '']", "YAML"),
+        (f"title: 0x{'f' * 5_000}", "'title'"),
         ("- just\n- a list", "key: value"),
         ("title: {a: b}", "'title'"),
         ("title: " + "[" * 10_000, "YAML"),
