@@ -2,12 +2,14 @@
 
 It is done in the transaction that plans a wave, and again by the clock for whatever has become ready since:
 what was deferred and is to be tried again, a wave whose instant has come, an edition that was approved.
+Of some editions the last mail is settled while nobody sends them: what was uncertain for long counts as
+accepted, and a newer edition takes the place of what was deferred. The clock then finds them done.
 """
 
 from datetime import datetime
 
 from pipeline.ports import Clock, EditionWork, Start
-from subscribers.edition import SENDABLE, EditionName, EditionState
+from subscribers.edition import SENDABLE, Edition, EditionName, EditionState
 
 
 class HandOut:
@@ -18,10 +20,18 @@ class HandOut:
         self._clock = clock
 
     def all(self) -> None:
-        """Hand out whatever is ready."""
+        """Hand out whatever is ready; an edition of which nothing is left is done."""
         with self._start() as work:
             for edition in work.editions.open():
+                if is_over(work, edition):
+                    work.editions.set_state(edition.id, EditionState.DONE)
+                    continue
                 hand_out(work, edition.id, edition.name, edition.state, self._clock())
+
+
+def is_over(work: EditionWork, edition: Edition) -> bool:
+    """Whether an edition that may be sent has nothing left to send, or to settle."""
+    return edition.state in SENDABLE and not work.deliveries.any_open(edition.id)
 
 
 def hand_out(work: EditionWork, edition: int, name: EditionName, state: EditionState, now: datetime) -> None:

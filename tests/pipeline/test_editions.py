@@ -4,7 +4,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from handed_out import send_what_is_handed_out
+from handed_out import handed_out, send_what_is_handed_out
 from mailer import Mailer
 from rosters import rows_of
 from sqlmodel import select
@@ -138,6 +138,34 @@ def test_an_uncertain_one_is_settled_by_rule_after_a_while(portal) -> None:
     assert reader(portal, "c@voorbeeld.example").subscriber.cursor == 1
     assert mailer.sent == []
     with portal.open() as app:
+        assert app.desk().account(name).state == "done"
+
+
+def test_an_edition_is_done_also_where_its_last_mail_is_settled_while_nobody_sends_it(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,", "d@voorbeeld.example,daily,cloud,")
+    weekly, daily = plan(portal).edition, plan(portal, Frequency.DAILY).edition
+    send(portal, weekly, Mailer(lambda _: Uncertain("the line went dead")))
+    send(portal, daily, Mailer(lambda _: Deferred("451 later")))
+    portal.wait(hours=24)
+    newer = plan(portal, Frequency.DAILY).edition
+    tick(portal)
+    with portal.open() as app:
+        assert list(handed_out(app)) == [str(newer)]
+        assert [app.desk().account(name).state for name in (weekly, daily)] == ["done", "done"]
+        assert app.desk().account(newer).state == "planned"
+
+
+def test_planning_by_hand_after_all_was_settled_by_rule_gives_a_new_edition(portal) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    name = plan(portal).edition
+    send(portal, name, Mailer(lambda _: Uncertain("the line went dead")))
+    portal.wait(hours=13)
+    collect(portal, "De cloud twee")
+    with portal.open() as app:
+        report = jobs.plan_by_hand(app, Frequency.WEEKLY)
+        assert (str(report.edition), report.planned) == (f"{name}.2", 1)
         assert app.desk().account(name).state == "done"
 
 
