@@ -29,7 +29,10 @@ BUDGET = 100_000
 CONTENTS_FROM = 3
 """Sections from which a letter gets a table of contents; fewer are seen at a glance."""
 
-_LOOSE = 5_000  # bytes of the budget for what is not a piece: title, preheader, intro, filled slots
+_LOOSE = (
+    5_000  # bytes of the budget for what is not a piece: title, preheader, intro, the frame's filled slots
+)
+_PREFERENCES = len("/preferences/") + 64  # bytes of a link to them past the site's address; see Tokens.sign
 _NEXT = 3  # titles in the preheader
 
 
@@ -143,8 +146,10 @@ class Renderer:
 
         Headings and the lines on what was cut are set aside first, so that every theme is at least
         named; but for no more than half the room, however many themes there are. ``link`` is the size
-        of the URL that those lines lead to, and the frame.
+        of the URL that those lines lead to, and the frame. Each section also ends in a link to the
+        reader's preferences, which is filled in later.
         """
+        own = len(escape(self._site.base_url).encode()) + _PREFERENCES
         room -= self._rest(press, len(articles)).size + 2 * link
         opened: list[_Section] = []
         aside = 0
@@ -152,7 +157,7 @@ class Renderer:
             made = [self._heading(press, name, section) for name in ("section", "contents")]
             made += self._cut(press, section), self._end(press, section)
             name = len(escape(self._name(section.theme)).encode())
-            aside += sum(piece.size for piece in made) + name + link
+            aside += sum(piece.size for piece in made) + name + link + own
             if opened and aside > room // 2:
                 break
             opened.append(section)

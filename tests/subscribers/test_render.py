@@ -256,6 +256,23 @@ def test_lines_on_what_did_not_fit_are_counted_with_the_address_they_lead_to() -
         assert len(made.html.encode()) < BUDGET - 3_000
 
 
+def test_the_link_to_the_preferences_below_each_section_is_counted_with_the_site_s_address() -> None:
+    base = f"https://kennisportal.{'provincie-' * 5}digitaal.example/nieuwsbrieven/kennisportal"
+    own = {
+        Slot.GREETING_NAME: "&" * 200,
+        Slot.EMAIL: f"{'&' * 60}@x.example",
+        Slot.UNSUBSCRIBE: f"{base}/unsubscribe/{'T' * 52}",
+        Slot.PREFERENCES: f"{base}/preferences/{'T' * 52}",
+    }
+    tree = ThemeTree(Theme(slug=f"t{number}", name=f"Txx{number}") for number in range(20))
+    digest = tuple(Item(number, Kind.NEW, f"t{number // 20}") for number in range(400))
+    articles = {number: article(number, title=f"{'&' * 60}{number}", summary="") for number in range(400)}
+    made = Renderer(ENVIRONMENTS, Sender("Kennisportal", base, "Plein 1"), tree).letter(
+        digest, articles, frequency="weekly", day=DAY, language="nl", web_url=f"{base}/editions/{'T' * 52}"
+    )
+    assert BUDGET * 0.9 < len(fill(made.html, own, html=True).encode()) < BUDGET
+
+
 def test_letters_made_of_the_same_pieces_each_lead_to_their_own_web_edition() -> None:
     renderer = Renderer(ENVIRONMENTS, SENDER, TREE)
     digest = tuple(Item(number, Kind.NEW, "dienst") for number in range(300))
