@@ -295,18 +295,18 @@ def _written(app: App, number: int, specimen: Specimen) -> Path:
 
 def _intention(app: App, target: EditionName | Frequency, limit: int | None) -> str:
     """What sending would do now, in one line: slot, readers, subject."""
-    if isinstance(target, EditionName):
-        edition = app.desk().ready(target)
+    name, specimens, readers = target, list[Specimen](), None
+    if isinstance(name, Frequency):
+        report, specimens = _specimens(app, name, Choice())
+        assert report is not None
+        name, readers = report.edition, None if report.resumed else report.planned
+    if readers is None:  # some of what stands already may have been sent before, or wait for a word
+        edition = app.desk().ready(name)
         with app.store.read() as work:
             readers = work.deliveries.left(edition.id, app.clock())
-        subject = _subject(app.previewer().of_edition(target, Choice())) if readers else ""
-        name: EditionName = target
-    else:
-        report, specimens = _specimens(app, target, Choice())
-        assert report is not None
-        readers, name, subject = report.planned, report.edition, _subject(specimens)
+        specimens = app.previewer().of_edition(name, Choice()) if readers else []
     some = f", {limit} of them now" if limit is not None and limit < readers else ""
-    return f"Send {name} to {readers} readers{some}{subject}?"
+    return f"Send {name} to {readers} readers{some}{_subject(specimens)}?"
 
 
 def _subject(specimens: list[Specimen]) -> str:

@@ -224,6 +224,22 @@ def test_a_send_without_a_terminal_wants_a_yes(portal) -> None:
     assert json.loads(portal.run("digest", "list", "--json").stdout) == []
 
 
+def test_sending_the_rest_of_an_edition_asks_for_no_more_than_the_rest(portal) -> None:
+    ready(portal)
+    for email in ("l2@voorbeeld.example", "l3@voorbeeld.example"):
+        portal.run(
+            "subscribers", "add", email, "--interests", "cloud", "--confirmed", "--consent-note", "op papier"
+        )
+    assert portal.run("digest", "send", "weekly", "--limit", "1", "--yes").exit_code == 0
+    (edition,) = json.loads(portal.run("digest", "list", "--json").stdout)
+    for target in ("weekly", edition["edition"]):
+        result = portal.run("digest", "send", target)
+        assert f"Send {edition['edition']} to 2 readers, most" in " ".join(result.stderr.split())
+    portal.run("digest", "pause", edition["edition"])
+    result = portal.run("digest", "send", "weekly")
+    assert (result.exit_code, "it is paused" in result.stderr) == (1, True)
+
+
 # What goes right, told by machine.
 
 
