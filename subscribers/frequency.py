@@ -58,6 +58,9 @@ _WEEKDAYS = (
     "sunday",
 )
 
+_NEVER_QUIET = 6
+"""How many times ``quiet`` a piece of news waits at most."""
+
 
 class Schedule(SQLModel):
     """One ``[[digest]]`` of the config: when a frequency's editions go out, in local time.
@@ -151,6 +154,14 @@ class Schedule(SQLModel):
         time (PEP 495, ``fold=0``).
         """
         return datetime.combine(day, self.at, ZoneInfo(zone)).astimezone(UTC)
+
+    def is_quiet(self, first: datetime, last: datetime, now: datetime) -> bool:
+        """Whether what came from ``first`` to ``last`` need wait no longer for more to go out with it.
+
+        Where something always comes, what was first waits for a few times ``quiet`` and no longer. What
+        comes from later than now was written by a clock that had jumped, and tells nothing.
+        """
+        return not (last <= now < last + self.quiet and first <= now < first + _NEVER_QUIET * self.quiet)
 
     def next_slot(self, day: date) -> date:
         """The first slot after a day. Raises ValueError for ``immediate``."""

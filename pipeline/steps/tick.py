@@ -97,12 +97,13 @@ class Ticker:
         return now
 
     def _immediate(self, schedule: Schedule) -> PlanReport | None:
-        """An edition once the log has been quiet for a while since its last entry."""
-        now = self._clock()
+        """An edition once the log has been quiet for a while since its last entry, or never is."""
+        now, name = self._clock(), tick_name(schedule)
         with self._read() as work:
-            head, at = work.log.last_change(None)
-            if at is None or now < at + schedule.quiet:
+            head, last = work.log.last_change(None)
+            if last is None or work.register.ticked(name, [immediate_tick(head)]):
                 return None
-            if work.register.ticked(tick_name(schedule), [immediate_tick(head)]):
+            first = work.log.first_change(int(work.register.highest_tick(name) or 0)) or last
+            if not schedule.is_quiet(first, last, now):
                 return None
         return self._planner.immediate(schedule, head, *slot_now(Timetable(schedule), now, "UTC"))

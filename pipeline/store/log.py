@@ -38,6 +38,9 @@ _LAST_CHANGE_OF = Prepared(
         == select(func.max(LogTheme.position)).where(LogTheme.theme == bindparam("theme")).scalar_subquery()
     )
 )
+_FIRST_CHANGE = Prepared(
+    select(LogRow.at).where(col(LogRow.position) > bindparam("after")).order_by(col(LogRow.position)).limit(1)
+)
 _LAST_POSITIONS = Prepared(
     # By the theme itself, SQLite would group in the order of an index, and go through all of the log.
     select(func.max(LogTheme.theme), func.max(LogTheme.position))
@@ -211,6 +214,11 @@ class Log:
         """The position and moment of the last entry for a theme (of all for None)."""
         rows = _of(theme, _LAST_CHANGE, _LAST_CHANGE_OF, self._session)
         return rows[0] if rows else (0, None)
+
+    def first_change(self, after: int) -> datetime | None:
+        """The moment of the first entry past a position."""
+        rows = _FIRST_CHANGE.rows(self._session, {"after": after})
+        return rows[0][0] if rows else None
 
     def last_positions(self, after: int) -> dict[str, int]:
         """The themes that have entries past a position, and the position of each one's last."""

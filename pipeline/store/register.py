@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, func, select
 
 from pipeline.store.prepared import Prepared
 from pipeline.store.tables_running import AuditRow, Fact, Tick
@@ -43,6 +43,13 @@ class Register:
             return False
         self._session.execute(delete(Tick).where(col(Tick.schedule) == schedule, col(Tick.slot) < slot))
         return True
+
+    def highest_tick(self, schedule: str) -> str | None:
+        """The last slot claimed of a schedule whose slots are numbers."""
+        query = select(Tick.slot).where(Tick.schedule == schedule)
+        return self._session.exec(
+            query.order_by(func.length(Tick.slot).desc(), col(Tick.slot).desc())
+        ).first()
 
     def first_tick(self, schedule: str) -> datetime | None:
         """When a schedule first ran here."""

@@ -409,6 +409,31 @@ def test_immediate_waits_until_the_log_is_quiet(portal) -> None:
     assert tick(portal) == []
 
 
+def test_immediate_does_not_wait_for_ever_where_the_log_is_never_quiet(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[digest]]\nfrequency = "immediate"\nquiet = "10m"\n')
+    sign_up(portal, "c@voorbeeld.example,immediate,cloud,")
+    tick(portal)
+    got = []
+    for number in range(40):
+        collect(portal, f"De cloud {number}")
+        got += [report.planned for report in tick(portal)]
+        portal.wait(minutes=4)
+    with portal.open() as app:
+        sizes = [len(past.digest) for past in app.explainer().outlook("c@voorbeeld.example").past]
+    assert (got, sizes) == ([1, 1], [32, 16])
+
+
+def test_what_a_clock_that_ran_ahead_collected_goes_out_at_once_when_that_is_set_right(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[digest]]\nfrequency = "immediate"\n')
+    sign_up(portal, "c@voorbeeld.example,immediate,cloud,")
+    portal.wait(days=300)
+    collect(portal, "De cloud")
+    portal.wait(days=-300)
+    assert [report.planned for report in tick(portal)] == [1]
+
+
 def test_explain_gives_the_reason_that_holds(portal) -> None:
     portal.write("oud", "Oude cloud", date=portal.now - timedelta(days=30))
     collect(portal, "De cloud", "De gemeente")
