@@ -9,7 +9,7 @@ accepted, and a newer edition takes the place of what was deferred. The clock th
 from datetime import datetime
 
 from pipeline.ports import Clock, EditionWork, Start
-from subscribers.edition import SENDABLE, Edition, EditionName, EditionState
+from subscribers.edition import CLOSED, SENDABLE, Edition, EditionName, EditionState
 
 
 class HandOut:
@@ -30,8 +30,8 @@ class HandOut:
 
 
 def is_over(work: EditionWork, edition: Edition) -> bool:
-    """Whether an edition that may be sent has nothing left to send, or to settle."""
-    return edition.state in SENDABLE and not work.deliveries.any_open(edition.id)
+    """Whether an edition has nothing left to send, to settle or to approve; a pause is an administrator's."""
+    return edition.state not in (*CLOSED, EditionState.PAUSED) and not work.deliveries.any_open(edition.id)
 
 
 def hand_out(work: EditionWork, edition: int, name: EditionName, state: EditionState, now: datetime) -> None:

@@ -156,6 +156,21 @@ def test_an_edition_is_done_also_where_its_last_mail_is_settled_while_nobody_sen
         assert app.desk().account(newer).state == "planned"
 
 
+def test_nobody_is_asked_to_approve_what_a_newer_edition_has_taken_over(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace('frequency = "weekly"', 'frequency = "weekly"\napproval = true'))
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    old = plan(portal).edition
+    portal.wait(days=7)
+    new = plan(portal).edition
+    tick(portal)
+    with portal.open() as app:
+        assert handed_out(app) == {}
+        states = [app.desk().account(name).state for name in (old, new)]
+    assert states == ["done", "awaiting_approval"]
+
+
 def test_planning_by_hand_after_all_was_settled_by_rule_gives_a_new_edition(portal) -> None:
     collect(portal, "De cloud")
     sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
