@@ -351,11 +351,11 @@ class _Reply:
 
     @property
     def words(self) -> str:
-        """Code and text on one line."""
-        first, *more = (line.decode("utf-8", "replace") for line in self._lines)
-        if more:
-            first = f"{first[:3]} {' '.join([first[4:], *(line[4:] for line in more)])}"
-        return one_line(first)
+        """Code and text on one line. The code is that of the last line, as is the verdict."""
+        lines = [line.decode("utf-8", "replace") for line in self._lines]
+        if len(lines) == 1:
+            return one_line(lines[0])
+        return one_line(f"{lines[-1][:3]} {' '.join(line[4:] for line in lines)}")
 
 
 def _refusal(code: int, words: str) -> Outcome:

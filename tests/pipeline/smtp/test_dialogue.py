@@ -137,6 +137,13 @@ def test_an_answer_with_nothing_in_it_ends_the_dialogue_like_any_other_nonsense(
             assert not dialogue.ready
 
 
+def test_a_reply_whose_lines_disagree_is_kept_with_the_code_by_which_it_was_judged() -> None:
+    dialogue = talk()
+    dialogue.begin(parcel(1))
+    dialogue.feed(b"250 ok\r\n250-hold on\r\n550 5.1.1 nobody\r\n503 none\r\n")
+    assert outcomes(dialogue) == {1: Rejected("550 hold on 5.1.1 nobody")}
+
+
 def test_a_connection_carries_so_many_and_no_more() -> None:
     dialogue = talk()
     for number in range(PER_CONNECTION):
