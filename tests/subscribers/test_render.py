@@ -184,6 +184,14 @@ def test_a_passage_in_another_language_is_marked_and_one_in_the_same_is_not() ->
     assert "lang" not in odd.named("h3")[0]
 
 
+def test_an_article_is_written_in_the_direction_of_its_own_script() -> None:
+    hebrew = article(1, title="שלום (1) עולם", summary="שלום, עולם!", language="he")
+    page = Page(letter((Item(1, Kind.NEW, "cloud"),), {1: hebrew}).html)
+    assert [tag["dir"] for tag in page.named("h3")] == ["auto"]
+    summary = [tag for tag in page.named("p") if tag.get("class") == "summary"]
+    assert [(tag["dir"], tag["lang"]) for tag in summary] == [("auto", "he")]
+
+
 def test_the_subject_is_the_first_new_article_and_how_many_more_there_are() -> None:
     updated_first = (THREE[1], THREE[0], THREE[2])
     assert letter(updated_first, ARTICLES).subject == "Artikel 1, en 2 andere artikelen"
