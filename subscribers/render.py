@@ -29,9 +29,7 @@ BUDGET = 100_000
 CONTENTS_FROM = 3
 """Sections from which a letter gets a table of contents; fewer are seen at a glance."""
 
-_LOOSE = (
-    5_000  # bytes of the budget for what is not a piece: title, preheader, intro, the frame's filled slots
-)
+_LOOSE = 5_000  # bytes of the budget for what is no piece: title, preheader, intro, the frame's filled slots
 _PREFERENCES = len("/preferences/") + 64  # bytes of a link to them past the site's address; see Tokens.sign
 _NEXT = 3  # titles in the preheader
 

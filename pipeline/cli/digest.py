@@ -1,7 +1,7 @@
 """``kennisportal digest``: editions, from plan to report."""
 
 from collections.abc import Callable
-from datetime import datetime, time
+from datetime import MAXYEAR, MINYEAR, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ class _Target(click.ParamType[EditionName | Frequency]):
 def _whose(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that choose whose mail is meant."""
     for option, help in (
-        ("--language", "With --themes, or of the segments: nl or en."),
+        ("--language", "With --themes, otherwise the site's; or of the segments: nl or en."),
         ("--themes", "A made-up reader who follows these themes."),
         ("--subscriber", "This reader's own."),
     ):
@@ -257,6 +257,10 @@ def _moment(app: App, text: str) -> datetime:
         ) from None
     if len(text) <= len("2026-12-07"):
         moment = datetime.combine(moment, time(23, 59, 59))
+    if not MINYEAR < moment.year < MAXYEAR:
+        raise click.BadParameter(
+            f"{text!r} is at an end of time; give a date nearer to ours", param_hint="--at"
+        )
     return moment if moment.tzinfo else moment.replace(tzinfo=app.settings.site.zone)
 
 
@@ -279,6 +283,8 @@ def _choice(app: App, subscriber: str, themes: str, language: str, every: bool) 
         address = normal_address(subscriber) if subscriber else ""
     except AddressError as error:
         raise click.BadParameter(str(error), param_hint="--subscriber") from None
+    if themes and not language:
+        language = app.settings.site.language
     return Choice(address, themes_in(themes, app.tree), language, every)
 
 

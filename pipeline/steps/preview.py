@@ -35,7 +35,10 @@ class PreviewError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Whose mail to show: one reader's, a made-up reader's, every segment's, or else the largest one's."""
+    """Whose mail to show: one reader's, a made-up reader's, every segment's, or else the largest one's.
+
+    ``language`` is that of the made-up reader, or of the segments to choose from.
+    """
 
     subscriber: str = ""
     themes: tuple[str, ...] = ()
@@ -231,15 +234,14 @@ class Previewer:
         cursor = work.log.position_at(self._clock() - PERIODS[schedule.frequency])
         head = work.log.head()
         window, facts = load_window(work.log, work.articles, cursor, head, choice.themes)
-        language = choice.language or "nl"
-        group = Group(0, frozenset(choice.themes), cursor, language)
+        group = Group(0, frozenset(choice.themes), cursor, choice.language)
         verdict, digest = decide(group, window, Composer(self._tree, facts), min_articles=1)
         if verdict is not Verdict.PLAN:
             raise PreviewError(
                 f"nothing new in {', '.join(choice.themes)} since a {name.frequency} period ago"
             )
         home = self._newsletter.base_url
-        made_up = self._specimen(work, self._renderer(), name, day, language, digest, 0, home)
+        made_up = self._specimen(work, self._renderer(), name, day, choice.language, digest, 0, home)
         assert made_up is not None, "what is due is visible"
         return made_up
 

@@ -186,6 +186,8 @@ def test_a_malformed_source_fails_alone(portal) -> None:
         (("digest", "status", "weekly"), "write it like 'weekly/2026-12-07'"),
         (("digest", "send", "soms"), "or give a frequency: immediate"),
         (("digest", "plan", "weekly", "--at", "morgen"), "write it like 2026-12-07"),
+        (("digest", "plan", "weekly", "--at", "9999-12-31"), "nearer to ours"),
+        (("digest", "plan", "daily", "--at", "0001-01-01T00:00+14:00"), "nearer to ours"),
         (("subscribers", "import", "/nergens.csv"), "does not exist"),
         (("articles", "list", "--theme", "nergens"), "no theme"),
     ],
@@ -355,6 +357,10 @@ def test_a_test_mail_goes_to_one_address_and_moves_nothing(portal) -> None:
     assert json.loads(portal.run("digest", "list", "--json").stdout) == []
     made_up = portal.run("digest", "preview", "weekly", "--themes", "gemeenten", "--language", "en")
     assert "De gemeente" in made_up.stdout
+    portal.config.write_text(portal.config.read_text().replace("[site]", '[site]\nlanguage = "en"'))
+    for more, language in (((), "en"), (("--language", "nl"), "nl")):
+        made_up = portal.run("digest", "preview", "weekly", "--themes", "gemeenten", "--json", *more)
+        assert [one["language"] for one in json.loads(made_up.stdout)] == [language]
     own = portal.run("digest", "preview", "weekly", "--subscriber", "l1@voorbeeld.example")
     assert "De cloud" in own.stdout
     assert json.loads(portal.run("explain", "l1@voorbeeld.example", "--json").stdout)["due"] == [
