@@ -182,7 +182,9 @@ class Explainer:
             reply = f" ({waiting.reply})" if waiting.reply else ""
             comes = f"has one in {waiting.edition} with {_count(len(waiting.digest))}, {waiting.state}{reply}"
         else:
-            comes = f"is due {_count(len(due))}, in the {who.frequency} edition{self._next(work, reader)}"
+            comes = (
+                f"is due {_count(len(due))}, in the {who.frequency} edition{self._next(work, reader, due)}"
+            )
         return Explanation(
             f"{who.email} {got}, and {comes}.",
             self._facts(reader)
@@ -207,11 +209,11 @@ class Explainer:
             for one in work.deliveries.of_reader(reader.id, _ALL)
             if any(item.article == id for item in one.digest)
         ]
-        due = next((one for one in self._due(work, reader) if one.article == id), None)
+        due = self._due(work, reader)
         reason = (
             self._got(past, id, story)
             or self._is_out_of_reach(reader, article)
-            or self._comes(work, reader, past, due)
+            or self._comes(work, reader, past, due, id)
             or self._does_not_follow(reader, places)
             or self._went_wrong(past)
             or self._passed_by(reader, story)
@@ -264,16 +266,18 @@ class Explainer:
             return f"did not get this, because they get no mail, being {reader.subscriber.state}"
         return ""
 
-    def _comes(self, work: ExplainWork, reader: Reader, past: Sequence[Past], due: Due | None) -> str:
+    def _comes(
+        self, work: ExplainWork, reader: Reader, past: Sequence[Past], due: Sequence[Due], id: int
+    ) -> str:
         for one in past:
             if one.state in OPEN:
                 reply = f" ({one.reply})" if one.reply else ""
                 return f"has this in {one.edition}, which is {one.state}{reply} for them"
-        if due is not None:
-            how = "as an update" if due.kind is Kind.UPDATED else "as new"
-            return (
-                f"is to get this {how} in the {reader.subscriber.frequency} edition{self._next(work, reader)}"
-            )
+        for item in due:
+            if item.article == id:
+                how = "as an update" if item.kind is Kind.UPDATED else "as new"
+                edition = f"{reader.subscriber.frequency} edition{self._next(work, reader, due)}"
+                return f"is to get this {how} in the {edition}"
         return ""
 
     def _does_not_follow(self, reader: Reader, places: Sequence[str]) -> str:
@@ -316,14 +320,18 @@ class Explainer:
         window, _ = load_window(work.log, work.articles, cursor, head, reader.interests)
         return window.due(frozenset(reader.interests), cursor)
 
-    def _next(self, work: ExplainWork, reader: Reader) -> str:
+    def _next(self, work: ExplainWork, reader: Reader, due: Sequence[Due]) -> str:
+        """Which edition takes what the reader is due."""
         who = reader.subscriber
-        if who.frequency not in self._schedules:
+        schedule = self._schedules.get(who.frequency)
+        if schedule is None:
             return f", which has no [[digest]]: 'kennisportal digest send {who.frequency}' sends it"
+        if due and len(due) < schedule.min_articles:
+            return f" that comes once there are {schedule.min_articles} articles for them"
         if who.frequency is Frequency.IMMEDIATE:
             return ", as soon as the log has been quiet for a while"
-        due = self._next_due(work, reader)
-        return f" of {self._moment(due)}" if due else ""
+        at = self._next_due(work, reader)
+        return f" of {self._moment(at)}" if at else ""
 
     def _next_due(self, work: ExplainWork, reader: Reader) -> datetime | None:
         """When the reader's next edition is due by the clock, if it ever is."""

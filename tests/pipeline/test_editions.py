@@ -292,6 +292,10 @@ def test_too_thin_a_digest_waits_for_company(portal) -> None:
     assert (first.planned, first.skipped, first.nothing_due) == (0, {"below_min_articles": 1}, 1)
     assert reader(portal, "c@voorbeeld.example").subscriber.cursor == 0
     assert reader(portal, "g@voorbeeld.example").subscriber.cursor == 1
+    with portal.open() as app:
+        for article in ("", "https://portaal.example/artikelen/De-cloud"):
+            said = app.explainer().explain("c@voorbeeld.example", article).sentence
+            assert "the weekly edition that comes once there are 2 articles for them" in said
     portal.wait(days=7)
     collect(portal, "De cloud twee")
     second = plan(portal)
