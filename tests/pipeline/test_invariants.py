@@ -44,6 +44,7 @@ from pipeline.store.work import Store
 from pipeline.transports.immediate import Immediate
 from subscribers.bounces import REST
 from subscribers.delivery import (
+    OPEN,
     Accepted,
     Deferred,
     DeliveryState,
@@ -315,7 +316,15 @@ class Portal(RuleBasedStateMachine):
         slot, day = slot_now(Timetable(schedule), self.now, "Europe/Amsterdam")
         with self.store.read() as work:
             latest = work.editions.latest(schedule.frequency, slot)
-        is_open = latest is not None and latest.state not in CLOSED
+        # One of which nothing is left to send or to settle is over, whoever saw to that.
+        is_open = (
+            latest is not None
+            and latest.state not in CLOSED
+            and any(
+                edition == str(latest.name) and row.state in OPEN
+                for (edition, _), row in self.deliveries().items()
+            )
+        )
         everybody = {
             id
             for id, reader in self.readers.items()
