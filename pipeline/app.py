@@ -295,7 +295,7 @@ class App:
         return self.calendar().timetable(self.settings.digest_of(frequency))
 
     def handing_out(self) -> HandOut:
-        return HandOut(self.store.write, self.clock)
+        return HandOut(self.store.read, self.store.write, self.clock)
 
     def previewer(self) -> Previewer:
         return Previewer(

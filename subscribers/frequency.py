@@ -155,7 +155,7 @@ class Schedule(SQLModel):
         """
         return datetime.combine(day, self.at, ZoneInfo(zone)).astimezone(UTC)
 
-    def is_quiet(self, first: datetime, last: datetime, now: datetime) -> bool:
+    def has_waited(self, first: datetime, last: datetime, now: datetime) -> bool:
         """Whether what came from ``first`` to ``last`` need wait no longer for more to go out with it.
 
         Where something always comes, what was first waits for a few times ``quiet`` and no longer. What

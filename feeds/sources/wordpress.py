@@ -140,6 +140,10 @@ def _posts(
 def _read_pages(
     source: Source, query: Mapping[str, str], since: str, reading: Reading, until: str = ""
 ) -> Generator[Request, Payload | NotModified, str | None]:
+    """As ``_posts``: some pages, the last of which goes beyond ``since``, or all back to ``until``.
+
+    Raises _Unheeded.
+    """
     newest, oldest = "", ""
     where = posts_url(source.url)
     for page in range(1, MOST_PAGES + 1):

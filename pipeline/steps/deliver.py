@@ -20,6 +20,7 @@ from pipeline.ports import SMTPUTF8_FACT, Clock, EditionWork, Lookout, Start, Tr
 from pipeline.ports_running import Claims
 from pipeline.steps.bounce import BounceReport, count_bounce
 from pipeline.steps.hand import GROUP, SIZE, Hand
+from pipeline.steps.handout import close_if_over
 from pipeline.steps.letters import LetterFailed, Letters, Stationery
 from pipeline.steps.traffic import Traffic
 from subscribers.delivery import EXPIRED, REJECTED, Claim, DiskLow, Outcome, Parcel, Unsent, Wanted, settle
@@ -162,8 +163,8 @@ class Deliverer:
             if self.transport.smtputf8 is not None:
                 work.register.set_fact(SMTPUTF8_FACT, "yes" if self.transport.smtputf8 else "no")
             current = work.editions.get(edition.name)
-            if current is not None and current.state in SENDABLE and not work.deliveries.any_open(edition.id):
-                work.editions.set_state(edition.id, EditionState.DONE)
+            if current is not None:
+                close_if_over(work, current)
 
 
 class _Run:

@@ -15,23 +15,31 @@ from subscribers.edition import CLOSED, SENDABLE, Edition, EditionName, EditionS
 class HandOut:
     """Looks at every open edition, the oldest first."""
 
-    def __init__(self, start: Start[EditionWork], clock: Clock) -> None:
-        self._start = start
+    def __init__(self, read: Start[EditionWork], write: Start[EditionWork], clock: Clock) -> None:
+        self._read = read
+        self._write = write
         self._clock = clock
 
     def all(self) -> None:
         """Hand out whatever is ready; an edition of which nothing is left is done."""
-        with self._start() as work:
+        with self._read() as work:
+            if not work.editions.open():
+                return
+        with self._write() as work:
             for edition in work.editions.open():
-                if is_over(work, edition):
-                    work.editions.set_state(edition.id, EditionState.DONE)
-                    continue
-                hand_out(work, edition.id, edition.name, edition.state, self._clock())
+                if not close_if_over(work, edition):
+                    hand_out(work, edition.id, edition.name, edition.state, self._clock())
 
 
-def is_over(work: EditionWork, edition: Edition) -> bool:
-    """Whether an edition has nothing left to send, to settle or to approve; a pause is an administrator's."""
-    return edition.state not in (*CLOSED, EditionState.PAUSED) and not work.deliveries.any_open(edition.id)
+def close_if_over(work: EditionWork, edition: Edition) -> bool:
+    """Have an edition be done of which nothing is left to send, to settle or to approve; whether it is now.
+
+    A pause is an administrator's, and stays.
+    """
+    if edition.state in (*CLOSED, EditionState.PAUSED) or work.deliveries.any_open(edition.id):
+        return False
+    work.editions.set_state(edition.id, EditionState.DONE)
+    return True
 
 
 def hand_out(work: EditionWork, edition: int, name: EditionName, state: EditionState, now: datetime) -> None:

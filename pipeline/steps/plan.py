@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from feeds.theme import ThemeTree
 from pipeline.ports import SMTPUTF8_FACT, Clock, EditionWork, Planning, Start
-from pipeline.steps.handout import hand_out, is_over
+from pipeline.steps.handout import close_if_over, hand_out
 from pipeline.steps.window import bands, load_window
 from subscribers.delivery import DeliveryState
 from subscribers.digest import Composer
@@ -119,9 +119,7 @@ class Planner:
         """The open edition of a slot, or else a new one, planned for everybody."""
         now = self._clock()
         latest = work.editions.latest(schedule.frequency, slot)
-        if latest is not None and is_over(work, latest):
-            work.editions.set_state(latest.id, EditionState.DONE)
-        elif latest is not None and latest.state not in CLOSED:
+        if latest is not None and latest.state not in CLOSED and not close_if_over(work, latest):
             return report_of(work, latest)
         n = latest.name.n + 1 if latest else 1
         edition = self._open(work, schedule, EditionName(schedule.frequency, slot, n), day, now)

@@ -104,6 +104,6 @@ class Ticker:
             if last is None or work.register.ticked(name, [immediate_tick(head)]):
                 return None
             first = work.log.first_change(int(work.register.highest_tick(name) or 0)) or last
-            if not schedule.is_quiet(first, last, now):
+            if not schedule.has_waited(first, last, now):
                 return None
         return self._planner.immediate(schedule, head, *slot_now(Timetable(schedule), now, "UTC"))

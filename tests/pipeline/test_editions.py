@@ -157,8 +157,7 @@ def test_an_edition_is_done_also_where_its_last_mail_is_settled_while_nobody_sen
 
 
 def test_nobody_is_asked_to_approve_what_a_newer_edition_has_taken_over(portal) -> None:
-    text = portal.config.read_text()
-    portal.config.write_text(text.replace('frequency = "weekly"', 'frequency = "weekly"\napproval = true'))
+    with_approval(portal)
     collect(portal, "De cloud")
     sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
     old = plan(portal).edition
@@ -366,6 +365,10 @@ def test_ticking_twice_at_once_plans_once(portal) -> None:
     assert len(deliveries(portal)) == 1
 
 
+def nobody_may() -> None:
+    raise AssertionError("it began to write")
+
+
 @pytest.mark.parametrize("how", ['frequency = "weekly"', PREPARED, 'frequency = "immediate"'])
 def test_a_look_at_which_nothing_is_due_writes_nothing(portal, monkeypatch, how: str) -> None:
     text = portal.config.read_text()
@@ -377,12 +380,17 @@ def test_a_look_at_which_nothing_is_due_writes_nothing(portal, monkeypatch, how:
     portal.wait(days=7)
     assert sum(report.planned for report in tick(portal)) == 2
     with portal.open() as app:
-
-        def nobody() -> None:
-            raise AssertionError("it began to write")
-
-        monkeypatch.setattr(app.store, "write", nobody)
+        monkeypatch.setattr(app.store, "write", nobody_may)
         assert jobs.plan(app) == []
+
+
+def test_where_no_edition_is_open_nothing_is_written_to_hand_one_out(portal, monkeypatch) -> None:
+    collect(portal, "De cloud")
+    sign_up(portal, "c@voorbeeld.example,weekly,cloud,")
+    send(portal, plan(portal).edition, Mailer())
+    with portal.open() as app:
+        monkeypatch.setattr(app.store, "write", nobody_may)
+        jobs.hand_out(app)
 
 
 def test_a_slot_that_passed_before_we_first_looked_is_not_sent_late(portal) -> None:

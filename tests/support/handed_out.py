@@ -25,7 +25,7 @@ def handed_out(app: App) -> dict[str, int]:
     """How many deliveries of which edition may leave now."""
     wanted = Wanted()
     store = Store(app.database, app.secrets.suppression, lambda session: wanted)
-    HandOut(store.write, app.clock).all()
+    HandOut(store.read, store.write, app.clock).all()
     return wanted.editions
 
 
