@@ -28,7 +28,7 @@ from pipeline.edges import secrets
 from pipeline.settings import load
 from pipeline.store.session import Database
 from pipeline.store.tables import DeliveryRow, EditionRow, Segment, Wave
-from subscribers.edition import EditionName, EditionState
+from subscribers.edition import BUNDLE, EditionName, EditionState
 
 READERS = 100_000
 NAIVE = 400
@@ -126,18 +126,22 @@ def prepare(url: str, readers: int) -> None:
             for number in range(1, SEGMENTS + 1)
         ]
         fill(connection, Segment, segments)
-        # As a plan writes them: by segment, whose readers are anywhere among the others.
-        order = sorted(range(readers), key=lambda number: (number % SEGMENTS, number))
+        # As a plan writes them: by bundle of segments, and within one by reader.
+        order = sorted(range(readers), key=lambda number: (_segment(number) // BUNDLE, number))
         fill(connection, DeliveryRow, map(_delivery, order))
     with closing(Database(url)) as database, database.engine.connect() as connection, connection.begin():
         connection.exec_driver_sql("ANALYZE")
+
+
+def _segment(number: int) -> int:
+    return number % SEGMENTS + 1
 
 
 def _delivery(number: int) -> dict[str, Any]:
     return {
         "edition_id": 1,
         "wave_id": 1,
-        "segment_id": number % SEGMENTS + 1,
+        "segment_id": _segment(number),
         "subscriber_id": number + 1,
         "domain": f"provider{(number + 1) % 50}.example",
         "state": "planned",

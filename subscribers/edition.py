@@ -30,6 +30,9 @@ _NUMBER = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 CLOSED = (EditionState.DONE, EditionState.CANCELLED)
 SENDABLE = (EditionState.PLANNED, EditionState.SENDING)
 
+BUNDLE = 250
+"""Segments whose readers are mailed in the order of the readers, rather than segment by segment."""
+
 
 @dataclass(frozen=True, slots=True)
 class EditionName:

@@ -8,13 +8,13 @@ from feeds.article import Article, Visibility
 from pipeline.ports import EditionWork, Start
 from subscribers.delivery import Claim, Parcel
 from subscribers.dkim import Signer
-from subscribers.edition import Edition
+from subscribers.edition import BUNDLE, Edition
 from subscribers.message import Newsletter, Recipient, Template, message_id
 from subscribers.render import Renderer
 from subscribers.token import BOUNCE, EDITION, PREFERENCES, UNSUBSCRIBE, Tokens
 
-_KEPT = 100
-"""Letters kept at a time. Deliveries are claimed by segment, so that few are needed twice."""
+_KEPT = BUNDLE + 50
+"""Letters kept at a time: those of a bundle, and some for deliveries that were put off."""
 _HOPELESS = 10
 """Letters that fail, with none that succeeds, after which it must be the templates."""
 _TOO_MANY = 500
@@ -75,7 +75,9 @@ class Letters:
 
         Raises LetterFailed; when one after another does and none succeeds, what they failed at.
         """
-        if segment not in self._made:
+        if segment in self._made:
+            self._made[segment] = self._made.pop(segment)  # what was not asked for longest makes room
+        else:
             if len(self._made) >= _KEPT:
                 self._made.pop(next(iter(self._made)))
             with self._read() as work:

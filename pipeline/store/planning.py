@@ -41,7 +41,7 @@ from pipeline.store.segments import Segments
 from pipeline.store.tables import STANDING, DeliveryRow, InterestSet, LogRow, Segment, SubscriberRow
 from subscribers.delivery import REPLACEABLE, SMTPUTF8, DeliveryState
 from subscribers.digest import Digest
-from subscribers.edition import Cancel, Group, Skip, Verdict
+from subscribers.edition import BUNDLE, Cancel, Group, Skip, Verdict
 from subscribers.subscriber import CANDIDATES, State
 
 _BATCH = 1_000  # groups decided about at a time
@@ -89,8 +89,9 @@ _received = Table(
 _turn = Table(
     "plan_turn",
     _temporary,
-    Column("segment_id", Integer, primary_key=True, autoincrement=False),
+    Column("bundle", Integer, primary_key=True, autoincrement=False),
     Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
+    Column("segment_id", Integer, nullable=False),
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
 )
@@ -297,16 +298,19 @@ class WavePlan:
         self._segments.close()
         self._cache(_CACHE)
         self._session.execute(delete(_group))
-        # Ids then follow the segments, and a worker needs few letters at a time.
-        turns = self._decided(Verdict.PLAN).with_only_columns(_verdict.c.segment_id, _subscriber.c.id)
-        planned = self._changed(insert(_turn).from_select(["segment_id", "subscriber_id"], turns))
+        # Ids then follow bundles of segments, and within one the readers: a worker needs few letters at a
+        # time, and those it mails one after another stand together in every table and index.
+        turns = self._decided(Verdict.PLAN).with_only_columns(
+            _verdict.c.segment_id // BUNDLE, _subscriber.c.id, _verdict.c.segment_id
+        )
+        planned = self._changed(insert(_turn).from_select(list(_turn.c), turns))
         self._analyze(_turn)
         many = _TURNS[self._session.get_bind().dialect.name]
-        place = tuple_(_turn.c.segment_id, _turn.c.subscriber_id)
+        place = tuple_(*_turn.primary_key)
         ahead = select(_turn).order_by(*_turn.primary_key)
         start = self._session.execute(ahead.limit(1)).one_or_none()
         while start is not None:
-            ahead_of_it = ahead.where(place >= tuple(start))
+            ahead_of_it = ahead.where(place >= (start.bundle, start.subscriber_id))
             # With a limit, PostgreSQL knows how few they are; from two bounds it would guess at a third.
             self._deliver(ahead_of_it.limit(many).subquery("turns"))
             start = self._session.execute(ahead_of_it.offset(many).limit(1)).one_or_none()
@@ -346,7 +350,7 @@ class WavePlan:
                     old.c.superseded_by == self._wave,
                 ),
             )
-            .order_by(turns.c.segment_id, turns.c.subscriber_id)
+            .order_by(turns.c.bundle, turns.c.subscriber_id)
         )
         columns = (
             "edition_id", "wave_id", "segment_id", "subscriber_id", "domain", "state", "reason", "reply",

@@ -11,7 +11,10 @@ from sqlmodel import select
 
 from feeds.log import Kind
 from pipeline import jobs
+from pipeline.ports import EditionWork
+from pipeline.steps.letters import Letters
 from pipeline.steps.plan import PlanReport, slot_now
+from pipeline.store import planning
 from pipeline.store.tables import DeliveryRow
 from subscribers.delivery import (
     Accepted,
@@ -24,6 +27,7 @@ from subscribers.delivery import (
 )
 from subscribers.edition import EditionName
 from subscribers.frequency import Frequency
+from subscribers.message import Template
 from subscribers.subscriber import State
 
 pytestmark = pytest.mark.each_database
@@ -122,6 +126,31 @@ def test_nobody_has_two_open_deliveries(portal) -> None:
     send(portal, third.edition, mailer)
     assert mailer.sent == ["c@voorbeeld.example"]
     assert [row.cutoff for row in deliveries(portal) if row.state == "accepted"] == [1, 2]
+
+
+@pytest.mark.parametrize("bundle", [250, 1])
+def test_readers_are_mailed_in_their_own_order_as_far_as_a_sender_can_hold_the_letters(
+    portal, monkeypatch, bundle: int
+) -> None:
+    monkeypatch.setattr(planning, "BUNDLE", bundle)
+    made: list[int] = []
+    make = Letters._make
+
+    def counted(self: Letters, work: EditionWork, segment: int) -> Template | None:
+        made.append(segment)
+        return make(self, work, segment)
+
+    monkeypatch.setattr(Letters, "_make", counted)
+    collect(portal, "De cloud", "Wat gemeenten doen")
+    themes = ["cloud", "gemeenten"] * 3
+    sign_up(portal, *(f"r{n}@voorbeeld.example,weekly,{theme}," for n, theme in enumerate(themes)))
+    first = plan(portal)
+    planned = deliveries(portal)
+    readers = [delivery.subscriber_id for delivery in planned]
+    segments = [delivery.segment_id for delivery in planned]
+    assert (readers == sorted(readers), segments == sorted(segments)) == (bundle > 1, bundle == 1)
+    assert send(portal, first.edition, Mailer()) == {"accepted": 6}
+    assert sorted(made) == sorted(set(segments)), "each letter is made once"
 
 
 def test_an_uncertain_one_is_settled_by_rule_after_a_while(portal) -> None:
