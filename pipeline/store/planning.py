@@ -46,9 +46,9 @@ from subscribers.subscriber import CANDIDATES, State
 
 _BATCH = 1_000  # groups decided about at a time
 _PART = 20_000  # readers looked at by one statement
-_TURNS = {"sqlite": 2_000, "postgresql": 50_000}
-"""Deliveries made by one statement. Their readers, and so their index entries, lie far apart: SQLite
-remembers each page that it changes, while PostgreSQL does better the more it is told at once."""
+_TURNS = {"sqlite": 8_000, "postgresql": 50_000}
+"""Deliveries made by one statement. SQLite remembers, in memory, each page that it changes, while PostgreSQL
+does better the more it is told at once."""
 _CACHE = 14_000  # kB of pages that SQLite keeps while deliveries are made, all over five indexes
 _USUAL_CACHE = 2_000
 _NOTHING: frozenset[int] = frozenset()
