@@ -47,6 +47,11 @@ class Due(NamedTuple):
     themes: frozenset[str]
 
 
+_Answer = tuple[int, Due] | None
+"""What a reader is due of an article, if anything, after the position at which it first appeared."""
+_Answers = dict[int, _Answer]
+
+
 def kind_of_first_sight(
     published: datetime | None,
     first_collected: datetime,
@@ -89,8 +94,9 @@ class Window:
         self._themes: dict[int, frozenset[str]] = {}
         self._introductions: dict[int, dict[int, Entry]] = {}
         self._cursor = cutoff
-        self._past: dict[str, frozenset[int]] = {}
-        self._judged: dict[tuple[int, frozenset[str]], tuple[int, Due] | None] = {}
+        self._past: dict[str, _Answers] = {}
+        self._judged: dict[tuple[int, frozenset[str]], _Answer] = {}
+        self._older: set[int] = set()
         for entry in entries:
             if entry.kind is Kind.NEW:
                 self._introduce(entry)
@@ -113,25 +119,21 @@ class Window:
         since left: what was mailed is never new again. In order of first appearance.
         """
         if cursor != self._cursor:
-            self._cursor, self._past, self._judged = cursor, {}, {}
-        articles: set[int] = set()
+            self._cursor, self._past, self._judged, self._older = cursor, {}, {}, set()
+        found: _Answers = {}
+        apart: set[int] = set()
         for theme in following:
-            past = self._past.get(theme)
-            articles |= self._named_past(theme) if past is None else past
-        found = []
-        for article in articles:
-            # Nothing else of the reader matters to this article: most of the answers are known already.
-            key = article, following & self._themes[article]
-            if article in received:
-                judged = self._judge(*key, received=True)
-            elif key in self._judged:
-                judged = self._judged[key]
-            else:
-                judged = self._judged[key] = self._judge(*key)
-            if judged is not None:
-                found.append(judged)
-        found.sort()
-        return [due for _, due in found]
+            answers = self._past.get(theme)
+            if answers is None:
+                answers = self._named_past(theme)
+            # What two of their themes name, or one of them before the cursor, is judged by all of them.
+            apart |= found.keys() & answers.keys()
+            found.update(answers)
+        for article in apart | (found.keys() & self._older):
+            found[article] = self._answer(article, following & self._themes[article])
+        for article in found.keys() & received:
+            found[article] = self._judge(article, following & self._themes[article], received=True)
+        return [due for _, due in sorted(filter(None, found.values()))]
 
     def announced(self) -> list[int]:
         """Articles with more than one ``NEW`` entry.
@@ -143,16 +145,29 @@ class Window:
     def _introduce(self, entry: Entry) -> None:
         self._introductions.setdefault(entry.article, {})[entry.position] = entry
 
-    def _named_past(self, theme: str) -> frozenset[int]:
-        """The articles that entries past the cursor name for a theme."""
+    def _named_past(self, theme: str) -> _Answers:
+        """What entries past the cursor name for a theme, as who follows no other theme of it is due it."""
         entries = self._by_theme.get(theme, [])
         start = bisect_right(entries, self._cursor, key=lambda entry: entry.position)
-        self._past[theme] = frozenset(entry.article for entry in entries[start:])
+        articles = {entry.article for entry in entries[start:]}
+        self._older.update(
+            article for article in articles if not self._themes[article] <= self._past_of(article)
+        )
+        alone = frozenset([theme])
+        self._past[theme] = {article: self._answer(article, alone) for article in articles}
         return self._past[theme]
 
-    def _judge(
-        self, article: int, followed: frozenset[str], received: bool = False
-    ) -> tuple[int, Due] | None:
+    def _past_of(self, article: int) -> frozenset[str]:
+        return _named(entry for entry in self._news[article] if entry.position > self._cursor)
+
+    def _answer(self, article: int, followed: frozenset[str]) -> _Answer:
+        """The same as judging it, of which most has been done: nothing else of a reader matters to it."""
+        key = article, followed
+        if key not in self._judged:
+            self._judged[key] = self._judge(article, followed)
+        return self._judged[key]
+
+    def _judge(self, article: int, followed: frozenset[str], received: bool = False) -> _Answer:
         """What an article is to readers at the cursor who follow these of its themes; first its position."""
         entries = [
             entry

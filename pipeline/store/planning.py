@@ -1,22 +1,17 @@
 """Planning in the database: from groups of like readers to one delivery for each of them.
 
 Everything here is set-based: no statement's cost in Python grows with the number of readers. The
-decisions stand in temporary tables, and each later statement joins them. These are narrow, and so is what
-is sorted: our SQLite keeps both in memory.
+decisions stand in temporary tables, and each later statement joins them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     CursorResult,
-    Integer,
     LargeBinary,
-    MetaData,
     Select,
-    String,
     Subquery,
     Table,
     Text,
@@ -36,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
-from pipeline.store.insertion import Insertion
+from pipeline.store import scratch
 from pipeline.store.segments import Segments
 from pipeline.store.tables import STANDING, DeliveryRow, InterestSet, LogRow, Segment, SubscriberRow
 from subscribers.delivery import REPLACEABLE, SMTPUTF8, DeliveryState
@@ -52,49 +47,6 @@ does better the more it is told at once."""
 _CACHE = 14_000  # kB of pages that SQLite keeps while deliveries are made, all over five indexes
 _USUAL_CACHE = 2_000
 _NOTHING: frozenset[int] = frozenset()
-
-_temporary = MetaData()
-_group = Table(
-    "plan_group",
-    _temporary,
-    Column("cursor", Integer, primary_key=True),
-    Column("interest_set_id", Integer, primary_key=True),
-    Column("language", String(2), primary_key=True),
-    Column("received", Text, primary_key=True),
-    prefixes=["TEMPORARY"],
-    sqlite_with_rowid=False,
-)
-_verdict = Table(
-    "plan_verdict",
-    _temporary,
-    Column("interest_set_id", Integer, primary_key=True),
-    Column("cursor", Integer, primary_key=True),
-    Column("language", String(2), primary_key=True),
-    Column("received", Text, primary_key=True),
-    Column("verdict", String(12), nullable=False),
-    Column("segment_id", Integer),
-    prefixes=["TEMPORARY"],
-    sqlite_with_rowid=False,
-)
-_INSERT_VERDICT = Insertion(
-    _verdict, ("interest_set_id", "cursor", "language", "received", "verdict", "segment_id")
-)
-_received = Table(
-    "plan_received",
-    _temporary,
-    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
-    Column("received", Text, nullable=False),
-    prefixes=["TEMPORARY"],
-)
-_turn = Table(
-    "plan_turn",
-    _temporary,
-    Column("bundle", Integer, primary_key=True, autoincrement=False),
-    Column("subscriber_id", Integer, primary_key=True, autoincrement=False),
-    Column("segment_id", Integer, nullable=False),
-    prefixes=["TEMPORARY"],
-    sqlite_with_rowid=False,
-)
 
 _subscriber = SubscriberRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
@@ -128,21 +80,17 @@ class WavePlan:
         self._now = now
         self._cache(_USUAL_CACHE)  # until then there is little to gain by more of it
         self._segments = Segments(session, wave, cutoff)
+        self._reached: set[Verdict] = set()
         narrower = [] if zones is None else [_subscriber.c.timezone.in_(list(zones))]
         if confirmed_by is not None:
             narrower.append(_subscriber.c.confirmed_at <= confirmed_by)
+        mail = _delivery.alias("mail")
         self._in_wave = and_(
             _subscriber.c.frequency == frequency,
             *narrower,
-            ~exists().where(
-                _delivery.c.edition_id == edition,
-                _delivery.c.subscriber_id == _subscriber.c.id,
-            ),
+            ~exists().where(mail.c.edition_id == edition, mail.c.subscriber_id == _subscriber.c.id),
         )
-        connection = session.connection()
-        for table in (_group, _verdict, _received, _turn):
-            table.create(connection, checkfirst=True)
-            connection.execute(delete(table))
+        scratch.empty(session)
 
     def candidates(self) -> int:
         """How many readers the wave must account for; asked before anything else is done."""
@@ -212,39 +160,39 @@ class WavePlan:
         who = select(_subscriber.c.id).where(
             _subscriber.c.id.in_(got), _subscriber.c.cursor.between(lowest, highest), self._undecided
         )
-        known = select(_received.c.subscriber_id)
+        known = select(scratch.received.c.subscriber_id)
         unknown = who.with_only_columns(_subscriber.c.id, literal("")).where(_subscriber.c.id.not_in(known))
-        self._session.execute(insert(_received).from_select(["subscriber_id", "received"], unknown))
+        self._session.execute(insert(scratch.received).from_select(["subscriber_id", "received"], unknown))
         self._session.execute(
-            update(_received)
-            .where(_received.c.subscriber_id.in_(who))
-            .values(received=_received.c.received + f"{article},")
+            update(scratch.received)
+            .where(scratch.received.c.subscriber_id.in_(who))
+            .values(received=scratch.received.c.received + f"{article},")
         )
 
     def groups(self, lowest: int, highest: int) -> Iterator[Sequence[Group]]:
         """The readers with these cursors, by what decides, in batches and in the order of the cursors."""
         connection = self._session.connection()
-        connection.execute(delete(_group))
-        received = func.coalesce(_received.c.received, "")
+        connection.execute(delete(scratch.group))
+        received = func.coalesce(scratch.received.c.received, "")
         alike = (_subscriber.c.cursor, _subscriber.c.interest_set_id, _subscriber.c.language, received)
         found = (
             select(*alike)
             .distinct()
-            .outerjoin(_received, _received.c.subscriber_id == _subscriber.c.id)
+            .outerjoin(scratch.received, scratch.received.c.subscriber_id == _subscriber.c.id)
             .where(_subscriber.c.cursor.between(lowest, highest), self._undecided)
         )
         # Put aside first: to bring them in order as it finds them, SQLite would sort a row for each reader.
-        connection.execute(insert(_group).from_select(list(_group.c), found))
+        connection.execute(insert(scratch.group).from_select(list(scratch.group.c), found))
         rows = connection.execute(
-            select(_group).order_by(*_group.primary_key).execution_options(yield_per=_BATCH)
+            select(scratch.group, _sets.c.themes)
+            .join(_sets, _sets.c.id == scratch.group.c.interest_set_id)
+            .order_by(*scratch.group.primary_key)
+            .execution_options(yield_per=_BATCH)
         )
         for batch in rows.partitions():
-            sets = {row.interest_set_id for row in batch}
-            chosen = select(_sets.c.id, _sets.c.themes).where(_sets.c.id.in_(sets))
-            themes = {id: frozenset(slugs) for id, slugs in self._session.execute(chosen)}
             yield [
-                Group(set, themes[set], cursor, language, _articles(received))
-                for cursor, set, language, received in batch
+                Group(set, frozenset(themes), cursor, language, _articles(received))
+                for cursor, set, language, received, themes in batch
             ]
 
     def decide(self, decided: Sequence[tuple[Group, Verdict, Digest]]) -> None:
@@ -263,7 +211,8 @@ class WavePlan:
             )
             for group, verdict, digest in decided
         ]
-        _INSERT_VERDICT.run(self._session, rows)
+        scratch.INSERT_VERDICT.run(self._session, rows)
+        self._reached.update(verdict for _, verdict, _ in decided)
 
     def segments(self) -> int:
         """How many segments the wave has."""
@@ -271,17 +220,22 @@ class WavePlan:
 
     def skip_thin(self) -> int:
         """Skip those due too little; their cursors stay, so that it adds up for next time."""
+        if Verdict.TOO_THIN not in self._reached:
+            return 0
         return self._skip(Skip.BELOW_MIN_ARTICLES, None, Verdict.TOO_THIN)
 
     def supersede(self) -> int:
         """Cancel older deliveries, planned or deferred, of everybody about to get a newer one."""
+        # Looked for from the few that stand: of most readers nothing does.
+        reader = self._decided(Verdict.PLAN).where(_subscriber.c.id == _delivery.c.subscriber_id)
         return sum(
             self._changed(
                 update(_delivery)
                 .where(
                     STANDING,
                     _delivery.c.state.in_(REPLACEABLE),
-                    _delivery.c.subscriber_id.in_(self._decided(Verdict.PLAN).where(part)),
+                    _delivery.c.subscriber_id.between(first, last),
+                    reader.correlate(_delivery).exists(),
                 )
                 .values(
                     state=DeliveryState.CANCELLED,
@@ -290,24 +244,24 @@ class WavePlan:
                     changed_at=self._now,
                 )
             )
-            for part in self._parts()
+            for first, last in self._parts()
         )
 
     def expand(self) -> int:
         """One delivery for each reader with a segment; the clock of a superseded one carries on."""
         self._segments.close()
         self._cache(_CACHE)
-        self._session.execute(delete(_group))
+        self._session.execute(delete(scratch.group))
         # Ids then follow bundles of segments, and within one the readers: a worker needs few letters at a
         # time, and those it mails one after another stand together in every table and index.
         turns = self._decided(Verdict.PLAN).with_only_columns(
-            _verdict.c.segment_id // BUNDLE, _subscriber.c.id, _verdict.c.segment_id
+            scratch.verdict.c.segment_id // BUNDLE, _subscriber.c.id, scratch.verdict.c.segment_id
         )
-        planned = self._changed(insert(_turn).from_select(list(_turn.c), turns))
-        self._analyze(_turn)
+        planned = self._changed(insert(scratch.turn).from_select(list(scratch.turn.c), turns))
+        self._analyze(scratch.turn)
         many = _TURNS[self._session.get_bind().dialect.name]
-        place = tuple_(*_turn.primary_key)
-        ahead = select(_turn).order_by(*_turn.primary_key)
+        place = tuple_(*scratch.turn.primary_key)
+        ahead = select(scratch.turn).order_by(*scratch.turn.primary_key)
         start = self._session.execute(ahead.limit(1)).one_or_none()
         while start is not None:
             ahead_of_it = ahead.where(place >= (start.bundle, start.subscriber_id))
@@ -360,20 +314,23 @@ class WavePlan:
 
     def advance_idle(self) -> int:
         """Move the cursors of readers due nothing: they have been served up to the cutoff."""
+        if Verdict.NOTHING_DUE not in self._reached:
+            return 0
+        idle = self._decided(Verdict.NOTHING_DUE)
         return sum(
             self._changed(
                 update(_subscriber)
-                .where(_subscriber.c.id.in_(self._decided(Verdict.NOTHING_DUE).where(part)))
+                .where(_subscriber.c.id.in_(idle.where(_subscriber.c.id.between(first, last))))
                 .values(cursor=self._cutoff)
             )
-            for part in self._parts()
+            for first, last in self._parts()
         )
 
-    def _parts(self) -> Iterator[ColumnElement[bool]]:
+    def _parts(self) -> Iterator[tuple[int, int]]:
         """All readers, by the thousand: SQLite remembers every page that a statement changes, in memory."""
         last = self._session.execute(select(func.max(_subscriber.c.id))).scalar() or 0
         for first in range(1, last + 1, _PART):
-            yield _subscriber.c.id.between(first, first + _PART - 1)
+            yield first, first + _PART - 1
 
     @property
     def _undecided(self) -> ColumnElement[bool]:
@@ -384,17 +341,17 @@ class WavePlan:
         return (
             select(_subscriber.c.id)
             .select_from(_subscriber)
-            .outerjoin(_received, _received.c.subscriber_id == _subscriber.c.id)
+            .outerjoin(scratch.received, scratch.received.c.subscriber_id == _subscriber.c.id)
             .join(
-                _verdict,
+                scratch.verdict,
                 and_(
-                    _verdict.c.interest_set_id == _subscriber.c.interest_set_id,
-                    _verdict.c.cursor == _subscriber.c.cursor,
-                    _verdict.c.language == _subscriber.c.language,
-                    _verdict.c.received == func.coalesce(_received.c.received, ""),
+                    scratch.verdict.c.interest_set_id == _subscriber.c.interest_set_id,
+                    scratch.verdict.c.cursor == _subscriber.c.cursor,
+                    scratch.verdict.c.language == _subscriber.c.language,
+                    scratch.verdict.c.received == func.coalesce(scratch.received.c.received, ""),
                 ),
             )
-            .where(self._undecided, _verdict.c.verdict == str(verdict))
+            .where(self._undecided, scratch.verdict.c.verdict == str(verdict))
         )
 
     def _skip(
@@ -417,8 +374,12 @@ class WavePlan:
             "cutoff", "attempts", "worker", "changed_at",
         )  # fmt: skip
         return sum(
-            self._changed(insert(_delivery).from_select(list(columns), chosen.where(part)))
-            for part in self._parts()
+            self._changed(
+                insert(_delivery).from_select(
+                    list(columns), chosen.where(_subscriber.c.id.between(first, last))
+                )
+            )
+            for first, last in self._parts()
         )
 
     def _beyond_ascii(self) -> ColumnElement[bool]:

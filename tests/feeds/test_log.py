@@ -1,6 +1,8 @@
 """What a reader is due: each clause of the rule, by itself."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feeds.log import Due, Entry, Kind, Window
 
@@ -82,3 +84,38 @@ def test_many_readers_ask_the_same_window() -> None:
     assert window.due(frozenset("a"), 0) == [Due(1, Kind.NEW, frozenset("a"))]
     assert window.due(frozenset("b"), 5) == [Due(2, Kind.NEW, frozenset("b"))]
     assert window.due(frozenset("ab"), 5) == [Due(2, Kind.NEW, frozenset("b"))]
+
+
+_THEMES = st.frozensets(st.sampled_from("abc"), min_size=1)
+_SAID = st.tuples(st.sampled_from([1, 2]), st.sampled_from([Kind.NEW, Kind.UPDATED]), _THEMES)
+_READERS = st.tuples(_THEMES, st.integers(0, 6), st.frozensets(st.sampled_from([1, 2]), max_size=1))
+
+
+@given(st.lists(_SAID, max_size=6), st.lists(_READERS, max_size=6), st.sets(st.just(2)), st.integers(0, 3))
+def test_each_of_many_readers_is_due_what_the_rule_says_of_them_alone(
+    said, readers, withdrawn, lowest
+) -> None:
+    log = [Entry(position, *one) for position, one in enumerate(said, 1)]
+    past = [one for one in log if one.position > lowest]
+    before = [one for one in log if one.position <= lowest and one.kind is Kind.NEW]
+    window = Window(past, 6, before, withdrawn)
+    for following, ahead, received in readers:
+        cursor = max(lowest, ahead)
+        expected = _due_by_rule(log, following, cursor, received, withdrawn)
+        assert window.due(following, cursor, received) == expected
+
+
+def _due_by_rule(log, following, cursor, received, withdrawn) -> list[Due]:
+    due = []
+    for article in dict.fromkeys(
+        one.article for one in log if one.position > cursor and one.themes & following
+    ):
+        said = [one for one in log if one.article == article and one.themes & following]
+        ahead = [one for one in said if one.position > cursor]
+        had = any(one.kind is Kind.NEW for one in said if one not in ahead) or article in received
+        is_new = not had and any(one.kind is Kind.NEW for one in ahead)
+        told = ahead if is_new else [one for one in ahead if one.kind is Kind.UPDATED]
+        if told and article not in withdrawn:
+            themes = frozenset().union(*(one.themes for one in told)) & following
+            due.append(Due(article, Kind.NEW if is_new else Kind.UPDATED, themes))
+    return due
