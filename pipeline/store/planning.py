@@ -220,6 +220,7 @@ class WavePlan:
 
     def skip_thin(self) -> int:
         """Skip those due too little; their cursors stay, so that it adds up for next time."""
+        self._analyze(scratch.verdict)
         if Verdict.TOO_THIN not in self._reached:
             return 0
         return self._skip(Skip.BELOW_MIN_ARTICLES, None, Verdict.TOO_THIN)
