@@ -3,6 +3,7 @@
 Table models don't validate: build the data model first, then store it.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -30,9 +31,13 @@ SQLModel.metadata.naming_convention = {
 _NO_REUSE = {"sqlite_autoincrement": True}
 
 
-def _one_of(column: str, values: Any) -> CheckConstraint:
-    names = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({names})", name=column)
+def _any_of(column: str, values: Iterable[str]) -> str:
+    """What SQLite compares one by one: of a list it would make a table, and anew for each row it checks."""
+    return " OR ".join(f"{column} = '{value}'" for value in values)
+
+
+def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    return CheckConstraint(_any_of(column, values), name=column)
 
 
 class SourceState(SQLModel, table=True):
@@ -300,7 +305,7 @@ class Segment(SQLModel, table=True):
 IN_HAND = text("worker <> ''")
 UNCERTAIN = text(f"state = '{DeliveryState.UNCERTAIN}'")
 SUPERSEDED = text("superseded_by IS NOT NULL")
-STANDING = text("state IN ({})".format(", ".join(f"'{state}'" for state in OPEN)))
+STANDING = text(f"({_any_of('state', OPEN)})")
 
 
 class DeliveryRow(SQLModel, table=True):

@@ -1,13 +1,15 @@
 """Migrations: a database of the first version, with people in it, becomes one of this version."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import JSON, Column, MetaData, Table, TypeDecorator, insert, select, text
+from sqlalchemy import JSON, CheckConstraint, Column, MetaData, Table, TypeDecorator, insert, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
 from pipeline.store import schema
@@ -223,3 +225,37 @@ def test_db_check_says_what_differs_and_fails_and_is_silent_on_stderr_where_noth
 def test_upgrading_twice_changes_nothing(database: Database) -> None:
     assert schema.upgrade(database) == schema.upgrade(database) == schema.head()
     assert schema.differences(database) == []
+
+
+def test_sqlite_checks_what_the_code_declares_and_makes_no_table_of_a_list_for_each_row(
+    tmp_path: Path,
+) -> None:
+    with closing(Database(f"sqlite:///{tmp_path}/portal.db")) as database:
+        schema.upgrade(database)
+        with database.engine.connect() as connection:
+            rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+            stored = {row.name: row.sql for row in rows}
+            assert connection.execute(text("PRAGMA integrity_check")).scalars().all() == ["ok"]
+    checks = [
+        (table.name, check)
+        for table in SQLModel.metadata.sorted_tables
+        for check in table.constraints
+        if isinstance(check, CheckConstraint)
+    ]
+    assert {name for name, _ in checks} == {"log", "notice", "edition", "delivery"}
+    for name, check in checks:
+        assert f"CONSTRAINT {check.name} CHECK ({check.sqltext})" in stored[name]
+    assert [name for name, sql in stored.items() if " IN (" in sql] == []
+
+
+def test_a_state_that_there_is_not_is_refused_by_a_database_that_was_upgraded(database: Database) -> None:
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        command.upgrade(schema._config(connection), "0001")
+        for name in ("interest_set", "subscriber", "edition", "wave", "delivery"):
+            table = Table(name, MetaData(), autoload_with=connection)
+            connection.execute(insert(table), FIRST[name])
+    schema.upgrade(database)
+    with database.engine.connect().execution_options(writes=True) as connection:
+        for table in ("edition", "delivery"):
+            with connection.begin(), pytest.raises(IntegrityError, match=f"ck_{table}_state"):
+                connection.execute(text(f"UPDATE {table} SET state = 'lost'"))
