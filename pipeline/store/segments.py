@@ -1,7 +1,7 @@
 """Segments, written as planning finds them: each digest once per language."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from sqlalchemy import (
@@ -10,10 +10,8 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    column,
     delete,
-    select,
-    table,
+    text,
 )
 from sqlmodel import Session
 
@@ -32,8 +30,7 @@ _plan_segment = Table(
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
 )
-# Without types, so that keys go in as they are.
-_known = table("plan_segment", column("key"), column("id"))
+_OF_KEYS = text("SELECT key, id FROM plan_segment WHERE key = ANY(:keys)")
 _INSERT = Insertion(_stored, ("id", "wave_id", "language", "cutoff", "items"))
 _INSERT_KNOWN = Insertion(_plan_segment, ("key", "id"))
 
@@ -53,18 +50,17 @@ class Segments:
     def close(self) -> None:
         """Forget what was written, once all is: its memory is needed for what comes next."""
         self._texts = {}
-        self._session.execute(delete(_known))
+        self._session.execute(delete(_plan_segment))
 
     def put(self, digests: Iterable[tuple[str, Digest]]) -> list[int]:
         """Store what was not stored yet, as (language, items); gives all their ids in that order."""
-        connection = self._session.connection()
         texts: dict[bytes, tuple[str, str]] = {}
         keys = []
         for language, digest in digests:
             items = ", ".join([self._texts.get(item) or self._text(item) for item in digest])
             keys.append(blake2b(f"{language}{items}".encode(), digest_size=16).digest())
             texts[keys[-1]] = language, items
-        ids = dict(connection.execute(select(_known.c.key, _known.c.id).where(_known.c.key.in_(texts))).all())
+        ids = self._known(list(texts))
         fresh = [key for key in texts if key not in ids]
         if fresh:
             self.count += len(fresh)
@@ -75,6 +71,17 @@ class Segments:
             ]
             _INSERT.run(self._session, rows)
         return [ids[key] for key in keys]
+
+    def _known(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """The ids of those stored already."""
+        connection = self._session.connection()
+        if connection.dialect.name == "postgresql":
+            rows = connection.execute(_OF_KEYS, {"keys": keys})
+        else:  # which has no lists; the library takes as long to write one out as it takes to look all up
+            marks = ", ".join("?" * len(keys))
+            sql = f"SELECT key, id FROM plan_segment WHERE key IN ({marks})"  # noqa: S608
+            rows = connection.exec_driver_sql(sql, tuple(keys))
+        return {bytes(key): id for key, id in rows}
 
     def _text(self, item: Item) -> str:
         self._texts[item] = json.dumps(as_items((item,)))[1:-1]

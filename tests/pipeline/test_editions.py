@@ -12,6 +12,7 @@ from sqlmodel import select
 from feeds.log import Kind
 from pipeline import jobs
 from pipeline.ports import EditionWork
+from pipeline.steps import letters
 from pipeline.steps.letters import Letters
 from pipeline.steps.plan import PlanReport, slot_now
 from pipeline.store import planning
@@ -128,11 +129,8 @@ def test_nobody_has_two_open_deliveries(portal) -> None:
     assert [row.cutoff for row in deliveries(portal) if row.state == "accepted"] == [1, 2]
 
 
-@pytest.mark.parametrize("bundle", [250, 1])
-def test_readers_are_mailed_in_their_own_order_as_far_as_a_sender_can_hold_the_letters(
-    portal, monkeypatch, bundle: int
-) -> None:
-    monkeypatch.setattr(planning, "BUNDLE", bundle)
+def letters_made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The segments of which a letter is made from now on, each as often as it is made."""
     made: list[int] = []
     make = Letters._make
 
@@ -141,6 +139,15 @@ def test_readers_are_mailed_in_their_own_order_as_far_as_a_sender_can_hold_the_l
         return make(self, work, segment)
 
     monkeypatch.setattr(Letters, "_make", counted)
+    return made
+
+
+@pytest.mark.parametrize("bundle", [250, 1])
+def test_readers_are_mailed_in_their_own_order_as_far_as_a_sender_can_hold_the_letters(
+    portal, monkeypatch, bundle: int
+) -> None:
+    monkeypatch.setattr(planning, "BUNDLE", bundle)
+    made = letters_made(monkeypatch)
     collect(portal, "De cloud", "Wat gemeenten doen")
     themes = ["cloud", "gemeenten"] * 3
     sign_up(portal, *(f"r{n}@voorbeeld.example,weekly,{theme}," for n, theme in enumerate(themes)))
@@ -151,6 +158,16 @@ def test_readers_are_mailed_in_their_own_order_as_far_as_a_sender_can_hold_the_l
     assert (readers == sorted(readers), segments == sorted(segments)) == (bundle > 1, bundle == 1)
     assert send(portal, first.edition, Mailer()) == {"accepted": 6}
     assert sorted(made) == sorted(set(segments)), "each letter is made once"
+
+
+def test_the_letter_that_was_not_asked_for_longest_makes_room_for_another(portal, monkeypatch) -> None:
+    monkeypatch.setattr(letters, "_KEPT", 2)
+    made = letters_made(monkeypatch)
+    collect(portal, "De cloud", "Wat gemeenten doen")
+    themes = ["cloud", "gemeenten", "cloud", "cloud;gemeenten", "cloud"]
+    sign_up(portal, *(f"r{n}@voorbeeld.example,weekly,{theme}," for n, theme in enumerate(themes)))
+    assert send(portal, plan(portal).edition, Mailer()) == {"accepted": 5}
+    assert len(made) == len(set(made)) == 3
 
 
 def test_an_uncertain_one_is_settled_by_rule_after_a_while(portal) -> None:
