@@ -31,6 +31,8 @@ def upgrade() -> None:
     # The conditions mean what they meant, so no row has to be looked at: SQLite's documentation of ALTER
     # TABLE gives this way to change them, where a copy of the table would take minutes.
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
+    if not connection.exec_driver_sql("PRAGMA writable_schema").scalar_one():
+        return  # some systems' SQLite forbids it, and checks a little slower
     for table in _TABLES:
         found = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (table,))
         changed = _LIST.sub(_one_by_one, found.scalar_one())
