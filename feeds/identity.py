@@ -138,6 +138,22 @@ def unlike(one: tuple[str, str], other: tuple[str, str]) -> bool:
     )
 
 
+def shared_addresses(urls: Iterable[str]) -> set[str]:
+    """The aliases of those addresses of a source's entries that are not of one article alone.
+
+    Those are front pages, and whatever the source gives to several of its entries.
+    """
+    canonical = [canonical_url(url) for url in urls]
+    names = [_address_alias(url) for url in canonical]
+    times = Counter(names)
+    return {name for name, url in zip(names, canonical, strict=True) if times[name] > 1 or _is_front_page(url)}
+
+
+def _is_front_page(canonical: str) -> bool:
+    path, query, fragment = _at_its_host(canonical)
+    return path in ("", "/") and not query and not fragment
+
+
 def recognise(
     sightings: Sequence[Sequence[str]],
     known: Mapping[str, int],

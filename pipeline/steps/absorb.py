@@ -24,6 +24,7 @@ from feeds.identity import (
     canonical_url,
     recognise,
     recognise_texts,
+    shared_addresses,
     tag_uri,
     unlike,
 )
@@ -97,10 +98,12 @@ def absorb(
     stored = work.articles.get(set(known.values()))
     dates = {id: article.published for id, article in stored.items()}
     others: set[int] = set()
+    shared = shared_addresses(one.draft.url for one in shown)
 
     def may_be(place: int, id: int) -> bool:
         draft, article = shown[place].draft, stored[id]
-        if article.source != source.name:  # by its address: others tell of it in words of their own
+        # By an address of its own: others tell of it in words of their own.
+        if article.source != source.name and names[place][1] not in shared:
             return True
         text = f"{article.title} {article.summary} {plain_text(article.content)}"
         other = unlike((draft.title, f"{draft.title} {draft.summary} {draft.text}"), (article.title, text))

@@ -10,7 +10,16 @@ from feeds import address, identity
 from feeds.address import web_address
 from feeds.draft import Draft
 from feeds.fingerprint import fingerprint
-from feeds.identity import WORDS, aliases, canonical_url, recognise_texts, tag_uri, text_alias
+from feeds.identity import (
+    WORDS,
+    address_alias,
+    aliases,
+    canonical_url,
+    recognise_texts,
+    shared_addresses,
+    tag_uri,
+    text_alias,
+)
 
 
 @pytest.mark.parametrize(
@@ -149,3 +158,11 @@ def test_tracking_and_a_move_to_https_keep_the_address_and_another_source_change
     two = aliases(Draft("1", "https://bron.example/a?utm_source=x#top", "T"), "twee")
     assert one[1] == two[1]
     assert one[0] != two[0]
+
+
+def test_front_pages_and_what_several_entries_link_to_are_no_articles_own_address() -> None:
+    of_one = ["https://bron.example/a", "https://bron.example/?p=1", "https://bron.example/#!/b"]
+    front_pages = ["https://bron.example", "http://andere.example/?utm_source=rss"]
+    overviews = ["https://bron.example/nieuws#1", "http://bron.example/nieuws#2"]
+    shared = {address_alias(url) for url in (*front_pages, *overviews)}
+    assert shared_addresses([*of_one, *front_pages, *overviews]) == shared

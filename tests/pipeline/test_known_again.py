@@ -1,0 +1,42 @@
+"""What one source shows beside another that links to the same pages."""
+
+import pytest
+from collecting import FEED, Feed, collect, numbers
+from pytest_httpserver import HTTPServer
+
+pytestmark = pytest.mark.each_database
+
+NOTICE = "Het ministerie heeft vandaag bekendgemaakt welke plannen er komend jaar voor de woningbouw zijn."
+TOLD = {
+    "Kunstveiling brengt miljoenen op": "Schilderijen gingen gisteravond bij het veilinghuis onder de hamer.",
+    "Voetbalclub wint bekerfinale": "Duizenden supporters vierden na afloop feest op het plein.",
+    "Zwembad sluit wegens storing": "Een kapotte pomp laat de badgasten zeker twee weken wachten.",
+}
+
+
+def shown(link: str, texts: dict[str, str]) -> str:
+    items = "".join(
+        f"<item><guid isPermaLink='false'>{title}</guid><link>{link}</link>"
+        f"<title>{title}</title><description>{text}</description></item>"
+        for title, text in texts.items()
+    )
+    return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+
+@pytest.mark.parametrize(
+    "link, at_once", [("https://over.example/", 1), ("https://over.example/overzicht", 2)]
+)
+def test_articles_of_two_sources_that_link_to_one_page_are_articles_each(
+    portal, feed: Feed, httpserver: HTTPServer, link: str, at_once: int
+) -> None:
+    with portal.config.open("a") as config:
+        config.write(FEED.format(url=feed.url.replace("/feed", "/ander")).replace('"nieuws"', '"ander"'))
+    httpserver.expect_request("/ander").respond_with_data(shown(link, {"Woningbouw": NOTICE}))
+    assert numbers(collect(portal))["new"] == 1
+    titles = list(TOLD)
+    new = 0
+    for start in range(len(titles) - at_once + 1):
+        window = {title: TOLD[title] for title in titles[start : start + at_once]}
+        feed.document = lambda window=window: shown(link, window)  # type: ignore[method-assign, misc]
+        new += numbers(collect(portal)).get("new", 0)
+    assert new == len(titles)
