@@ -3,12 +3,14 @@
 When in doubt it means something: only what is surely the same to a reader is held back.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from enum import StrEnum
 from itertools import pairwise
+from typing import TypeVar
 
 from feeds.words import TOKEN, composed
 
@@ -19,6 +21,9 @@ PAIRS = 1_000_000
 VERSIONS = 12
 """How many versions of an article are remembered, to know a source that goes back and forth."""
 SHORTEST_TYPO = 5
+
+T = TypeVar("T")
+_SENTENCE = re.compile(r"[.!?…][\"'”’»)\]]*\s*$")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -51,7 +56,7 @@ def weigh(old: str, new: str) -> Weight:
     """Compares two plain texts, word by word.
 
     Cosmetic are capitals, accents, words joined or split, articles such as "de", a slip of one letter in
-    a longer word, and paragraphs that changed places. Figures, names and negations never are.
+    a longer word, and whole sentences that changed places. Figures, names and negations never are.
     """
     before, after = TOKEN.findall(composed(old)), TOKEN.findall(composed(new))
     if before == after:
@@ -75,16 +80,22 @@ def goes_back_and_forth(versions: Sequence[str], new: str) -> bool:
 
 
 def _moved(old: str, new: str) -> bool:
-    """Whether the same paragraphs stand in another order."""
-    return _paragraphs(old) == _paragraphs(new)
+    """Whether the same paragraphs stand in another order.
+
+    What is no sentence, such as a figure in a table or a name in a list, says something by its place.
+    """
+    before, after = _differing(_paragraphs(old), _paragraphs(new))
+    return Counter(before) == Counter(after) and all(is_sentence for _, is_sentence in before)
 
 
-def _paragraphs(text: str) -> Counter[tuple[str, ...]]:
-    found = (tuple(TOKEN.findall(composed(line))) for line in text.split("\n"))
-    return Counter(words for words in found if words)
+def _paragraphs(text: str) -> list[tuple[tuple[str, ...], bool]]:
+    """The words of each paragraph, and whether it ends as a sentence does."""
+    lines = text.split("\n")
+    found = ((tuple(TOKEN.findall(composed(line))), bool(_SENTENCE.search(line))) for line in lines)
+    return [(words, is_sentence) for words, is_sentence in found if words]
 
 
-def _differing(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
+def _differing(before: list[T], after: list[T]) -> tuple[list[T], list[T]]:
     """What is left of both once what they begin and end with alike is taken off."""
     start, end, shorter = 0, 0, min(len(before), len(after))
     while start < shorter and before[start] == after[start]:

@@ -44,6 +44,19 @@ def test_paragraphs_that_change_places_are_cosmetic() -> None:
 @pytest.mark.parametrize(
     "old, new",
     [
+        ("2025\n100\n2026\n200", "2025\n200\n2026\n100"),
+        ("Ajax\nPSV", "PSV\nAjax"),
+        ("Voor:\nHet college.\nTegen:\nDe raad.", "Tegen:\nHet college.\nVoor:\nDe raad."),
+    ],
+    ids=["figures", "names", "what a sentence is under"],
+)
+def test_what_says_something_by_its_place_is_substantive_when_it_changes_places(old: str, new: str) -> None:
+    assert weigh(f"{TEXT}\n{old}\n{TEXT}", f"{TEXT}\n{new}\n{TEXT}") is Weight.SUBSTANTIVE
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
         ("3,5", "3,6"),
         ("3,5", "-3,5"),
         ("3,5", "±3,5"),
