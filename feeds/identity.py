@@ -146,7 +146,9 @@ def shared_addresses(urls: Iterable[str]) -> set[str]:
     canonical = [canonical_url(url) for url in urls]
     names = [_address_alias(url) for url in canonical]
     times = Counter(names)
-    return {name for name, url in zip(names, canonical, strict=True) if times[name] > 1 or _is_front_page(url)}
+    return {
+        name for name, url in zip(names, canonical, strict=True) if times[name] > 1 or _is_front_page(url)
+    }
 
 
 def _is_front_page(canonical: str) -> bool:

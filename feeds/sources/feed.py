@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin
 
+from feeds.address import web_address
 from feeds.characters import one_line, shorten
 from feeds.draft import Draft, Enclosure, Problem
 from feeds.identity import distinct
@@ -70,7 +70,7 @@ class FeedSource:
         if document.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
             reading = read_json_feed(source, document)
         else:
-            reading = _read_xml(source, document, payload.content_type)
+            reading = _read_xml(source, document, payload)
         return replace(
             reading,
             drafts=distinct(reading.drafts, reading.problems),
@@ -81,11 +81,11 @@ class FeedSource:
         )
 
 
-def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
+def _read_xml(source: Source, document: bytes, payload: Payload) -> Reading:
     if _IS_A_PAGE.match(document):
         raise SourceError(_no_feed(source, "a web page"))
     # What a server says of the encoding is often a default, so the document's own declaration goes before it.
-    said = None if _DECLARED_ENCODING.search(document[:400]) else _CHARSET.search(content_type)
+    said = None if _DECLARED_ENCODING.search(document[:400]) else _CHARSET.search(payload.content_type)
     charset = said[1] if said else ""
     parsed, number = read_plain_xml(document, charset), 0
     if parsed is None:
@@ -106,9 +106,10 @@ def _read_xml(source: Source, document: bytes, content_type: str) -> Reading:
         why = f"it has {number} entries; only the first {ENTRIES} were read"
         problems.append(Problem(f"source {source.name}", why))
     author = _author(parsed.feed) if version.startswith("atom") else ""
+    inherited = _Entry(version, author, parsed.feed.get("language") or "", payload.base)
     drafts = []
     for number, entry in enumerate(parsed.entries[:ENTRIES], 1):
-        draft = _draft(entry, _Entry(version, author, parsed.feed.get("language") or ""), problems)
+        draft = _draft(entry, inherited, problems)
         if draft.key:
             drafts.append(draft)
         else:
@@ -149,10 +150,10 @@ def _parse(source: Source, document: bytes, charset: str) -> Document:
 class _Entry:
     """What an entry inherits from its feed."""
 
-    __slots__ = ("author", "language", "version")
+    __slots__ = ("author", "base", "language", "version")
 
-    def __init__(self, version: str, author: str, language: str) -> None:
-        self.version, self.author, self.language = version, author, language
+    def __init__(self, version: str, author: str, language: str, base: str) -> None:
+        self.version, self.author, self.language, self.base = version, author, language, base
 
 
 def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
@@ -160,10 +161,12 @@ def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
     title = _text(entry, "title", feed.version)
     content, base, language = _content(entry)
     summary = _text(entry, "summary", feed.version)
-    if base:
-        content, link = clean_html(content, base), _joined(base, link)
+    if base := web_address(base, feed.base) or "":
+        content = clean_html(content, base)
     if entry.get("content") and summary in (content, _value(entry["content"][0])):
         summary = ""  # feedparser's copy of the content
+    elif base and not content:
+        summary = clean_html(summary, base)
     if not link:  # an episode of a podcast may be nothing but what is heard
         link = next((one.url for one in _enclosures(entry)), "")
     key = entry.get("id") or link or title
@@ -180,13 +183,6 @@ def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
         image=_image(entry),
         enclosures=tuple(_enclosures(entry)),
     )
-
-
-def _joined(base: str, link: str) -> str:
-    try:
-        return urljoin(base, link) if link else ""
-    except ValueError:  # one of them is no address, which costs this entry at most
-        return link
 
 
 def _link(entry: Any, version: str) -> str:

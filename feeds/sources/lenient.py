@@ -10,6 +10,8 @@ from xml.parsers import expat
 import feedparser
 import feedparser.mixin
 
+from feeds.address import web_address
+
 MARKUP = 500_000
 """Characters that begin a tag: 2,000 entries have a fraction of them, and these take ten seconds."""
 ATTRIBUTES = 200
@@ -20,6 +22,8 @@ AUTHOR = 300
 """Characters in which the address of an author is sought, which takes their square."""
 
 _ENCODING = re.compile(rb"<\?xml[^>]{0,200}\sencoding\s*=\s*[\"']?([\w.:-]{1,40})")
+_WIDE = ("utf-16", "utf16", "utf-32", "utf32", "ucs-2", "ucs-4", "iso-10646-ucs")
+"""How encodings are called that have a zero in every letter of a tag."""
 _SURROGATES = re.compile(rb"(?:&#(?:[xX]0{0,4}[dD][89a-fA-F][0-9a-fA-F]{2}|0{0,4}5[5-7][0-9]{3});)+")
 _ENTRY_END = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>")
 
@@ -35,6 +39,7 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
     """
     if document.count(b"<") > MARKUP:
         raise TooMuch(f"has more than {MARKUP:,} tags")
+    document = _truly_labelled(document)
     _check_attributes(document)
     if b"&#" in document:
         document = _SURROGATES.sub(_whole_characters, document)
@@ -46,6 +51,14 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
     if whole is not document and not parsed.bozo:
         parsed.update(bozo=True, bozo_exception="some of it is not the UTF-8 that the rest is")
     return parsed
+
+
+def _truly_labelled(document: bytes) -> bytes:
+    """The document without a declaration of UTF-16 in letters of one byte, which .NET writes into texts."""
+    said = _ENCODING.search(document[:400])
+    if said is None or not said[1].decode().lower().startswith(_WIDE):
+        return document
+    return document[: said.start(1)] + b"utf-8" + document[said.end(1) :]
 
 
 def _in_utf_8(document: bytes, headers: Mapping[str, str]) -> bytes:
@@ -104,6 +117,8 @@ def _check_attributes(document: bytes) -> None:
 _Mixin: Any = feedparser.mixin._FeedParserMixin
 _add_tag = _Mixin._add_tag
 _sync_author_detail = _Mixin._sync_author_detail
+_unknown_starttag = _Mixin.unknown_starttag
+_unknown_endtag = _Mixin.unknown_endtag
 
 
 def _add_few_tags(parser: Any, term: str, scheme: str, label: str) -> None:
@@ -118,5 +133,22 @@ def _sync_short_author(parser: Any, key: str = "author") -> None:
     _sync_author_detail(parser, key)
 
 
+def _begin(parser: Any, tag: str, attributes: Any) -> None:
+    # feedparser has a base count for what follows, too, where there is none around it.
+    outer = parser.baseuri
+    parser.__dict__.setdefault("_outer", []).append(outer)
+    _unknown_starttag(parser, tag, attributes)
+    if parser.baseuri != outer and web_address(parser.baseuri, "https://outer.invalid/") is None:
+        parser.baseuri = parser.basestack[-1] = outer
+
+
+def _end(parser: Any, tag: str) -> None:
+    _unknown_endtag(parser, tag)
+    if outer := parser.__dict__.get("_outer"):
+        parser.baseuri = outer.pop()
+
+
 _Mixin._add_tag = _add_few_tags
 _Mixin._sync_author_detail = _sync_short_author
+_Mixin.unknown_starttag = _begin
+_Mixin.unknown_endtag = _end

@@ -275,10 +275,7 @@ def _atom(root: Any, *, based: bool) -> Document:
 
 
 def _has_its_own_base(entry: Entry) -> bool:
-    """Whether nothing in it is read against a base but its content, which has one.
-
-    feedparser has a base count for whatever follows, until it comes to another.
-    """
+    """Whether nothing in it is read against a base but its content, which has one."""
     (content,) = entry.get("content") or (detail("", "", None),)
     others = [entry[name]["base"] for name in ("title_detail", "summary_detail") if name in entry]
     return bool(

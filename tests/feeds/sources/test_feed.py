@@ -186,6 +186,44 @@ def test_a_base_that_is_no_address_costs_no_other_entry() -> None:
     assert [draft.url for draft in reading.drafts] == ["https://bron.example/1", "https://bron.example/2"]
 
 
+@pytest.mark.parametrize(
+    "base, link, resolved",
+    [
+        ("https://elders.example/map/", "https://elders.example/p", "https://elders.example/map/b"),
+        ("/map/", "https://bron.example/p", "https://bron.example/map/b"),
+        ("http://bron[.example/", "https://bron.example/p", "https://bron.example/b"),
+        ("javascript:void(0)", "https://bron.example/p", "https://bron.example/b"),
+    ],
+)
+@pytest.mark.parametrize("of_content", [False, True], ids=["of an entry", "of a content"])
+def test_a_base_counts_for_what_is_within_it_and_for_nothing_after(
+    base: str, link: str, resolved: str, of_content: bool
+) -> None:
+    given = f'xml:base="{base}"'
+    based, plain = (
+        f'<entry {"" if of_content else own}><id>urn:{number}</id><title>Bericht</title><link href="/p"/>'
+        f'<content type="html" {own if of_content else ""}>&lt;a href="b"&gt;z&lt;/a&gt;</content></entry>'
+        for number, own in enumerate((given, ""))
+    )
+    document = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>Bron</title>{based}{plain}</feed>'
+    reading = FeedSource().read(SOURCE, Payload({SOURCE.url: document.encode()}, base=SOURCE.url))
+    first, second = (published(draft) for draft in reading.drafts)
+    assert first.url == ("https://bron.example/p" if of_content else link)
+    assert first.content == f'<a href="{resolved}">z</a>'
+    assert second.url == "https://bron.example/p"
+    assert second.content == '<a href="https://bron.example/b">z</a>'
+
+
+def test_a_long_description_resolves_against_its_own_base() -> None:
+    document = (
+        '<rss version="2.0"><channel><title>Bron</title><item xml:base="https://elders.example/map/">'
+        "<title>Een</title><link>a</link>"
+        f"<description>&lt;a href='b'&gt;z&lt;/a&gt; {'woorden ' * 100}</description></item></channel></rss>"
+    )
+    (draft,) = FeedSource().read(SOURCE, Payload({SOURCE.url: document.encode()}, base=SOURCE.url)).drafts
+    assert 'href="https://elders.example/map/b"' in published(draft).content
+
+
 def test_an_episode_without_a_page_is_at_what_is_heard() -> None:
     document = (
         b'<rss version="2.0"><channel><title>Bron</title><item><title>Aflevering</title>'

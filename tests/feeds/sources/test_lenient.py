@@ -96,3 +96,13 @@ def test_an_encoding_that_is_declared_wrongly_throughout_is_still_found() -> Non
     text = "<description>Één café in Zeeuws-Vlaanderen, ideeën</description>"
     (draft,) = read(f"{ODD}{item(text)}</channel></rss>".encode("latin-1")).drafts
     assert draft.summary == "Één café in Zeeuws-Vlaanderen, ideeën"
+
+
+@pytest.mark.parametrize("declared", ["utf-16", "UTF-16LE", "iso-10646-ucs-2"])
+def test_a_feed_that_only_says_it_is_utf_16_is_read(declared: str) -> None:
+    for title in ("Coöperatie in België", "Coöperaties in België"):
+        document = (
+            f'<?xml version="1.0" encoding="{declared}"?><rss version="2.0"><channel><title>Bron</title>'
+        )
+        document += item().replace("Bericht", title) + "</channel></rss>"
+        assert [draft.title for draft in read(document).drafts] == [title]
