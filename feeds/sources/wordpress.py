@@ -7,7 +7,7 @@ posts that came out since then ──────────┘
 import html
 import json
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -84,7 +84,7 @@ class WordpressSource:
             return NotModified()
         return replace(
             reading,
-            drafts=distinct(reading.drafts, reading.problems),
+            drafts=distinct(_as_read_last(reading.drafts), reading.problems),
             bookmark=max(newest, past),
         )
 
@@ -144,9 +144,10 @@ def _read_pages(
 
     Raises _Unheeded.
     """
-    newest, oldest = "", ""
+    newest, oldest, last = "", "", ""
     where = posts_url(source.url)
-    for page in range(1, MOST_PAGES + 1):
+    page = 1
+    for number_read in range(1, MOST_PAGES + 1):
         asked = urlencode({"per_page": A_PAGE, "_fields": _FIELDS, "_embed": _EMBED, **query, "page": page})
         try:
             answer = yield HttpRequest(
@@ -172,15 +173,26 @@ def _read_pages(
                 continue
             if changed < query.get("modified_after", ""):
                 raise _Unheeded
-            newest, oldest = max(newest, changed), min(oldest or changed, changed)
+            newest, oldest, last = max(newest, changed), min(oldest or changed, changed), changed
             if not post.content.protected:
                 reading.drafts.append(_draft(post, raw))
         # Posts that all changed in the same second, as when many are edited at once, are read to the end: the
         # next visit would begin with them again.
-        enough = oldest < until if until else page >= PAGES and newest > since
+        enough = oldest < until if until else number_read >= PAGES and newest > since
         if len(posts) < A_PAGE or enough:
             break
+        # A post that is edited meanwhile goes to the end, and would draw another over the edge of a page.
+        further = _before(last, _A_SECOND) if last and "modified_after" in query else ""
+        if further > query.get("modified_after", ""):
+            query, page = {**query, "modified_after": further}, 1
+        else:
+            page += 1
     return newest
+
+
+def _as_read_last(drafts: Iterable[Draft]) -> Iterable[Draft]:
+    """Each post once, as it was when it was read last: it may have been edited in between."""
+    return {(draft.key, draft.url): draft for draft in drafts}.values()
 
 
 def _read(source: Source, answer: Payload) -> list[Any]:

@@ -259,11 +259,33 @@ def test_posts_that_changed_in_the_same_second_are_read_to_the_end(monkeypatch: 
 
 def test_what_was_read_is_kept_when_the_time_is_up() -> None:
     whole = blog(200)
+    asked: list[Request] = []
 
     def respond(request: Request) -> Payload | NotModified | SourceError:
-        assert isinstance(request, HttpRequest)
-        return OutOfTime("enough") if "page=3" in request.url else whole(request)
+        asked.append(request)
+        return OutOfTime("enough") if len(asked) == 3 else whole(request)
 
     reading, _ = look(respond, "2026-11-24T09:00:00")
-    assert len(reading.drafts) == 100
-    assert reading.bookmark == "2026-11-24T09:01:39"
+    assert len(reading.drafts) == 99  # the last of the first fifty is the first of the next
+    assert reading.bookmark == "2026-11-24T09:01:38"
+
+
+def test_posts_that_are_edited_while_all_are_read_draw_none_out_of_sight() -> None:
+    posts = {number: post(number) for number in range(120)}
+
+    def respond(request: Request) -> Payload | SourceError:
+        assert isinstance(request, HttpRequest)
+        query = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
+        found = [one for one in posts.values() if str(one["modified"]) > query.get("modified_after", "3000")]
+        found.sort(key=lambda one: str(one["modified"]))
+        start = (int(query["page"]) - 1) * wordpress.A_PAGE
+        shown = json.dumps(found[start : start + wordpress.A_PAGE]).encode()
+        edited = {"modified": "2026-11-24T10:00:00", "title": {"rendered": "Verbeterd"}}
+        posts.update({number: posts[number] | edited for number in (3, 4)})
+        return page(request, shown)
+
+    reading, _ = look(respond, "2026-11-24T09:00:00")
+    titles = [draft.title for draft in reading.drafts]
+    assert sorted(titles) == sorted(
+        [*(f"Bericht {number}" for number in posts if number not in (3, 4)), "Verbeterd", "Verbeterd"]
+    )
