@@ -14,6 +14,9 @@ _NO_SUBJECT = frozenset(
     {"uncategorized", "geen categorie", "overig", "nieuws", "news", "blog", "algemeen", "general"}
 )
 
+_SPOKEN = ((re.compile(r"(?<=[\w+])\+"), "plus"), (re.compile(r"(?<=\w)[#♯]"), "sharp"))
+"""Signs that make another word of a name, as C++ and C# are."""
+
 
 def propose_themes(articles: Iterable[Sequence[str]]) -> list[Theme]:
     """A theme for each category that several articles have, the most frequent ones, by name."""
@@ -26,6 +29,8 @@ def propose_themes(articles: Iterable[Sequence[str]]) -> list[Theme]:
     themes: dict[str, Theme] = {}
     for label, times in counts.most_common():
         slug = _slug(label)
+        if slug in themes:  # the same in another spelling
+            themes[slug].categories.append(names[label])
         if times < FEWEST or label in _NO_SUBJECT or not slug or slug in RESERVED or slug in themes:
             continue
         themes[slug] = Theme(slug=slug, name=names[label], categories=[names[label]])
@@ -35,5 +40,7 @@ def propose_themes(articles: Iterable[Sequence[str]]) -> list[Theme]:
 
 
 def _slug(name: str) -> str:
+    for sign, word in _SPOKEN:
+        name = sign.sub(f" {word} ", name)
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].rstrip("-")
