@@ -98,6 +98,28 @@ def test_a_page_leads_to_its_feed_and_the_config_keeps_its_comments(portal, site
     assert "in the config already" in again.output
 
 
+def test_a_source_is_added_below_the_last_and_all_else_stays_where_it_is(portal, site: HTTPServer) -> None:
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    apart = '[[source]]\nname = "apart"\nkind = "folder"\npath = "apart"\n# tot hier\n'
+    before = f"{portal.config.read_text()}\n# Apart.\n\n{apart}"
+    after = '\n# Mededelingen.\n\n[[digest]]\nfrequency = "monthly"\nday = "1"\nat = "08:00"\n'
+    portal.config.write_text(before + after)
+    said = added(portal, site.url_for("/feed.xml"))
+    keys = "".join(f'{key} = "{said[key]}"\n' for key in ("name", "kind", "url", "every"))
+    assert portal.config.read_text() == f"{before}\n[[source]]\n{keys}{after}"
+
+
+def test_what_only_looks_like_a_table_is_no_place_for_a_source(portal, site: HTTPServer) -> None:
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    text = portal.config.read_text()
+    before = (
+        f'{text}\n[[theme]]\nslug = "lang"\nname = "Lang"\ndescription = """\n[[source]]\nname = 1\n"""\n'
+    )
+    portal.config.write_text(before)
+    added(portal, site.url_for("/feed.xml"))
+    assert portal.config.read_text().startswith(before)
+
+
 def test_the_address_of_a_feed_is_that_feed(portal, site: HTTPServer) -> None:
     site.expect_request("/feed.xml").respond_with_data(FEED)
     result = portal.run("sources", "test", site.url_for("/feed.xml"))
