@@ -21,6 +21,8 @@ LISTED = 50_000
 """What the protocol allows one sitemap to list; the rest of it is not read."""
 UNPACKED = 50_000_000
 """Bytes: the most that the protocol allows for one sitemap."""
+PARTS = 100
+"""Of a compressed sitemap, as software makes them that writes more and more of it (RFC 1952 §2.2)."""
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -135,13 +137,18 @@ def _listed(said: dict[str, str], base: str) -> Listed | None:
 def _unpacked(source: Source, document: bytes) -> bytes:
     if document[:2] != b"\x1f\x8b":
         return document
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = unpacker.decompress(document, UNPACKED)
-    except zlib.error:
-        raise SourceError(f"source {source.name}: its sitemap is compressed, and damaged") from None
-    if unpacker.unconsumed_tail:
-        raise SourceError(f"source {source.name}: its sitemap is larger than {UNPACKED:,} bytes")
+    unpacked = b""
+    for _ in range(PARTS):
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            unpacked += unpacker.decompress(document, UNPACKED + 1 - len(unpacked))
+        except zlib.error:
+            raise SourceError(f"source {source.name}: its sitemap is compressed, and damaged") from None
+        if unpacker.unconsumed_tail or len(unpacked) > UNPACKED:
+            raise SourceError(f"source {source.name}: its sitemap is larger than {UNPACKED:,} bytes")
+        document = unpacker.unused_data
+        if document[:2] != b"\x1f\x8b":
+            break
     return unpacked
 
 

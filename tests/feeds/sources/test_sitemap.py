@@ -288,7 +288,11 @@ def unchanged(document: bytes) -> bytes:
     return document
 
 
-@pytest.mark.parametrize("packed", [unchanged, gzip.compress])
+def in_parts(document: bytes) -> bytes:
+    return b"".join(gzip.compress(line) for line in document.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize("packed", [unchanged, gzip.compress, in_parts])
 @pytest.mark.parametrize(
     "document",
     [
