@@ -121,8 +121,11 @@ def absorb(
             why = "another entry of this source is the same article; this one was left out"
             problems.append(Problem(one.draft.url, why, lost=False))
             continue
-        if id is None and number in others:  # its id is another's; so its permanent one is made of more
-            one = replace(one, draft=replace(one.draft, key=f"{one.draft.key} {one.draft.url}"))
+        if id is None and number in others:
+            one = _told_apart(one, source)
+            known |= work.articles.find(one.names[-1:])
+            if (id := known.get(one.names[-1])) is not None:
+                stored |= work.articles.get([id])
         if one.draft.published is not None and one.draft.published > now + FAR_AHEAD:
             why = f"its date, {one.draft.published:%Y-%m-%d}, is far ahead; until then it is not shown"
             problems.append(Problem(one.draft.url, why, lost=False))
@@ -212,6 +215,15 @@ def _unread(work: CollectWork, source: Source, reading: Reading, problems: Itera
     keys = {draft.key for draft in reading.drafts} | {problem.what for problem in problems}
     names = {aliases(Draft(key=key, url="", title=""), source.name)[0] for key in keys}
     return set(work.articles.find(names).values())
+
+
+def _told_apart(one: Shown, source: Source) -> Shown:
+    """An article whose id is another's: its permanent one is made of more, and so is one more name.
+
+    By its other names it may not be found again: after a merge and a split, all of them may be others'.
+    """
+    draft = replace(one.draft, key=f"{one.draft.key} {one.draft.url}")
+    return replace(one, draft=draft, names=(*one.names, aliases(draft, source.name)[0]))
 
 
 def _told(draft: Draft) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What one source shows beside another that links to the same pages."""
+"""Articles whose names are others' too: by a page that many link to, or after a merge and a split."""
 
 import pytest
 from collecting import FEED, Feed, collect, numbers
@@ -40,3 +40,22 @@ def test_articles_of_two_sources_that_link_to_one_page_are_articles_each(
         feed.document = lambda window=window: shown(link, window)  # type: ignore[method-assign, misc]
         new += numbers(collect(portal)).get("new", 0)
     assert new == len(titles)
+
+
+def test_an_article_whose_names_all_went_to_another_is_new_once(portal, feed: Feed) -> None:
+    first, second, _ = TOLD.items()
+    items = "".join(
+        f"<item><guid isPermaLink='false'>{number}</guid><link>https://nieuws.example/{number}</link>"
+        f"<title>{title}</title><description>{text}</description></item>"
+        for number, (title, text) in enumerate((first, second))
+    )
+    document = f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+    feed.document = lambda: document  # type: ignore[method-assign]
+    assert numbers(collect(portal))["new"] == 2
+    here, there = "https://nieuws.example/0", "https://nieuws.example/1"
+    assert portal.run("articles", "merge", here, there, "--yes").exit_code == 0
+    assert portal.run("articles", "split", there, "--yes").exit_code == 0
+    assert numbers(collect(portal)).get("new") == 1
+    for _ in range(2):
+        portal.wait(days=1)
+        assert numbers(collect(portal)) == {"unchanged": 2}
