@@ -6,6 +6,7 @@ mailto ones, and no character that XML or a mail could choke on.
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from feeds.address import untracked, web_address
@@ -43,7 +44,8 @@ def normalise(draft: Draft, *, base: str, language: str) -> tuple[Draft | None, 
     url = web_address(draft.url, base)
     if url is None:
         given = f"the link {shorten(one_line(draft.url), 100)!r} is" if draft.url.strip() else "there is"
-        return None, [Problem(_name(draft), f"{given} no http or https address; it was left out")]
+        what = _name(replace(draft, url="", key="" if draft.key == draft.url else draft.key))
+        return None, [Problem(what, f"{given} no http or https address; it was left out")]
     url = untracked(url)
     problems: list[Problem] = []
     raw = draft.content

@@ -125,8 +125,10 @@ def _front_matter(text: str) -> tuple[Mapping[str, Any], str]:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         fault = getattr(error, "problem", None) or str(error)
+        colon = fault == "mapping values are not allowed here"
+        advice = "put quotes around a text with a colon in it" if colon else "correct it"
         raise _BadFile(
-            f"its front matter is no valid YAML ({shorten(one_line(str(fault)), 120)}{line}); correct it"
+            f"its front matter is no valid YAML ({shorten(one_line(str(fault)), 120)}{line}); {advice}"
         ) from None
     if meta is None:
         return {}, body

@@ -332,3 +332,13 @@ def test_addresses_have_only_the_characters_of_one() -> None:
 @given(st.text(max_size=50), st.integers(5, 20))
 def test_shortening_keeps_within_the_length(text: str, length: int) -> None:
     assert len(shorten(text, length)) <= length
+
+
+@pytest.mark.parametrize(
+    "key, named", [("nieuws/raad.md", "nieuws/raad.md"), ("javascript:alert(1)", "Uit de raad")]
+)
+def test_an_article_whose_link_is_none_is_named_by_something_else(key: str, named: str) -> None:
+    draft = Draft(key=key, url="javascript:alert(1)", title="Uit de <b>raad</b>")
+    _, (problem,) = normalise(draft, base="", language="nl")
+    assert problem.what == named
+    assert "'javascript:alert(1)'" in problem.why

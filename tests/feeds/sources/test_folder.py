@@ -89,6 +89,7 @@ def test_two_files_with_one_address_are_told_apart() -> None:
     [
         ("a: !!python/object/apply:os.getcwd []", "YAML"),
         ("title: x\ndate: 2026-13-45", "YAML"),
+        ("title: Raad: ja of nee", "line 2); put quotes around a text with a colon in it"),
         ("title: x\nlive: !!bool perhaps", "YAML"),
         ("title: x\ndate: !!timestamp soon", "YAML"),
         ("title: x\ncategories: [!!int '']", "YAML"),
