@@ -69,10 +69,11 @@ def aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
 
     The source's own id for it, and its address: by either it is found again when the other changes.
     http and https, and addresses that differ in tracking only, count as one. When a source moves to
-    another host, its paths and titles are still the same.
+    another host, its paths and titles are still the same, but for a slash at their end.
     """
     canonical = canonical_url(draft.url)
-    local = _hash(source_name, *_at_its_host(canonical), draft.title.casefold())
+    path, query, fragment = _at_its_host(canonical)
+    local = _hash(source_name, path.rstrip("/") or "/", query, fragment, draft.title.casefold())
     return (
         f"guid:{source_name[:40]}:{_hash(source_name, draft.key)}",
         _address_alias(canonical),

@@ -131,6 +131,15 @@ def test_the_same_path_and_title_on_another_host_is_the_same_page_of_a_source() 
     assert old[:2] != new[:2]
 
 
+@pytest.mark.parametrize("end", ["", "?p=1"])
+def test_a_slash_at_the_end_of_a_path_makes_no_other_page(end: str) -> None:
+    bare, ended, front = (
+        aliases(Draft(path, f"https://bron.example{path}{end}", "Titel"), "bron")
+        for path in ("/a", "/a/", "/")
+    )
+    assert bare[2] == ended[2] != front[2]
+
+
 MONDAY, TUESDAY = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
 
 
