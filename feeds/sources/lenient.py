@@ -8,6 +8,7 @@ from typing import Any
 from xml.parsers import expat
 
 import feedparser
+import feedparser.datetimes.rfc822
 import feedparser.mixin
 
 from feeds.address import web_address
@@ -152,3 +153,12 @@ _Mixin._add_tag = _add_few_tags
 _Mixin._sync_author_detail = _sync_short_author
 _Mixin.unknown_starttag = _begin
 _Mixin.unknown_endtag = _end
+
+# European zones and Dutch names: without them a moment is hours late, or none at all.
+feedparser.datetimes.rfc822.timezone_names.update(
+    {"wet": 0, "west": 1, "bst": 1, "cet": 1, "cest": 2, "eet": 2, "eest": 3}
+)
+feedparser.datetimes.rfc822.months.update({"mrt": 3, "maa": 3, "mei": 5, "okt": 10})
+feedparser.datetimes.rfc822.day_names.update(
+    {"ma,", "di,", "wo,", "do,", "vr,", "za,", "zo,", "maa", "din", "woe", "don", "vri", "zat", "zon"}
+)

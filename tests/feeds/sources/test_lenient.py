@@ -1,5 +1,7 @@
 """Documents that are made to be read for minutes: each is read in a moment, or refused in one line."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from feeds.source import Payload, Reading, Source, SourceError
@@ -106,3 +108,19 @@ def test_a_feed_that_only_says_it_is_utf_16_is_read(declared: str) -> None:
         )
         document += item().replace("Bericht", title) + "</channel></rss>"
         assert [draft.title for draft in read(document).drafts] == [title]
+
+
+@pytest.mark.parametrize(
+    "given, hour",
+    [
+        ("Sat, 28 Mar 2026 10:00:00 CET", 9),
+        ("Sat, 28 Mar 2026 10:00:00 CEST", 8),
+        ("za, 28 mrt 2026 10:00:00 +0100", 9),
+        ("Zaterdag, 28 Maart 2026 10:00:00 GMT", 10),
+        ("zat 28 mrt 2026 10:00:00 CET", 9),
+    ],
+)
+@pytest.mark.parametrize("begin", [ODD, ODD.replace("<z:z/>", "")], ids=["odd", "plain"])
+def test_a_date_may_be_in_dutch_and_in_a_zone_of_europe(begin: str, given: str, hour: int) -> None:
+    (draft,) = read(f"{begin}{item(f'<pubDate>{given}</pubDate>')}</channel></rss>").drafts
+    assert draft.published == datetime(2026, 3, 28, hour, tzinfo=UTC)
