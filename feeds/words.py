@@ -11,14 +11,16 @@ _MINUS = r"(?<![^\s(])-(?=\d)"
 _BESIDE = "".join(sorted(_SIGNS - {"-"}))
 _FIGURE = r"\d+(?:[.,]\d+)+"
 """One in which a point or a comma stands: 1.000 and 1,000 are as far apart as a thousand and one."""
-TOKEN = re.compile(rf"{_FIGURE}|\w+|[{_BESIDE}]|{_MINUS}")
+_SIGNED = r"(?<!\w)[^\W\d_]\w*\+\+(?![^\W\d]|\+)|(?<!\w)[^\W\d_]#(?![^\W\d])|(?<![^\s(])\.(?i:net)(?!\w)"
+"""Names of which the word alone is another: C++, C# and .NET."""
+TOKEN = re.compile(rf"{_FIGURE}|{_SIGNED}|\w+|[{_BESIDE}]|{_MINUS}")
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 """Where a word may be broken or not, such as a soft hyphen: nobody sees it, and it parts no words."""
 _LONG = 1_000
 _MARK = rf"[^\w\s\x00-\x7f\u2013\u2212{_BESIDE}]"
 _HEAP = re.compile(rf"({_MARK}{{30}}){_MARK}+")
 """More marks on a letter than any script has (UAX 15, stream-safe): ordering them takes their square."""
-_TELLING = re.compile(r"[.,-]\d")
+_TELLING = re.compile(r"[.,-]\d|\w(?:\+\+|#)|\.[nN]")
 """Where punctuation may be more than what parts words."""
 _ASCII_SIGNS = tuple(sorted(sign for sign in _SIGNS - {"-"} if sign.isascii()))
 _KEPT = {"_", *_ASCII_SIGNS}

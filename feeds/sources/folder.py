@@ -26,6 +26,8 @@ FRONT_MATTER = 20_000
 
 _HEADING = re.compile(r"\s*<h1[^>]*>(.*?)</h1>", re.DOTALL | re.IGNORECASE)
 _FRONT_MATTER = YAMLHandler()
+_CATEGORIES = ("categories", "category", "tags")
+"""What the makers of sites call them in front matter."""
 
 
 class FolderSource:
@@ -99,7 +101,7 @@ def _read_file(source: Source, path: str, document: bytes, problems: list[Proble
         content=page.content,
         author=", ".join(_scalars(meta, "author")) or page.author,
         language=_scalar(meta, "language") or page.language,
-        categories=tuple(_scalars(meta, "categories")),
+        categories=tuple(dict.fromkeys(one for key in _CATEGORIES for one in _scalars(meta, key))),
         image=html.unescape(_scalar(meta, "image")),
         published=_moment(meta.get("date") or page.published or meta.get("updated"), path, problems),
     )
@@ -151,7 +153,7 @@ def _scalar(meta: Mapping[str, Any], key: str) -> str:
 def _scalars(meta: Mapping[str, Any], key: str) -> list[str]:
     value = meta.get(key)
     values = value if isinstance(value, list) else [value]
-    if key == "categories" and isinstance(value, str):
+    if key in _CATEGORIES and isinstance(value, str):
         values = value.split(",")
     texts = [_scalar({key: one}, key) for one in values]
     return [text for text in texts if text]

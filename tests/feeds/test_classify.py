@@ -31,6 +31,14 @@ def test_words_are_found_by_their_stem_in_the_language_of_the_article() -> None:
     assert classify(rules, title="Provincie").scores == {}
 
 
+def test_a_language_is_no_letter_and_a_platform_no_common_word() -> None:
+    rules = theme(keywords=["C++", "C#", ".NET"])
+    assert classify(rules, title="Vitamine C, net zo goed").scores == {}
+    for title in ("Wij zoeken C++17", "C#: wat nu?", "Naar .Net 8"):
+        assert classify(rules, title=title).scores == {"thema": 3}, title
+    assert classify(theme(keywords=["net"]), title="Naar .NET 8").scores == {}
+
+
 def test_in_the_text_it_takes_three_and_more_do_not_count() -> None:
     rules = theme(keywords=["cloud"])
     assert classify(rules, text="cloud cloud").scores == {}

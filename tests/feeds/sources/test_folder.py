@@ -47,6 +47,16 @@ def test_front_matter_and_markdown_become_an_article() -> None:
     assert 'href="https://portaal.example/verder"' in article.content
 
 
+def test_categories_and_tags_count_alike_whichever_the_makers_of_the_site_write() -> None:
+    reading = read(
+        {
+            "a.md": "---\ncategories: [Cloud]\ntags: AVG, Cloud\n---\n# A",
+            "b.md": "---\ncategory: Beleid\ntags: [.NET, C#]\n---\n# B",
+        }
+    )
+    assert [draft.categories for draft in reading.drafts] == [("Cloud", "AVG"), ("Beleid", ".NET", "C#")]
+
+
 def test_a_heading_serves_as_title_and_the_files_name_as_address() -> None:
     draft = sample().drafts[0]
     assert (draft.title, draft.url) == ("Een kop als titel", "https://portaal.example/artikelen/zonder-kop")
