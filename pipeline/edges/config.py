@@ -1,6 +1,5 @@
 """Changing the config file for its owner: their comments and their order stay as they are."""
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,10 +10,8 @@ from tomlkit.items import AoT
 
 from feeds.theme import Theme
 from pipeline.edges.owner import keep_owner
+from pipeline.edges.tomltables import parts
 from pipeline.settings import ConfigError, Settings, load
-
-_HEADER = re.compile(r"\s*\[\[\s*([\w-]+)\s*\]\]\s*(?:#.*)?|\s*\[([\w.\"' -]+)\]\s*(?:#.*)?")
-"""The line that begins a table; the name of one of several is its first group."""
 
 
 def add_tables(path: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> Settings:
@@ -23,45 +20,19 @@ def add_tables(path: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> Se
     Raises ConfigError, and changes nothing, where the file would not be a valid config.
     """
     text = read(path)
-    said = tomllib.loads(text)
-    lines = text.splitlines(keepends=True)
-    place = _after_last(lines, name)
-    if place is None and name in said:
-        raise ConfigError(f"{path}: {name} is no list of [[{name}]] tables; write it so, and try again")
-    wanted = {**said, name: [*said.get(name, []), *tables]}
     added = tomlkit.dumps(tomlkit.document().append(name, _tables(tables))).strip()
-    for there in (place, len(lines)):
-        if there is not None and _says(whole := _inserted(lines, there, added), wanted):
-            return replace(path, whole)
-    raise ConfigError(f"{path}: there is no place in it for [[{name}]]; add it by hand:\n\n{added}")
-
-
-def _after_last(lines: Sequence[str], name: str) -> int | None:
-    """Where the last table of this name ends, with the comment that follows its keys; None without one.
-
-    What stands apart from it is about something else, such as a heading over what comes next.
-    """
-    place, within = None, False
-    for number, line in enumerate(lines):
-        if header := _HEADER.fullmatch(line.rstrip()):
-            within = header[1] == name
-        if within and line.strip() and (place == number or not line.lstrip().startswith("#")):
-            place = number + 1
-    return place
-
-
-def _inserted(lines: Sequence[str], place: int, added: str) -> str:
-    """The lines with a text between them, and an empty line on both sides of it."""
-    before, after = "".join(lines[:place]), "".join(lines[place:])
-    apart = "\n" if after.strip() and not after.startswith("\n") else ""
-    return f"{before.rstrip()}\n\n{added}\n{apart}{after}"
-
-
-def _says(text: str, wanted: Mapping[str, Any]) -> bool:
-    try:
-        return tomllib.loads(text) == wanted
-    except tomllib.TOMLDecodeError:
-        return False
+    found = parts(text)
+    last = None
+    for part in found:
+        if part.of(name) is not None or (last is not None and part.belongs_to(name)):
+            last = part
+    if last is not None:
+        apart = "\n" if last.behind and not last.behind.startswith("\n") else ""
+        last.behind = f"\n{added}\n{apart}{last.behind}"
+        return replace(path, "".join(map(str, found)))
+    if name in tomllib.loads(text):
+        raise ConfigError(f"{path}: {name} is no list of [[{name}]] tables; write it so, and try again")
+    return replace(path, f"{text.rstrip()}\n\n{added}\n")
 
 
 def proposal(starter: str, title: str, sources: Sequence[Mapping[str, Any]], themes: Sequence[Theme]) -> str:

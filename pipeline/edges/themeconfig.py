@@ -1,13 +1,13 @@
 """Changing the themes of a config file: their owner's comments and order stay as they are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import tomlkit
-from tomlkit.items import AoT
 
 from pipeline.edges.config import read, replace
+from pipeline.edges.tomltables import parts
 from pipeline.settings import ConfigError, Settings, check
 
 _TAKEN_IN = ("keywords", "categories")
@@ -21,9 +21,9 @@ class ThemeConfig:
 
     def __init__(self, path: Path, change: Callable[["_Themes"], None]) -> None:
         self._path = path
-        document = tomlkit.parse(read(path))
-        change(_Themes(path, document))
-        self._text = tomlkit.dumps(document)
+        themes = _Themes(path, read(path))
+        change(themes)
+        self._text = str(themes)
         self.settings: Settings = check(path, self._text)
 
     def replace(self) -> None:
@@ -72,11 +72,14 @@ def without(path: Path, slug: str, instead: Sequence[str] = ()) -> ThemeConfig:
 
 
 class _Themes:
-    """The ``[[theme]]`` tables of a document, and what elsewhere in it refers to them."""
+    """The ``[[theme]]`` tables of a config, and what elsewhere in it refers to them."""
 
-    def __init__(self, path: Path, document: tomlkit.TOMLDocument) -> None:
+    def __init__(self, path: Path, text: str) -> None:
         self._path = path
-        self._document = document
+        self._parts = parts(text)
+
+    def __str__(self) -> str:
+        return "".join(map(str, self._parts))
 
     def pick(self, slug: str) -> Any:
         for theme in self._tables("theme"):
@@ -85,9 +88,13 @@ class _Themes:
         raise ConfigError(f"{self._path}: there is no [[theme]] with slug {slug!r}")
 
     def remove(self, slug: str) -> None:
-        tables = self._tables("theme")
-        place = next(place for place, theme in enumerate(tables) if theme.get("slug") == slug)
-        del tables[place]
+        """Take out a theme and the tables within it; the comments between it and the next one stay."""
+        within = False
+        for part in self._parts:
+            theme = part.of("theme")
+            within = theme.get("slug") == slug if theme is not None else within and part.belongs_to("theme")
+            if within:
+                part.document = tomlkit.document()
 
     def point(self, slug: str, others: Sequence[str], above: str | None = None) -> None:
         """Let children and sources refer to these themes; children to ``above`` where it is given."""
@@ -108,6 +115,5 @@ class _Themes:
         if added:
             theme[key] = [*known, *added]
 
-    def _tables(self, name: str) -> AoT:
-        tables = self._document.get(name)
-        return tables if isinstance(tables, AoT) else tomlkit.aot()
+    def _tables(self, name: str) -> Iterator[Any]:
+        return (table for part in self._parts if (table := part.of(name)) is not None)

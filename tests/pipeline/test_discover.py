@@ -111,13 +111,14 @@ def test_a_source_is_added_below_the_last_and_all_else_stays_where_it_is(portal,
 
 def test_what_only_looks_like_a_table_is_no_place_for_a_source(portal, site: HTTPServer) -> None:
     site.expect_request("/feed.xml").respond_with_data(FEED)
-    text = portal.config.read_text()
-    before = (
-        f'{text}\n[[theme]]\nslug = "lang"\nname = "Lang"\ndescription = """\n[[source]]\nname = 1\n"""\n'
+    looks_like_it = (
+        '\n[[theme]]\nslug = "lang"\nname = "Lang"\ndescription = """\n[[source]]\nname = 1\n"""\n'
     )
-    portal.config.write_text(before)
-    added(portal, site.url_for("/feed.xml"))
-    assert portal.config.read_text().startswith(before)
+    portal.config.write_text(portal.config.read_text() + looks_like_it)
+    said = added(portal, site.url_for("/feed.xml"))
+    text = portal.config.read_text()
+    assert text.endswith(looks_like_it)
+    assert text.index(said["url"]) < text.index(looks_like_it)
 
 
 def test_the_address_of_a_feed_is_that_feed(portal, site: HTTPServer) -> None:
