@@ -49,8 +49,14 @@ def seed(url: str, readers: int) -> None:
     ):
         add_articles(connection)
         add_readers(connection, readers)
+    count_rows(url)
+
+
+def count_rows(url: str) -> None:
+    """As PostgreSQL does by itself after a while. For SQLite nobody does it, so nor is it done here."""
     with closing(Database(url)) as database, database.engine.connect() as connection, connection.begin():
-        connection.execute(text("ANALYZE"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ANALYZE"))
 
 
 def add_articles(connection: Connection) -> None:

@@ -20,7 +20,7 @@ from benchmarks import databases, naive
 from benchmarks.apart import apart
 from benchmarks.row import Row
 from benchmarks.scale import scaled
-from benchmarks.seed import NOW, SLUGS, TREE, add_articles, add_readers, fill
+from benchmarks.seed import NOW, SLUGS, TREE, add_articles, add_readers, count_rows, fill
 from benchmarks.sink import SMTP_SOURCE, sink
 from pipeline import jobs
 from pipeline.app import App
@@ -129,8 +129,7 @@ def prepare(url: str, readers: int) -> None:
         # As a plan writes them: by bundle of segments, and within one by reader.
         order = sorted(range(readers), key=lambda number: (_segment(number) // BUNDLE, number))
         fill(connection, DeliveryRow, map(_delivery, order))
-    with closing(Database(url)) as database, database.engine.connect() as connection, connection.begin():
-        connection.exec_driver_sql("ANALYZE")
+    count_rows(url)
 
 
 def _segment(number: int) -> int:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    null,
     select,
     text,
     tuple_,
@@ -89,6 +90,7 @@ class WavePlan:
         if confirmed_by is not None:
             self._narrower.append(_subscriber.c.confirmed_at <= confirmed_by)
         self._crowded = False
+        self._superseded = 0
         scratch.empty(session)
 
     def candidates(self) -> int:
@@ -228,17 +230,16 @@ class WavePlan:
 
     def supersede(self) -> int:
         """Cancel older deliveries, planned or deferred, of everybody about to get a newer one."""
+        replaceable = and_(STANDING, _delivery.c.state.in_(REPLACEABLE))
+        if self._session.execute(select(_delivery.c.id).where(replaceable).limit(1)).first() is None:
+            return 0
         standing = _delivery.alias("standing")
         # Asked before what was decided: of most readers nothing stands.
         stands = exists().where(STANDING, standing.c.subscriber_id == _subscriber.c.id)
-        return sum(
+        self._superseded = sum(
             self._changed(
                 update(_delivery)
-                .where(
-                    STANDING,
-                    _delivery.c.state.in_(REPLACEABLE),
-                    _delivery.c.subscriber_id.in_(readers),
-                )
+                .where(replaceable, _delivery.c.subscriber_id.in_(readers))
                 .values(
                     state=DeliveryState.CANCELLED,
                     reason=str(Cancel.SUPERSEDED),
@@ -248,6 +249,7 @@ class WavePlan:
             )
             for readers in self._in_parts(self._decided(Verdict.PLAN).where(stands))
         )
+        return self._superseded
 
     def expand(self) -> int:
         """One delivery for each reader with a segment; the clock of a superseded one carries on."""
@@ -274,40 +276,25 @@ class WavePlan:
         return planned
 
     def _deliver(self, turns: Subquery) -> None:
-        old = _delivery.alias("old")
-        waiting = case(
-            (old.c.retry_at > self._now, str(DeliveryState.DEFERRED)),
-            else_=str(DeliveryState.PLANNED),
-        )
+        source = turns.join(_subscriber, _subscriber.c.id == turns.c.subscriber_id)
+        clock: tuple[Any, ...] = (literal(str(DeliveryState.PLANNED)), literal(0), null(), null())
+        if self._superseded:
+            old = _delivery.alias("old")
+            carries_on = and_(old.c.subscriber_id == _subscriber.c.id, old.c.superseded_by == self._wave)
+            source = source.outerjoin(old, carries_on)
+            waits = case((old.c.retry_at > self._now, str(DeliveryState.DEFERRED)), else_=clock[0])
+            clock = (waits, func.coalesce(old.c.attempts, 0), old.c.first_attempt, old.c.retry_at)
+        state, attempts, first_attempt, retry_at = clock
         chosen = (
             select(
-                literal(self._edition),
-                literal(self._wave),
-                turns.c.segment_id,
-                _subscriber.c.id,
-                _subscriber.c.domain,
-                waiting,
-                literal(""),
-                literal(""),
-                _subscriber.c.cursor,
-                literal(self._cutoff),
-                func.coalesce(old.c.attempts, 0),
-                old.c.first_attempt,
-                old.c.retry_at,
-                literal(""),
+                literal(self._edition), literal(self._wave), turns.c.segment_id, _subscriber.c.id,
+                _subscriber.c.domain, state, literal(""), literal(""), _subscriber.c.cursor,
+                literal(self._cutoff), attempts, first_attempt, retry_at, literal(""),
                 literal(self._now, _delivery.c.changed_at.type),
             )
-            .select_from(turns)
-            .join(_subscriber, _subscriber.c.id == turns.c.subscriber_id)
-            .outerjoin(
-                old,
-                and_(
-                    old.c.subscriber_id == _subscriber.c.id,
-                    old.c.superseded_by == self._wave,
-                ),
-            )
+            .select_from(source)
             .order_by(turns.c.bundle, turns.c.subscriber_id)
-        )
+        )  # fmt: skip
         columns = (
             "edition_id", "wave_id", "segment_id", "subscriber_id", "domain", "state", "reason", "reply",
             "from_position", "cutoff", "attempts", "first_attempt", "retry_at", "worker", "changed_at",
