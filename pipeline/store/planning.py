@@ -37,6 +37,7 @@ from sqlmodel import Session
 
 from pipeline.store import scratch
 from pipeline.store.segments import Segments
+from pipeline.store.session import CACHE
 from pipeline.store.tables import STANDING, DeliveryRow, InterestSet, LogRow, Segment, SubscriberRow
 from subscribers.delivery import REPLACEABLE, SMTPUTF8, DeliveryState
 from subscribers.digest import Digest
@@ -48,8 +49,8 @@ _PART = 20_000  # readers looked at by one statement
 _TURNS = {"sqlite": 8_000, "postgresql": 50_000}
 """Deliveries made by one statement. SQLite remembers, in memory, each page that it changes, while PostgreSQL
 does better the more it is told at once."""
-_CACHE = 14_000  # kB of pages that SQLite keeps while deliveries are made, all over five indexes
-_USUAL_CACHE = 2_000
+_LITTLE, _MUCH = 2_000, 14_000
+"""kB of pages that SQLite keeps while it is decided, and while deliveries are made all over five indexes."""
 _NOTHING: frozenset[int] = frozenset()
 
 _subscriber = SubscriberRow.__table__  # type: ignore[attr-defined]
@@ -82,7 +83,7 @@ class WavePlan:
         self._wave = wave
         self._cutoff = cutoff
         self._now = now
-        self._cache(_USUAL_CACHE)  # until then there is little to gain by more of it
+        self._cache(_LITTLE)
         self._segments = Segments(session, wave, cutoff)
         self._reached: set[Verdict] = set()
         self._frequency = frequency
@@ -254,7 +255,7 @@ class WavePlan:
     def expand(self) -> int:
         """One delivery for each reader with a segment; the clock of a superseded one carries on."""
         self._segments.close()
-        self._cache(_CACHE)
+        self._cache(_MUCH)
         self._session.execute(delete(scratch.group))
         # Ids then follow bundles of segments, and within one the readers: a worker needs few letters at a
         # time, and those it mails one after another stand together in every table and index.
@@ -272,7 +273,7 @@ class WavePlan:
             # With a limit, PostgreSQL knows how few they are; from two bounds it would guess at a third.
             self._deliver(ahead_of_it.limit(many).subquery("turns"))
             start = self._session.execute(ahead_of_it.offset(many).limit(1)).one_or_none()
-        self._cache(_USUAL_CACHE)
+        self._cache(CACHE)  # the connection may be a sender's next
         return planned
 
     def _deliver(self, turns: Subquery) -> None:

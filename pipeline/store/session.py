@@ -57,6 +57,8 @@ _COUNT = text(
     "RETURNING pg_try_advisory_xact_lock(:senders)"
 )
 """Counts a transaction, and tells whether nobody sends."""
+CACHE = 8_000
+"""kB of pages that SQLite keeps for a connection: what one transaction changes is all over the indexes."""
 
 
 class Database:
@@ -204,7 +206,7 @@ def _tune_sqlite(engine: Engine) -> None:
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=30000",
-            "cache_size=-8000",  # kibibytes: what one transaction changes is all over the indexes
+            f"cache_size=-{CACHE}",
             "secure_delete=ON",  # what is erased must not stay behind in the file
             "wal_autocheckpoint=4000",  # pages: each checkpoint waits for the disk twice
         ):

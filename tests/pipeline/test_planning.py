@@ -78,6 +78,19 @@ def test_many_parts_cost_sqlite_no_more_than_one(portal, other_portal, monkeypat
     assert steps_of_sqlite(other_portal) < 1.2 * at_once
 
 
+def test_sqlite_keeps_as_much_in_memory_after_planning_as_before(portal) -> None:
+    with portal.open() as app:
+
+        def kept() -> int:
+            with app.database.engine.connect() as connection:
+                return connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
+
+        before = kept()
+        timetable = app.timetable(Frequency.WEEKLY)
+        app.planner().by_hand(timetable.schedule, *slot_now(timetable, app.clock(), "Europe/Amsterdam"))
+        assert kept() == before < 0
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_postgresql_goes_through_the_readers_a_few_times(portal, monkeypatch) -> None:
     monkeypatch.setattr(planning, "_PART", 100)
