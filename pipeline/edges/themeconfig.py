@@ -36,8 +36,7 @@ def renamed(path: Path, slug: str, new: str) -> ThemeConfig:
     def change(themes: "_Themes") -> None:
         theme = themes.pick(slug)
         theme["slug"] = new
-        if new in theme.get("formerly", []):  # it gets a slug back that it had before
-            theme["formerly"] = [one for one in theme["formerly"] if one != new]
+        themes.drop(theme, "formerly", new)  # it may get a slug back that it had before
         themes.extend(theme, "formerly", [slug])
         themes.point(slug, [new])
 
@@ -92,8 +91,9 @@ class _Themes:
         within = False
         for part in self._parts:
             theme = part.of("theme")
-            within = theme.get("slug") == slug if theme is not None else within and part.belongs_to("theme")
-            if within:
+            if theme is not None:
+                within = theme.get("slug") == slug
+            if within and "theme" in part.document:  # also where other tables stand in between
                 part.document = tomlkit.document()
 
     def point(self, slug: str, others: Sequence[str], above: str | None = None) -> None:
@@ -104,16 +104,28 @@ class _Themes:
                 theme["parent"] = parent
         for source in self._tables("source"):
             named = source.get("themes", [])
-            if slug in named:
-                kept = [theme for theme in named if theme != slug]
-                source["themes"] = [*kept, *(theme for theme in others if theme not in kept)]
+            if slug not in named:
+                continue
+            fresh = [theme for theme in others if theme not in named]
+            if fresh:
+                named[named.index(slug)] = fresh[0]
+                named.extend(fresh[1:])
+            self.drop(source, "themes", slug)
 
     def extend(self, theme: Any, key: str, values: Sequence[str]) -> None:
         """Add these to a list of a theme, each once."""
-        known = list(theme.get(key, []))
-        added = [value for value in values if value not in known]
-        if added:
-            theme[key] = [*known, *added]
+        known = theme.get(key)
+        added = [value for value in dict.fromkeys(values) if value not in (known or ())]
+        if known is not None:
+            known.extend(added)  # in its place: it may be written over several lines, with comments
+        elif added:
+            theme[key] = added
+
+    def drop(self, table: Any, key: str, value: str) -> None:
+        """Take a value out of a list of a table, where it is in it."""
+        values = table.get(key, [])
+        while value in values:
+            values.remove(value)
 
     def _tables(self, name: str) -> Iterator[Any]:
         return (table for part in self._parts if (table := part.of(name)) is not None)

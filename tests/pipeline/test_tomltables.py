@@ -119,3 +119,36 @@ def test_a_theme_that_takes_in_another_keeps_its_place(config: Path) -> None:
     text = written(config)
     assert text.endswith("# Meer thema's.\n\n# Het einde.\n")
     assert 'keywords = ["cloud"]\nformerly = ["avg"]\n[theme.weights]\n' in text
+
+
+def test_what_is_within_a_theme_goes_with_it_also_where_other_tables_stand_in_between(config: Path) -> None:
+    start, end = CONFIG.index("[theme.weights]"), CONFIG.index("# tot hier")
+    weights, text = CONFIG[start:end], CONFIG[:start] + CONFIG[end:]
+    apart = changed(text, ('path = "bron"\n', f'path = "bron"\n{weights}'))
+    config.write_text(apart, encoding="utf-8")
+    without(config, "cloud").replace()
+    assert "weights" not in written(config)
+    assert [theme["slug"] for theme in tomllib.loads(written(config))["theme"]] == ["avg"]
+
+
+LISTS = (
+    (
+        'keywords = ["cloud"]\n',
+        'keywords = [\n  "cloud",  # ook in het Engels\n  # geen weer\n  "datacentrum",\n]\n',
+    ),
+    ('themes = ["cloud"]\n', 'themes = [\n  "cloud",  # meestal\n]\n'),
+    ('name = "AVG"\n', 'name = "AVG"\nkeywords = ["avg", "cloud"]\n'),
+)
+
+
+def test_comments_in_a_list_stay_where_it_gets_or_loses_something(config: Path) -> None:
+    before = changed(CONFIG, *LISTS)
+    config.write_text(before, encoding="utf-8")
+    merged(config, "avg", "cloud").replace()
+    assert '  # geen weer\n  "datacentrum",\n  "avg",\n]\n' in written(config)
+    config.write_text(before, encoding="utf-8")
+    renamed(config, "cloud", "wolken").replace()
+    assert '  "wolken",  # meestal\n' in written(config)
+    config.write_text(changed(before, ('  "cloud",  # meestal\n', '  "cloud",\n  "avg",  # soms\n')))
+    without(config, "cloud", ["avg"]).replace()
+    assert 'themes = [\n  "avg",  # soms\n]\n' in written(config)
