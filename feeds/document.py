@@ -46,6 +46,7 @@ def pack(found: Found) -> Any:
             None
             if one.places is None
             else [(slug, place.score, place.evidence) for slug, place in one.places.items()],
+            one.former,
         )
         for one in shown
     ]
@@ -61,8 +62,9 @@ def unpack(packed: Any) -> Found:
             names,
             by_words,
             None if places is None else {slug: _placement(score, why) for slug, score, why in places},
+            former,
         )
-        for draft, mark, names, by_words, places in shown
+        for draft, mark, names, by_words, places, former in shown
     ]
 
 

@@ -72,13 +72,23 @@ def aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
     another host, its paths and titles are still the same, but for a slash at their end.
     """
     canonical = canonical_url(draft.url)
-    path, query, fragment = _at_its_host(canonical)
-    local = _hash(source_name, path.rstrip("/") or "/", query, fragment, draft.title.casefold())
+    path, *others = _at_its_host(canonical)
     return (
         f"guid:{source_name[:40]}:{_hash(source_name, draft.key)}",
         _address_alias(canonical),
-        f"page:{source_name[:40]}:{local}",
+        _page_alias(draft, source_name, path.rstrip("/") or "/", *others),
     )
+
+
+def former_aliases(draft: Draft, source_name: str) -> tuple[str, ...]:
+    """Names from when a slash at the end made another page: by these, too, it is found, and gets no more."""
+    path, *others = _at_its_host(canonical_url(draft.url))
+    ends = [path] if path.rstrip("/") and path.endswith("/") else []
+    return tuple(_page_alias(draft, source_name, end, *others) for end in ends)
+
+
+def _page_alias(draft: Draft, source_name: str, *place: str) -> str:
+    return f"page:{source_name[:40]}:{_hash(source_name, *place, draft.title.casefold())}"
 
 
 def _at_its_host(address: str) -> tuple[str, str, str]:

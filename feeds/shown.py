@@ -10,7 +10,7 @@ from feeds.characters import one_line, turns
 from feeds.classify import Classifier, Placement, only_repeats
 from feeds.draft import Draft
 from feeds.fingerprint import fingerprint
-from feeds.identity import aliases, distinct, text_alias
+from feeds.identity import aliases, distinct, former_aliases, text_alias
 from feeds.normalise import normalise
 from feeds.source import Reading, Source
 from feeds.spoken import with_languages
@@ -23,7 +23,8 @@ class Shown:
 
     ``draft`` is normalised, ``mark`` its fingerprint. ``names`` are its aliases, the strongest first;
     ``by_words`` is the one that it has by its words, if they are enough. ``places`` are its places in
-    themes for as long as no editor has a say in them; None where nobody asked for them.
+    themes for as long as no editor has a say in them; None where nobody asked for them. By its ``former``
+    names it may be known, and it gets none of them.
     """
 
     draft: Draft
@@ -31,6 +32,7 @@ class Shown:
     names: tuple[str, ...]
     by_words: str | None
     places: Mapping[str, Placement] | None = None
+    former: tuple[str, ...] = ()
 
 
 def make_ready(
@@ -67,4 +69,11 @@ def _show(draft: Draft, source: Source, classifier: Classifier | None) -> Shown:
             editor={},
         )
         places = classifier.place(classification)
-    return Shown(draft, mark, aliases(draft, source.name), text_alias(draft, source.name, mark), places)
+    return Shown(
+        draft,
+        mark,
+        aliases(draft, source.name),
+        text_alias(draft, source.name, mark),
+        places,
+        former_aliases(draft, source.name),
+    )

@@ -92,7 +92,7 @@ def absorb(
     shown is gone. Raises SourceError when such a source had articles and shows none, unless forced: a folder
     that isn't mounted looks just like that.
     """
-    names = [one.names for one in shown]
+    names = [(*one.names, *one.former) for one in shown]
     texts = [one.by_words for one in shown]
     known = work.articles.find(all_names(shown))
     stored = work.articles.get(set(known.values()))
@@ -150,8 +150,8 @@ def absorb(
 
 
 def all_names(shown: Iterable[Shown]) -> set[str]:
-    """The names of all that a source shows."""
-    return {name for one in shown for name in _names(one)}
+    """The names by which all that a source shows may be known."""
+    return {name for one in shown for name in (*_names(one), *one.former)}
 
 
 def release(work: CollectWork, now: datetime) -> int:

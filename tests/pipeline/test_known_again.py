@@ -4,6 +4,10 @@ import pytest
 from collecting import FEED, Feed, collect, numbers
 from pytest_httpserver import HTTPServer
 
+import feeds.shown
+from feeds.draft import Draft
+from feeds.identity import aliases, former_aliases
+
 pytestmark = pytest.mark.each_database
 
 NOTICE = "Het ministerie heeft vandaag bekendgemaakt welke plannen er komend jaar voor de woningbouw zijn."
@@ -59,3 +63,25 @@ def test_an_article_whose_names_all_went_to_another_is_new_once(portal, feed: Fe
     for _ in range(2):
         portal.wait(days=1)
         assert numbers(collect(portal)) == {"unchanged": 2}
+
+
+def test_an_article_stored_when_slashes_made_other_pages_is_known_when_its_source_moves(
+    portal, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_before(draft: Draft, source_name: str) -> tuple[str, ...]:
+        *others, _ = aliases(draft, source_name)
+        return *others, *former_aliases(draft, source_name)
+
+    feed.document = lambda: MOVED.format(host="oud.example")  # type: ignore[method-assign]
+    with monkeypatch.context() as patched:
+        patched.setattr(feeds.shown, "aliases", as_before)
+        assert numbers(collect(portal))["new"] == 1
+    for host in ("nieuw.example", "nieuwer.example"):
+        feed.document = lambda host=host: MOVED.format(host=host)  # type: ignore[method-assign, misc]
+        assert numbers(collect(portal)) == {"unchanged": 1}
+
+
+MOVED = (
+    "<rss version='2.0'><channel><title>Nieuws</title><item><guid>https://{host}/?p=1</guid>"
+    "<link>https://{host}/een-bericht/</link><title>Een bericht</title></item></channel></rss>"
+)
