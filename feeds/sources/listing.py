@@ -22,7 +22,8 @@ LISTED = 50_000
 UNPACKED = 50_000_000
 """Bytes: the most that the protocol allows for one sitemap."""
 PARTS = 100
-"""Of a compressed sitemap, as software makes them that writes more and more of it (RFC 1952 §2.2)."""
+"""Of a compressed sitemap, as software makes them that writes more and more of it (RFC 1952 §2.2). One with
+more is refused: a piece of it would look like all."""
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -148,8 +149,8 @@ def _unpacked(source: Source, document: bytes) -> bytes:
             raise SourceError(f"source {source.name}: its sitemap is larger than {UNPACKED:,} bytes")
         document = unpacker.unused_data
         if document[:2] != b"\x1f\x8b":
-            break
-    return unpacked
+            return unpacked
+    raise SourceError(f"source {source.name}: its sitemap is compressed in more than {PARTS} parts")
 
 
 def _moment(text: str) -> datetime | None:

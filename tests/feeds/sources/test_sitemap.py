@@ -319,6 +319,7 @@ def test_text_and_compressed_and_truncated_sitemaps_are_read(packed, document: b
         (b"", "no sitemap"),
         (b"\x1f\x8bstuk", "damaged"),
         (gzip.compress(b" " * (listing.UNPACKED + 1)), "larger than"),
+        (gzip.compress(b"https://bron.example/a\n") * (listing.PARTS + 1), "more than 100 parts"),
     ],
 )
 def test_what_is_no_sitemap_is_refused(document: bytes, why: str) -> None:
