@@ -23,7 +23,10 @@ VERSIONS = 12
 SHORTEST_TYPO = 5
 
 T = TypeVar("T")
-_SENTENCE = re.compile(r"[.!?…][\"'”’»)\]]*\s*$")
+_SENTENCE = re.compile(r"[.!…][\"'”’»)\]]*\s*$")
+"""How one ends that says something by itself; what a question says is in what follows it."""
+SHORTEST_SENTENCE = 4
+"""Words; fewer are a name or a figure in a list, with a full stop after it."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -89,10 +92,10 @@ def _moved(old: str, new: str) -> bool:
 
 
 def _paragraphs(text: str) -> list[tuple[tuple[str, ...], bool]]:
-    """The words of each paragraph, and whether it ends as a sentence does."""
+    """The words of each paragraph, and whether it is a sentence, or several, going by its length and end."""
     lines = text.split("\n")
     found = ((tuple(TOKEN.findall(composed(line))), bool(_SENTENCE.search(line))) for line in lines)
-    return [(words, is_sentence) for words, is_sentence in found if words]
+    return [(words, ends and len(words) >= SHORTEST_SENTENCE) for words, ends in found if words]
 
 
 def _differing(before: list[T], after: list[T]) -> tuple[list[T], list[T]]:

@@ -46,9 +46,14 @@ def test_paragraphs_that_change_places_are_cosmetic() -> None:
     [
         ("2025\n100\n2026\n200", "2025\n200\n2026\n100"),
         ("Ajax\nPSV", "PSV\nAjax"),
+        ("1.\nAjax.\n2.\nPSV Eindhoven.", "1.\nPSV Eindhoven.\n2.\nAjax."),
         ("Voor:\nHet college.\nTegen:\nDe raad.", "Tegen:\nHet college.\nVoor:\nDe raad."),
+        (
+            "Mag het in Delft?\nNee, daar mag het niet.\nMag het in Gouda?\nJa, daar mag het wel.",
+            "Mag het in Delft?\nJa, daar mag het wel.\nMag het in Gouda?\nNee, daar mag het niet.",
+        ),
     ],
-    ids=["figures", "names", "what a sentence is under"],
+    ids=["figures", "names", "names with a full stop", "what a sentence is under", "answers"],
 )
 def test_what_says_something_by_its_place_is_substantive_when_it_changes_places(old: str, new: str) -> None:
     assert weigh(f"{TEXT}\n{old}\n{TEXT}", f"{TEXT}\n{new}\n{TEXT}") is Weight.SUBSTANTIVE
