@@ -11,7 +11,7 @@ _MINUS = r"(?<![^\s(])-(?=\d)"
 _BESIDE = "".join(sorted(_SIGNS - {"-"}))
 _FIGURE = r"\d+(?:[.,]\d+)+"
 """One in which a point or a comma stands: 1.000 and 1,000 are as far apart as a thousand and one."""
-_SIGNED = r"(?<!\w)[^\W\d_]\w*\+\+(?![^\W\d]|\+)|(?<!\w)[^\W\d_]#(?![^\W\d])|(?<![^\s(])\.(?i:net)(?!\w)"
+_SIGNED = r"(?<!\w)[^\W\d_]\w*\+\+(?![^\W\d]|\+)|(?<!\w)[^\W\d_]#(?![^\W\d])|(?<![^\s(\"'“‘])\.(?i:net)(?!\w)"
 """Names of which the word alone is another: C++, C# and .NET."""
 TOKEN = re.compile(rf"{_FIGURE}|{_SIGNED}|\w+|[{_BESIDE}]|{_MINUS}")
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
