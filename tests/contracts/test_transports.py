@@ -389,6 +389,14 @@ def test_a_server_that_does_not_greet_us_is_unavailable(greeting: bytes) -> None
     assert server.messages == 0
 
 
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.9", b"\0\1"])
+def test_of_what_is_no_mail_server_is_said_that_it_can_t_be_understood(greeting: bytes) -> None:
+    with scripted({"220": greeting}) as (transport, _):
+        said = unavailable(transport)
+    assert "can't be understood" in said
+    assert "-1" not in said
+
+
 def test_a_recipient_at_whom_the_server_breaks_off_does_not_keep_the_next_from_theirs() -> None:
     for answer in (HANG_UP, b"421 4.7.0 try later"):
         with scripted({"RCPT": answer}, {}) as (transport, server):

@@ -20,6 +20,8 @@ OPENING = 120.0
 REST = 60.0
 """Seconds for which a relay that failed is left alone, while there are others or until it is asked again."""
 _ANY = 1_000_000
+_WORDS = 80
+"""Characters shown of an answer that is no reply."""
 
 
 class Unreachable(Exception):
@@ -133,6 +135,8 @@ def _cause(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         raw = error.smtp_error
         words = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+        if error.smtp_code < 0:  # the library's word for what is no reply
+            return one_line(f"what it says can't be understood (…{words[:_WORDS]})")
         return one_line(f"{error.smtp_code} {words}")
     if isinstance(error, UnicodeError):
         return "its name, the user or the password has a character that SMTP can't carry"
