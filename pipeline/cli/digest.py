@@ -29,7 +29,7 @@ from pipeline.cli.editions import EditionType, say_open, status_document
 from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.plan import PlanReport
 from pipeline.steps.preview import Choice, Specimen
-from subscribers.delivery import Accepted, DeliveryState
+from subscribers.delivery import Accepted, DeliveryState, Outcome, Uncertain
 from subscribers.edition import EditionName
 from subscribers.frequency import Frequency
 from subscribers.roster import themes_in
@@ -176,8 +176,7 @@ def test(
     if not specimens:
         raise Failure("nobody is due anything, so there is no mail to test; --themes makes one up")
     outcome = jobs.send_alone(app, address, app.previewer().message(specimens[0], address))
-    if not isinstance(outcome, Accepted):
-        fail(f"{address}: the mail server did not take it: {outcome.reply}")
+    _insist(address, outcome)
     say(f"Sent to {address}: {specimens[0].letter.subject}")
 
 
@@ -197,8 +196,7 @@ def resend(app: App, edition: EditionName, email: str, yes: bool, who: str) -> N
     outcome = jobs.send_alone(app, address, app.previewer().message(specimen, address))
     reader = app.enroller().known(address).id
     app.audit(who, "digest resend", f"{edition} to subscriber {reader}: {outcome.reply}")
-    if not isinstance(outcome, Accepted):
-        fail(f"{address}: the mail server did not take it: {outcome.reply}")
+    _insist(address, outcome)
     say(f"Sent to {address}: {specimen.letter.subject} ({outcome.reply})")
 
 
@@ -229,6 +227,14 @@ def send(
         warn(f"{domain} is paused ({reason}); mend that, then: kennisportal domains resume {domain}")
     warn_of_spikes(report.spikes)
     _complain(name, report, stopped)
+
+
+def _insist(address: str, outcome: Outcome) -> None:
+    """Fail unless a mail of its own was taken."""
+    if isinstance(outcome, Uncertain):
+        fail(f"{address}: nobody knows whether it arrived; look before you send it again: {outcome.reply}")
+    if not isinstance(outcome, Accepted):
+        fail(f"{address}: the mail server did not take it: {outcome.reply}")
 
 
 def _complain(name: EditionName, report: DeliverReport, stopped: bool) -> None:

@@ -225,6 +225,10 @@ def status_document(account: Account) -> dict[str, object]:
 
 def say_open(account: Account) -> None:
     name = account.edition
+    if account.deliveries.get(DeliveryState.IN_FLIGHT):
+        say(
+            f"  In flight is what a sender has in hand, or had when it ended: kennisportal digest send {name}"
+        )
     if account.deliveries.get(DeliveryState.DEFERRED):
         say(f"  The deferred are tried again when their time has come: kennisportal digest send {name}")
     if account.uncertain:

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from pipeline.ports import Clock, DeskWork, Start
 from subscribers.delivery import DeliveryState
-from subscribers.edition import CLOSED, Edition, EditionName, EditionState, balanced
+from subscribers.edition import CLOSED, SENDABLE, Edition, EditionName, EditionState, balanced
 
+_UNTOUCHED = {DeliveryState.PLANNED, DeliveryState.SKIPPED, DeliveryState.CANCELLED}
+"""States of deliveries that were never handed over."""
 _REFUSALS = 20
 """How many different refusals are told."""
 
@@ -86,32 +88,30 @@ class Desk:
         """An edition that may be sent; DeskError with the way out for one that may not."""
         with self._read() as work:
             edition = _edition(work, name)
-        ways = {
-            EditionState.AWAITING_APPROVAL: f"it awaits approval: 'kennisportal digest approve {name}'",
-            EditionState.PAUSED: f"it is paused: 'kennisportal digest resume {name}'",
-            EditionState.CANCELLED: (
-                f"it is cancelled; 'kennisportal digest plan {name.frequency}' makes a new one"
-            ),
-        }
-        if edition.state in ways:
-            raise DeskError(f"{name} can't be sent: {ways[edition.state]}")
+        if edition.state not in (*SENDABLE, EditionState.DONE):
+            raise _refused(edition, "sent")
         return edition
 
     def approve(self, name: EditionName) -> None:
         """Let an edition that awaits approval go out."""
-        self._move(name, (EditionState.AWAITING_APPROVAL,), EditionState.PLANNED)
+        self._move(name, "approved", (EditionState.AWAITING_APPROVAL,), EditionState.PLANNED)
 
     def hold(self, name: EditionName) -> None:
         """Let an edition of which nothing was sent wait for approval, as if that were its rule."""
-        self._move(name, (EditionState.PLANNED,), EditionState.AWAITING_APPROVAL)
+        self._move(name, "held", (EditionState.PLANNED,), EditionState.AWAITING_APPROVAL)
 
     def pause(self, name: EditionName) -> None:
         """Stop sending, for now."""
-        self._move(name, (EditionState.PLANNED, EditionState.SENDING), EditionState.PAUSED)
+        self._move(name, "paused", SENDABLE, EditionState.PAUSED)
 
     def resume(self, name: EditionName) -> None:
-        """Go on with what was paused."""
-        self._move(name, (EditionState.PAUSED,), EditionState.PLANNED)
+        """Go on with what was paused: as planned when nothing of it was handed over, else as being sent."""
+        with self._write() as work:
+            edition = _edition(work, name)
+            if edition.state is not EditionState.PAUSED:
+                raise _refused(edition, "resumed")
+            begun = work.deliveries.count(edition.id).keys() - _UNTOUCHED
+            work.editions.set_state(edition.id, EditionState.SENDING if begun else EditionState.PLANNED)
 
     def cancel(self, name: EditionName) -> int:
         """Drop what has not been handed over; gives how many mails. Cursors stay, so nothing is missed."""
@@ -144,13 +144,13 @@ class Desk:
                     work.editions.set_state(edition.id, EditionState.DONE)
             return len(ids)
 
-    def _move(self, name: EditionName, allowed: tuple[EditionState, ...], to: EditionState) -> None:
+    def _move(
+        self, name: EditionName, done: str, allowed: tuple[EditionState, ...], to: EditionState
+    ) -> None:
         with self._write() as work:
             edition = _edition(work, name)
             if edition.state not in allowed:
-                raise DeskError(
-                    f"{name} is {edition.state}; only one that is {' or '.join(allowed)} can be {to}"
-                )
+                raise _refused(edition, done)
             work.editions.set_state(edition.id, to)
 
 
@@ -159,6 +159,24 @@ def _edition(work: DeskWork, name: EditionName) -> Edition:
     if edition is None:
         raise DeskError(f"there is no edition {name}; 'kennisportal digest list' shows them all")
     return edition
+
+
+def _refused(edition: Edition, done: str) -> DeskError:
+    """Why this can't be done with an edition as it stands, and what can."""
+    name = edition.name
+    ways = {
+        EditionState.PLANNED: f"it is planned; 'kennisportal digest send {name}' sends it",
+        EditionState.AWAITING_APPROVAL: f"it awaits approval: 'kennisportal digest approve {name}'",
+        EditionState.SENDING: (
+            f"it is being sent; 'kennisportal digest pause {name}' stops that, and 'send' goes on with it"
+        ),
+        EditionState.PAUSED: f"it is paused: 'kennisportal digest resume {name}'",
+        EditionState.DONE: f"it is done; 'kennisportal digest report {name}' tells how it went",
+        EditionState.CANCELLED: (
+            f"it is cancelled; 'kennisportal digest plan {name.frequency}' makes a new one"
+        ),
+    }
+    return DeskError(f"{name} can't be {done}: {ways[edition.state]}")
 
 
 def _account(work: DeskWork, edition: Edition) -> Account:

@@ -1,0 +1,74 @@
+"""What an administrator decides about an edition, by command: in odd orders, and while things go wrong."""
+
+import json
+
+from scripted import HANG_UP, serving
+
+from subscribers.delivery import Wanted
+from subscribers.edition import EditionName
+
+
+def ready(portal, *emails: str) -> None:
+    portal.write("a", "De cloud")
+    assert portal.run("collect").exit_code == 0
+    options = ("--interests", "cloud", "--confirmed", "--consent-note", "op papier")
+    for email in emails or ("l1@voorbeeld.example",):
+        assert portal.run("subscribers", "add", email, *options).exit_code == 0
+
+
+def planned(portal) -> str:
+    return str(json.loads(portal.run("digest", "plan", "weekly", "--json").stdout)["edition"])
+
+
+def test_what_can_t_be_done_with_an_edition_is_named_with_what_can(portal) -> None:
+    ready(portal)
+    edition = planned(portal)
+
+    def refused(*command: str) -> str:
+        result = portal.run("digest", *command, edition)
+        assert result.exit_code == 1
+        return result.stderr
+
+    assert f"can't be approved: it is planned; 'kennisportal digest send {edition}'" in refused("approve")
+    assert "can't be resumed: it is planned" in refused("resume")
+    portal.run("digest", "hold", edition)
+    assert f"can't be paused: it awaits approval: 'kennisportal digest approve {edition}'" in refused("pause")
+    assert "can't be sent: it awaits approval" in refused("send", "--yes")
+    portal.run("digest", "approve", edition)
+    portal.run("digest", "pause", edition)
+    assert f"can't be held: it is paused: 'kennisportal digest resume {edition}'" in refused("hold")
+    portal.run("digest", "resume", edition)
+    portal.run("digest", "send", edition, "--yes")
+    assert f"can't be paused: it is done; 'kennisportal digest report {edition}'" in refused("pause")
+    assert portal.run("digest", "send", edition, "--yes").exit_code == 0
+
+
+def test_an_edition_of_which_some_was_sent_can_t_be_held_after_a_pause_either(portal) -> None:
+    ready(portal, "l1@voorbeeld.example", "l2@voorbeeld.example")
+    edition = planned(portal)
+    portal.run("digest", "send", edition, "--yes", "--limit", "1")
+    portal.run("digest", "pause", edition)
+    portal.run("digest", "resume", edition)
+    held = portal.run("digest", "hold", edition)
+    assert (held.exit_code, "it is being sent" in held.stderr) == (1, True)
+
+
+def test_of_a_test_mail_that_got_no_answer_is_said_that_nobody_knows(portal) -> None:
+    ready(portal)
+    with serving({".": HANG_UP}) as server:
+        text = portal.config.read_text()
+        portal.config.write_text(text.replace("maildir://mail", f"smtp://127.0.0.1:{server.port}"))
+        result = portal.run("digest", "test", "weekly", "--to", "redactie@portaal.example")
+    assert result.exit_code == 1
+    assert "redactie@portaal.example: nobody knows whether it arrived" in result.stderr
+
+
+def test_what_is_in_flight_is_said_to_be_in_a_senders_hand_or_left_by_one(portal) -> None:
+    ready(portal)
+    edition = planned(portal)
+    with portal.open() as app, app.store.write() as work:
+        row = work.editions.get(EditionName.parse(edition))
+        work.outbox.claim(Wanted(row.id), "somebody", 1, portal.now)
+    said = portal.run("digest", "status", edition).stdout
+    assert "1 in_flight" in said
+    assert f"had when it ended: kennisportal digest send {edition}" in said
