@@ -86,7 +86,7 @@ class Relay:
             connection.ehlo_or_helo_if_needed()
             if self._scheme == "smtp+starttls":
                 connection.starttls(context=ssl.create_default_context())
-                connection.ehlo()
+                connection.ehlo_or_helo_if_needed()
             if self._user:
                 connection.login(self._user, self._password)
             offers = self._offers(connection)
