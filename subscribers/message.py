@@ -106,7 +106,7 @@ class Template:
         if self._is_newsletter:
             mailto = recipient.unsubscribe_address
             leave = f"List-Unsubscribe: <{recipient.unsubscribe_url}>"
-            leave += f", <mailto:{mailto}>\r\n" if mailto else "\r\n"
+            leave += f",\r\n <mailto:{mailto}>\r\n" if mailto else "\r\n"
         personal = (
             f"Date: {_date(date.replace(microsecond=0), date.utcoffset())}\r\n"
             f"Message-ID: <{recipient.message_id}>\r\n"
@@ -124,8 +124,9 @@ class Template:
             filled[slot, False], filled[slot, True] = fillings(without_slots(value))
         head = personal + self._headers
         if self._signature is not None:
-            # These lines are never folded and have no blanks to reduce: only their names change.
-            lines = [line.split(b": ", 1) for line in personal.split(b"\r\n")[:-1]]
+            # Once unfolded these lines have no blanks to reduce: only their names change.
+            unfolded = personal.replace(b"\r\n ", b" ")
+            lines = [line.split(b": ", 1) for line in unfolded.split(b"\r\n")[:-1]]
             relaxed = b"".join(name.lower() + b":" + value + b"\r\n" for name, value in lines)
             head = self._signature.line(relaxed, self._body.relaxed(filled), int(date.timestamp())) + head
         return head + b"\r\n" + self._body.filled(filled)

@@ -415,6 +415,15 @@ def test_a_domain_beyond_ascii_is_mailed_as_a_labels_and_a_local_part_as_itself(
         assert parsed_loosely(raw)["to"].addresses[0].addr_spec == mailed
 
 
+def test_the_two_ways_to_leave_stand_on_a_line_each() -> None:
+    raw = make(unsubscribe_address="unsubscribe+7-c2ln@terug.kennisportal.example")
+    ours, _ = check(raw)
+    url = "https://kennisportal.example/unsubscribe/7.c2ln"
+    mailto = "mailto:unsubscribe+7-c2ln@terug.kennisportal.example"
+    assert ours["list-unsubscribe"] == f"<{url}>, <{mailto}>"
+    assert f"\r\nList-Unsubscribe: <{url}>,\r\n <{mailto}>\r\n".encode() in raw
+
+
 def test_the_longest_unsubscribe_link_stays_on_one_line() -> None:
     token = Tokens([b"k"]).sign(UNSUBSCRIBE, 2**63)
     url = f"https://{'a' * 63}.{'b' * 63}.example/{'pad/' * 20}unsubscribe/{token}"
