@@ -488,7 +488,19 @@ def test_an_edition_is_stopped_in_the_middle_and_what_was_sent_stays_sent(
 def test_two_senders_share_an_edition_and_never_overlap(portal) -> None:
     name = planned(portal, *many(300))
     portal.go_live()
-    mailers = [Mailer(), Mailer()]
+    both_at_work = threading.Barrier(2, timeout=60)
+
+    def mailer_that_waits_for_the_other() -> Mailer:
+        waits = iter([both_at_work.wait])
+
+        def answer(recipient: str) -> Outcome:
+            for wait in waits:  # once, with the first mail in hand
+                wait()
+            return Accepted()
+
+        return Mailer(answer)
+
+    mailers = [mailer_that_waits_for_the_other(), mailer_that_waits_for_the_other()]
     with portal.open() as one, portal.open() as two:
         threads = []
         for app, mailer in zip((one, two), mailers, strict=True):
