@@ -24,7 +24,7 @@ def add_tables(path: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> Se
     found = parts(text)
     last = None
     for part in found:
-        if part.of(name) is not None or (last is not None and part.belongs_to(name)):
+        if part.of(name) is not None or (last is not None and part.is_about(name)):
             last = part
     if last is not None:
         apart = "\n" if last.behind and not last.behind.startswith("\n") else ""

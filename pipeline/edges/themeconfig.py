@@ -93,7 +93,7 @@ class _Themes:
             theme = part.of("theme")
             if theme is not None:
                 within = theme.get("slug") == slug
-            if within and "theme" in part.document:  # also where other tables stand in between
+            if within and part.is_about("theme"):  # also where other tables stand in between
                 part.document = tomlkit.document()
 
     def point(self, slug: str, others: Sequence[str], above: str | None = None) -> None:

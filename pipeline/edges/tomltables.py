@@ -30,9 +30,9 @@ class Part:
         tables = self.document.get(name)
         return tables[0] if isinstance(tables, AoT) else None
 
-    def belongs_to(self, name: str) -> bool:
-        """Whether it is a table within the ``[[name]]`` before it, such as ``[name.weights]``."""
-        return name in self.document and self.of(name) is None
+    def is_about(self, name: str) -> bool:
+        """Whether it is a ``[[name]]``, or within the one before it, as ``[name.weights]`` is."""
+        return name in self.document
 
     def __str__(self) -> str:
         return tomlkit.dumps(self.document) + self.behind
