@@ -20,8 +20,8 @@ _LONG = 1_000
 _MARK = rf"[^\w\s\x00-\x7f\u2013\u2212{_BESIDE}]"
 _HEAP = re.compile(rf"({_MARK}{{30}}){_MARK}+")
 """More marks on a letter than any script has (UAX 15, stream-safe): ordering them takes their square."""
-_TELLING = re.compile(r"[.,-]\d|\w(?:\+\+|#)|\.[nN]")
-"""Where punctuation may be more than what parts words."""
+_TELLING = re.compile(r"[.,+#-](?:[\d+nN]|(?<=#))")
+"""Where punctuation may be more than what parts words; begun by a set, which is looked for fastest."""
 _ASCII_SIGNS = tuple(sorted(sign for sign in _SIGNS - {"-"} if sign.isascii()))
 _KEPT = {"_", *_ASCII_SIGNS}
 _BETWEEN = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in _KEPT)}
