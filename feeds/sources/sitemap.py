@@ -109,7 +109,7 @@ class SitemapSource:
         answer = yield HttpRequest(source.url, known, accept=_ACCEPT, as_robot=True)
         if isinstance(answer, NotModified):
             return answer
-        reading = Reading([], validators=answer.validators, moved=answer.moved, partial=True)
+        reading = Reading([], moved=answer.moved, partial=True)
         listed, unread = yield from _pages(source, answer, past, reading)
         if not (listed or past.seen or reading.problems):
             why = "it lists no page to be read; look at 'pages' in its config, and at the sitemap itself"
@@ -123,8 +123,16 @@ class SitemapSource:
         past.sitemaps.pop("", None)
         past.unfinished = past.unfinished or bool(missed)
         past.count(unread)
-        drafts = distinct(reading.drafts, reading.problems)
-        return replace(reading, drafts=drafts, bookmark=past.bookmark(source), wait=wait, appeared=came)
+        dated = all(page.changed for page in listed) and all(past.sitemaps.values())
+        return replace(
+            reading,
+            drafts=distinct(reading.drafts, reading.problems),
+            bookmark=past.bookmark(source),
+            # Where it says nothing of their changes, what it lists may have changed while it has not.
+            validators=answer.validators if dated else Validators(),
+            wait=wait,
+            appeared=came,
+        )
 
 
 def _pages(

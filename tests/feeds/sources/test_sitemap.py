@@ -25,6 +25,7 @@ from feeds.source import (
     Request,
     Source,
     SourceError,
+    Validators,
 )
 from feeds.sources import listing, sitemap
 from feeds.sources.page import NoArticle, read_page
@@ -111,6 +112,32 @@ def test_pages_without_a_date_of_change_are_looked_at_by_turns() -> None:
         seen += asked[1:]
         memory = Memory(bookmark=reading.bookmark)
     assert set(seen) == {f"/{name}" for name in pages}
+
+
+@pytest.mark.parametrize(
+    "entry, conditional",
+    [("a 2026-11-01", True), ("a", False), ("part.xml 2026-11-01", True), ("part.xml", False)],
+)
+def test_a_sitemap_is_unchanged_as_a_whole_only_where_it_says_what_changed(
+    entry: str, conditional: bool
+) -> None:
+    part = b"<urlset><url><loc>https://bron.example/a</loc><lastmod>2026-11-01</lastmod></url></urlset>"
+    plain = site(entry, **{"part.xml": part})
+
+    def respond(request: Request) -> Payload | NotModified | SourceError:
+        assert isinstance(request, HttpRequest)
+        answer = plain(request)
+        assert isinstance(answer, Payload)
+        if not request.url.endswith("/sitemap.xml"):
+            return answer
+        document = answer.documents[request.url]
+        if b".xml<" in document:
+            document = document.replace(b"url", b"sitemap").replace(b"sitemapset", b"sitemapindex")
+        return replace(answer, documents={request.url: document}, validators=Validators(etag='"1"'))
+
+    reading, asked = look(respond)
+    assert asked[-1] == "/a"
+    assert reading.validators == (Validators(etag='"1"') if conditional else Validators())
 
 
 def test_a_visit_reads_so_many_pages_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
