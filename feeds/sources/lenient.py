@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Mapping
-from contextlib import suppress
+from html.entities import html5
 from typing import Any
 from xml.parsers import expat
 
@@ -15,6 +15,8 @@ from feeds.address import web_address
 
 MARKUP = 500_000
 """Characters that begin a tag: 2,000 entries have a fraction of them, and these take ten seconds."""
+AMPERSANDS = 2_000_000
+"""As many as an escaped tag for each ten bytes of the largest document has; each takes a while, too."""
 ATTRIBUTES = 200
 """Attributes of one element: looking them up takes their square."""
 TAGS = 100
@@ -26,6 +28,10 @@ _ENCODING = re.compile(rb"<\?xml[^>]{0,200}\sencoding\s*=\s*[\"']?([\w.:-]{1,40}
 _WIDE = ("utf-16", "utf16", "utf-32", "utf32", "ucs-2", "ucs-4", "iso-10646-ucs")
 """How encodings are called that have a zero in every letter of a tag."""
 _SURROGATES = re.compile(rb"(?:&#(?:[xX]0{0,4}[dD][89a-fA-F][0-9a-fA-F]{2}|0{0,4}5[5-7][0-9]{3});)+")
+_CDATA = re.compile(rb"(?=<!\[CDATA\[)|(?<=\]\]>)")
+_UNENDED = "|".join(name for name in html5 if not name.endswith(";"))
+"""The references that HTML knows without a semicolon."""
+_BARE = re.compile(rb"&(?!#|\w{1,40};|(?:%s)\b(?!=))" % _UNENDED.encode())
 _ENTRY_END = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>")
 
 
@@ -40,8 +46,12 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
     """
     if document.count(b"<") > MARKUP:
         raise TooMuch(f"has more than {MARKUP:,} tags")
+    if document.count(b"&") > AMPERSANDS:
+        raise TooMuch(f"has more than {AMPERSANDS:,} ampersands")
     document = _truly_labelled(document)
-    _check_attributes(document)
+    fault = ""
+    if not _is_well_formed(document) and (escaped := _with_ampersands_escaped(document)) != document:
+        document, fault = escaped, "an & in it that begins no reference should be &amp;"
     if b"&#" in document:
         document = _SURROGATES.sub(_whole_characters, document)
     whole = _in_utf_8(document, headers)
@@ -49,8 +59,10 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
     parsed = feedparser.parse(
         io.BytesIO(whole), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
-    if whole is not document and not parsed.bozo:
-        parsed.update(bozo=True, bozo_exception="some of it is not the UTF-8 that the rest is")
+    if whole is not document:
+        fault = "some of it is not the UTF-8 that the rest is"
+    if fault and not parsed.bozo:
+        parsed.update(bozo=True, bozo_exception=fault)
     return parsed
 
 
@@ -78,6 +90,18 @@ def _in_utf_8(document: bytes, headers: Mapping[str, str]) -> bytes:
     return text.encode() if 0 < faults < others - faults else document
 
 
+def _with_ampersands_escaped(document: bytes) -> bytes:
+    """The document with each ``&`` that begins no reference, as in "R&D", written as XML wants it.
+
+    feedparser takes that for ``&D;``, and can't read the document as XML. What HTML knows without its
+    semicolon is one, unless it is a parameter in an address.
+    """
+    if b"\x00" in document:  # in UTF-16 no byte says what it is
+        return document
+    parts = _CDATA.split(document)
+    return b"".join(part if part.startswith(b"<![CDATA[") else _BARE.sub(b"&amp;", part) for part in parts)
+
+
 def _whole_characters(references: re.Match[bytes]) -> bytes:
     """References to halves of a character, as software writes that thinks in UTF-16, as one to the whole.
 
@@ -102,7 +126,9 @@ def shorten_to(document: bytes, entries: int) -> tuple[bytes, int]:
     return document[: ends[entries - 1]] + document[ends[-1] :], len(ends)
 
 
-def _check_attributes(document: bytes) -> None:
+def _is_well_formed(document: bytes) -> bool:
+    """Whether it is XML without a fault. Raises TooMuch for attributes that would take minutes."""
+
     def begun(name: str, attributes: list[str]) -> None:
         if len(attributes) > 2 * ATTRIBUTES:
             raise TooMuch(f"has an element with more than {ATTRIBUTES} attributes")
@@ -110,9 +136,11 @@ def _check_attributes(document: bytes) -> None:
     parser = expat.ParserCreate()
     parser.ordered_attributes = True
     parser.StartElementHandler = begun
-    # What is malformed, or in an encoding of its own, is read in another way.
-    with suppress(expat.ExpatError, ValueError, LookupError):
+    try:
         parser.Parse(document, True)
+    except (expat.ExpatError, ValueError, LookupError):
+        return False  # or in an encoding that only others know
+    return True
 
 
 _Mixin: Any = feedparser.mixin._FeedParserMixin

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from feeds.markup import plain_text
 from feeds.source import Payload, Reading, Source, SourceError
 from feeds.sources import lenient
 from feeds.sources.feed import ENTRIES, FeedSource
@@ -41,6 +42,7 @@ def test_an_address_is_sought_in_the_beginning_of_an_authors_name_only() -> None
     [
         pytest.param("<a>" * 600_000, "more than 500,000 tags", id="nested"),
         pytest.param("<a" * 600_000, "more than 500,000 tags", id="never closed"),
+        pytest.param("&" * 2_000_001, "more than 2,000,000 ampersands", id="ampersands"),
         pytest.param(
             "<z:a " + " ".join(f'a{n}="b"' for n in range(50_000)) + "/>", "attributes", id="attributes"
         ),
@@ -124,3 +126,30 @@ def test_a_feed_that_only_says_it_is_utf_16_is_read(declared: str) -> None:
 def test_a_date_may_be_in_dutch_and_in_a_zone_of_europe(begin: str, given: str, hour: int) -> None:
     (draft,) = read(f"{begin}{item(f'<pubDate>{given}</pubDate>')}</channel></rss>").drafts
     assert draft.published == datetime(2026, 3, 28, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("more", ["", "<br>"], ids=["else well-formed", "malformed besides"])
+def test_an_ampersand_that_begins_no_reference_is_just_that(more: str) -> None:
+    text = "R&D; R&D, AT&T en Q & A&#233; &copy 2026 &amp; caf&eacute;s"
+    links = "<link>https://bron.example/?a=1&copy=2&b=3</link><guid>https://bron.example/?p=1&x=2</guid>"
+    escaped = "<description><![CDATA[A&B &amp; c]]></description>"
+    reading = read(f"{ODD}<item><title>{text}</title>{links}{escaped}{more}</item></channel></rss>")
+    (draft,) = reading.drafts
+    assert plain_text(draft.title) == "R&D; R&D, AT&T en Q & Aé © 2026 & cafés"
+    assert draft.url == "https://bron.example/?a=1&copy=2&b=3"
+    assert plain_text(draft.summary) == "A&B & c"
+    assert "malformed" in reading.problems[0].why
+
+
+def test_an_ampersand_by_itself_is_what_a_feed_is_said_to_have_wrong() -> None:
+    reading = read(f"{ODD}{item('<category>R&D</category>')}<!-- a & b --></channel></rss>")
+    assert reading.drafts[0].categories == ("R&amp;D",)
+    assert "should be &amp;" in reading.problems[0].why
+    assert not read(f"{ODD}{item()}<!-- a & b --></channel></rss>").problems
+
+
+def test_a_feed_in_two_bytes_a_letter_keeps_its_ampersands() -> None:
+    begin = ODD.replace(' version="1.0"', ' version="1.0" encoding="utf-16"', 1)
+    document = f"{begin}{item('<description>R&amp;D & meer</description>')}</channel></rss>"
+    (draft,) = read(document.encode("utf-16")).drafts
+    assert plain_text(draft.summary) == "R&D & meer"
