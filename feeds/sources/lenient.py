@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from html.entities import html5
 from typing import Any
 from xml.parsers import expat
+from xml.sax.saxutils import unescape
 
 import feedparser
+import feedparser.api
 import feedparser.datetimes.rfc822
 import feedparser.mixin
 
@@ -144,10 +146,12 @@ def _is_well_formed(document: bytes) -> bool:
 
 
 _Mixin: Any = feedparser.mixin._FeedParserMixin
+_Loose: Any = feedparser.api.LooseFeedParser
 _add_tag = _Mixin._add_tag
 _sync_author_detail = _Mixin._sync_author_detail
 _unknown_starttag = _Mixin.unknown_starttag
 _unknown_endtag = _Mixin.unknown_endtag
+_decode_entities = _Loose.decode_entities
 
 
 def _add_few_tags(parser: Any, term: str, scheme: str, label: str) -> None:
@@ -177,10 +181,17 @@ def _end(parser: Any, tag: str) -> None:
         parser.baseuri = outer.pop()
 
 
+def _decode_all(parser: Any, element: str, text: str) -> str:
+    # Of what is malformed, feedparser leaves names, categories and ids as they are written.
+    decoded: str = _decode_entities(parser, element, text)
+    return decoded if parser.contentparams else unescape(decoded, {"&quot;": '"', "&apos;": "'"})
+
+
 _Mixin._add_tag = _add_few_tags
 _Mixin._sync_author_detail = _sync_short_author
 _Mixin.unknown_starttag = _begin
 _Mixin.unknown_endtag = _end
+_Loose.decode_entities = _decode_all
 
 # European zones and Dutch names: without them a moment is hours late, or none at all.
 feedparser.datetimes.rfc822.timezone_names.update(

@@ -153,3 +153,13 @@ def test_a_feed_in_two_bytes_a_letter_keeps_its_ampersands() -> None:
     document = f"{begin}{item('<description>R&amp;D & meer</description>')}</channel></rss>"
     (draft,) = read(document.encode("utf-16")).drafts
     assert plain_text(draft.summary) == "R&D & meer"
+
+
+@pytest.mark.parametrize("text", ["R&amp;D &lt;3", "<![CDATA[R&D <3]]>", "R&#38;D &#x3c;3"])
+@pytest.mark.parametrize("more", ["", "<br>"], ids=["well-formed", "malformed"])
+def test_names_and_ids_of_a_malformed_feed_are_those_of_a_well_formed_one(text: str, more: str) -> None:
+    names = f"<category>{text}</category><dc:creator>{text}</dc:creator><guid>https://b.example/{text}</guid>"
+    begin = ODD.replace("xmlns:z", 'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:z')
+    (draft,) = read(f"{begin}<item><title>Bericht</title>{names}{more}</item></channel></rss>").drafts
+    assert draft.key == draft.url == "https://b.example/R&D <3"
+    assert (draft.categories, draft.author) == (("R&amp;D &lt;3",), "R&amp;D &lt;3")
