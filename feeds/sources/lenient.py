@@ -167,9 +167,13 @@ def _sync_short_author(parser: Any, key: str = "author") -> None:
 
 
 def _begin(parser: Any, tag: str, attributes: Any) -> None:
+    around = parser.__dict__.setdefault("_outer", [])
+    if _is_entry(parser, tag):
+        _leave_entry(parser)  # the one before it has no end
+        parser.__dict__["_around_entry"] = len(around)
     # feedparser has a base count for what follows, too, where there is none around it.
     outer = parser.baseuri
-    parser.__dict__.setdefault("_outer", []).append(outer)
+    around.append((outer, parser.lang))
     _unknown_starttag(parser, tag, attributes)
     if parser.baseuri != outer and web_address(parser.baseuri, "https://outer.invalid/") is None:
         parser.baseuri = parser.basestack[-1] = outer
@@ -178,7 +182,25 @@ def _begin(parser: Any, tag: str, attributes: Any) -> None:
 def _end(parser: Any, tag: str) -> None:
     _unknown_endtag(parser, tag)
     if outer := parser.__dict__.get("_outer"):
-        parser.baseuri = outer.pop()
+        parser.baseuri, parser.lang = outer.pop()
+    if _is_entry(parser, tag):
+        _leave_entry(parser)
+
+
+def _is_entry(parser: Any, tag: str) -> bool:
+    """Whether it is the tag of an entry in a document that may close none of its tags."""
+    prefix, _, name = tag.rpartition(":")
+    known = name in ("item", "entry") and not parser.namespacemap.get(prefix, prefix)
+    return known and not parser.incontent and isinstance(parser, _Loose)
+
+
+def _leave_entry(parser: Any) -> None:
+    """Forget the base and the language of tags that were never closed in an entry that is over."""
+    around = parser.__dict__.pop("_around_entry", None)
+    if around is not None and len(outer := parser.__dict__["_outer"]) > around:
+        parser.baseuri, parser.lang = outer[around]
+        del outer[around:]
+        del parser.basestack[around:], parser.langstack[around:]
 
 
 def _decode_all(parser: Any, element: str, text: str) -> str:

@@ -163,3 +163,17 @@ def test_names_and_ids_of_a_malformed_feed_are_those_of_a_well_formed_one(text: 
     (draft,) = read(f"{begin}<item><title>Bericht</title>{names}{more}</item></channel></rss>").drafts
     assert draft.key == draft.url == "https://b.example/R&D <3"
     assert (draft.categories, draft.author) == (("R&amp;D &lt;3",), "R&amp;D &lt;3")
+
+
+@pytest.mark.parametrize(
+    "end", ["<br></item>", "", "</br></item>"], ids=["unclosed within", "unclosed itself", "closed too often"]
+)
+def test_the_base_and_language_of_an_entry_in_a_malformed_feed_end_with_it(end: str) -> None:
+    own = 'xml:base="https://elders.example/map/" xml:lang="en"'
+    text = "<title>Bericht</title><description>&lt;a href='x'&gt;z&lt;/a&gt;</description>"
+    items = f"<item {own}>{text}<link>een</link>{end}<item>{text}<link>twee</link></item>"
+    document = f'<rss xml:base="https://bron.example/" xml:lang="nl"><channel>{items}</channel></rss>'
+    first, second = read(document).drafts
+    assert (first.url, first.language) == ("https://elders.example/map/een", "en")
+    assert (second.url, second.language) == ("https://bron.example/twee", "nl")
+    assert 'href="https://bron.example/x"' in second.summary
