@@ -26,7 +26,7 @@ from feeds.source import (
     Visit,
 )
 from feeds.sources.jsonfeed import read_json_feed
-from feeds.sources.lenient import TooMuch, parse_leniently, shorten_to
+from feeds.sources.lenient import TooMuch, entries_begun, parse_leniently, shorten_to
 from feeds.sources.plainxml import Document, read_plain_xml
 
 ENTRIES = 2_000
@@ -87,12 +87,14 @@ def _read_xml(source: Source, document: bytes, payload: Payload) -> Reading:
     # What a server says of the encoding is often a default, so the document's own declaration goes before it.
     said = None if _DECLARED_ENCODING.search(document[:400]) else _CHARSET.search(payload.content_type)
     charset = said[1] if said else ""
-    parsed, number = read_plain_xml(document, charset), 0
+    parsed, number, lost = read_plain_xml(document, charset), 0, False
     if parsed is None:
         document, number = shorten_to(document, ENTRIES)
         parsed = _parse(source, document, charset)
-        if not _is_whole(document) and 0 < number < len(parsed.entries):
+        whole = _is_whole(document)
+        if not whole and 0 < number < len(parsed.entries):
             parsed.entries.pop()  # it broke off in the middle of this one
+        lost = not whole or len(parsed.entries) < entries_begun(document)
     number = max(number, len(parsed.entries))
     version = parsed.version
     if not version and not parsed.entries:
@@ -100,8 +102,9 @@ def _read_xml(source: Source, document: bytes, payload: Payload) -> Reading:
         raise SourceError(_no_feed(source, found))
     problems: list[Problem] = []
     if parsed.fault:
-        why = f"the feed is malformed ({parsed.fault}); what can be read of it was read"
-        problems.append(Problem(f"source {source.name}", why))
+        read = "what can be read of it was read" if lost else "all its entries were read"
+        why = f"the feed is malformed ({parsed.fault}); {read}"
+        problems.append(Problem(f"source {source.name}", why, lost=lost))
     if number > ENTRIES:
         why = f"it has {number} entries; only the first {ENTRIES} were read"
         problems.append(Problem(f"source {source.name}", why))

@@ -34,6 +34,7 @@ _CDATA = re.compile(rb"(?=<!\[CDATA\[)|(?<=\]\]>)")
 _UNENDED = "|".join(name for name in html5 if not name.endswith(";"))
 """The references that HTML knows without a semicolon."""
 _BARE = re.compile(rb"&(?!#|\w{1,40};|(?:%s)\b(?!=))" % _UNENDED.encode())
+_ENTRY = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:item|entry)[\s/>]")
 _ENTRY_END = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>")
 
 
@@ -126,6 +127,11 @@ def shorten_to(document: bytes, entries: int) -> tuple[bytes, int]:
     if len(ends) <= entries:
         return document, len(ends)
     return document[: ends[entries - 1]] + document[ends[-1] :], len(ends)
+
+
+def entries_begun(document: bytes) -> int:
+    """How many entries a document has, going by where they begin."""
+    return sum(1 for _ in _ENTRY.finditer(document.replace(b"\x00", b"")))
 
 
 def _is_well_formed(document: bytes) -> bool:

@@ -177,3 +177,19 @@ def test_the_base_and_language_of_an_entry_in_a_malformed_feed_end_with_it(end: 
     assert (first.url, first.language) == ("https://elders.example/map/een", "en")
     assert (second.url, second.language) == ("https://bron.example/twee", "nl")
     assert 'href="https://bron.example/x"' in second.summary
+
+
+@pytest.mark.parametrize(
+    "flaw, lost",
+    [("<x>", False), ("R&D", False), ("&nbsp;", False), ("<description><![CDATA[open</description>", True)],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_malformed_feed_is_read_in_part_where_entries_are_missing(
+    flaw: str, lost: bool, encoding: str
+) -> None:
+    begin = ODD.replace(' version="1.0"', f' version="1.0" encoding="{encoding}"', 1)
+    reading = read(f"{begin}{item()}{item(flaw, 2)}{item(number=3)}</channel></rss>".encode(encoding))
+    assert len(reading.drafts) == (2 if lost else 3)
+    (problem,) = reading.problems
+    assert problem.lost == lost
+    assert ("all its entries were read" in problem.why) != lost
