@@ -173,6 +173,9 @@ def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
     if not link:  # an episode of a podcast may be nothing but what is heard
         link = next((one.url for one in _enclosures(entry)), "")
     key = entry.get("id") or link or title
+    if not link and feed.version.startswith("atom"):
+        # It need not lead anywhere (RFC 4287 §4.2.6) but mostly does; without any it would be left out.
+        link = web_address(entry.get("id") or "", "") or ""
     return Draft(
         key=key,
         url=link,
@@ -194,7 +197,7 @@ def _link(entry: Any, version: str) -> str:
         if version.startswith("atom") and link.get("rel") == "alternate" and link.get("href"):
             return str(link["href"])
     link = entry.get("link") or ""
-    # feedparser takes an Atom id for a link, which it need not be (RFC 4287 §4.2.6).
+    # feedparser takes an Atom id for a link, before what is enclosed.
     return "" if version.startswith("atom") and link == entry.get("id") else str(link)
 
 

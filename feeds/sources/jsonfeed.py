@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
+from feeds.address import web_address
 from feeds.characters import fit, one_line, shorten
 from feeds.dates import aware
 from feeds.draft import Draft, Enclosure, Problem
@@ -135,7 +136,9 @@ def read_json_feed(source: Source, document: bytes) -> Reading:
 
 def _draft(item: Item, feed: JsonFeed, problems: list[Problem]) -> Draft:
     # Title, summary, names and tags are plain text (§ Items): escaped, their "<" stays one.
-    url = item.url or item.external_url
+    # An id ideally is the address (§ Items); an episode of a podcast may be nothing but what is heard.
+    url = item.url or item.external_url or web_address(item.id, "") or ""
+    url = url or next((one.url for one in item.attachments), "")
     key = item.id or url or item.title
     return Draft(
         key=key,

@@ -83,12 +83,50 @@ def test_atom_links_resolve_against_xml_base() -> None:
     assert 'href="https://privacy.example/artikelen/bijlage"' in content
 
 
-def test_an_atom_id_is_no_link_and_an_entry_has_its_own_language() -> None:
+def test_an_entry_has_its_own_language() -> None:
     second = sample("atom.xml").drafts[1]
-    assert second.url == ""
     assert second.language == "en"
     assert second.summary == ""
     assert "What to report" in second.content
+
+
+SOUND = '<link rel="enclosure" href="https://bron.example/1.mp3" type="audio/mpeg"/>'
+
+
+@pytest.mark.parametrize(
+    "id, links, url",
+    [
+        ("https://bron.example/1", "", "https://bron.example/1"),
+        ("https://bron.example/1", '<link href="https://bron.example/een"/>', "https://bron.example/een"),
+        ("https://bron.example/1", SOUND, "https://bron.example/1.mp3"),
+        ("tag:bron.example,2026:1", "", ""),
+        ("1", "", ""),
+    ],
+)
+@pytest.mark.parametrize("odd", ["", '<z xmlns="urn:z"/>'])
+def test_an_atom_entry_without_a_link_is_at_its_id_if_that_is_an_address(
+    id: str, links: str, url: str, odd: str
+) -> None:
+    entry = f"<entry><id>{id}</id><title>Een</title>{links}{odd}</entry>"
+    reading = read(f'<feed xmlns="http://www.w3.org/2005/Atom"><title>Bron</title>{entry}</feed>')
+    assert [(draft.key, draft.url) for draft in reading.drafts] == [(id, url)]
+
+
+@pytest.mark.parametrize(
+    "given, url",
+    [
+        ({"id": "https://bron.example/1"}, "https://bron.example/1"),
+        ({"id": "https://bron.example/1", "external_url": "https://e.example/"}, "https://e.example/"),
+        ({"id": "1", "attachments": [{"url": "https://bron.example/1.mp3"}]}, "https://bron.example/1.mp3"),
+        ({"id": "1"}, ""),
+    ],
+)
+def test_an_item_of_json_feed_without_a_url_is_at_its_id_or_at_what_is_heard(
+    given: dict[str, object], url: str
+) -> None:
+    items = [given | {"title": "Een"}]
+    (draft,) = read(json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items})).drafts
+    assert draft.url == url
 
 
 def test_rdf_is_read_with_dublin_core() -> None:
