@@ -11,6 +11,7 @@ from feeds.address import web_address
 from feeds.characters import fit, one_line, shorten
 from feeds.dates import aware
 from feeds.draft import Draft, Enclosure, Problem
+from feeds.encoding import text_of
 from feeds.normalise import EARLIEST
 from feeds.source import Reading, Source, SourceError
 
@@ -105,7 +106,7 @@ class JsonFeed(BaseModel):
 def read_json_feed(source: Source, document: bytes) -> Reading:
     """The items that are valid, and a problem for each that is not. SourceError when it is no JSON Feed."""
     try:
-        feed = JsonFeed.model_validate(json.loads(document.decode("utf-8-sig", "replace")))
+        feed = JsonFeed.model_validate(json.loads(text_of(document)))
     except (ValueError, RecursionError) as error:  # includes pydantic's ValidationError
         raise SourceError(
             f"source {source.name}: {source.shown} is JSON but no JSON Feed ({_fault(error)}); "

@@ -14,6 +14,7 @@ import feedparser.datetimes.rfc822
 import feedparser.mixin
 
 from feeds.address import web_address
+from feeds.encoding import is_mostly_utf_8
 
 MARKUP = 500_000
 """Characters that begin a tag: 2,000 entries have a fraction of them, and these take ten seconds."""
@@ -88,9 +89,7 @@ def _in_utf_8(document: bytes, headers: Mapping[str, str]) -> bytes:
     if charset.lower() not in ("", "utf-8", "utf8"):
         return document
     text = document.decode("utf-8", "replace")
-    faults = text.count("\ufffd")
-    others = len(text) - len(text.encode("ascii", "ignore"))
-    return text.encode() if 0 < faults < others - faults else document
+    return text.encode() if is_mostly_utf_8(text) else document
 
 
 def _with_ampersands_escaped(document: bytes) -> bytes:

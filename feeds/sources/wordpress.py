@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from feeds.characters import one_line, shorten
 from feeds.draft import Draft, Problem
+from feeds.encoding import text_of
 from feeds.identity import distinct
 from feeds.source import (
     HttpRequest,
@@ -198,7 +199,7 @@ def _as_read_last(drafts: Iterable[Draft]) -> Iterable[Draft]:
 def _read(source: Source, answer: Payload) -> list[Any]:
     document = next(iter(answer.documents.values()), b"")
     try:
-        posts = json.loads(document.decode("utf-8-sig", "replace"))
+        posts = json.loads(text_of(document))
     except (ValueError, RecursionError):
         posts = None
     if not isinstance(posts, list):

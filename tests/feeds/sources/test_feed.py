@@ -176,6 +176,21 @@ def test_what_a_json_feed_gets_wrong_beside_the_point_costs_no_item(odd: dict[st
     assert draft.author in ("", "Jan", "Jan, Jan")
 
 
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=windows-1252", "; charset=iso-8859-1"])
+def test_a_json_feed_in_the_encoding_of_windows_is_read_in_it(charset: str) -> None:
+    items = [{"id": "1", "url": "https://bron.example/1", "title": "Eén “loket” – €5"}]
+    feed = {"version": "https://jsonfeed.org/version/1.1", "title": "Café", "items": items}
+    document = json.dumps(feed, ensure_ascii=False).encode("cp1252")
+    reading = read(document, f"application/feed+json{charset}")
+    assert (reading.title, reading.drafts[0].title) == ("Café", "Eén “loket” – €5")
+
+
+def test_a_character_of_a_json_feed_that_was_cut_in_two_leaves_all_others_as_they_are() -> None:
+    items = [{"id": "1", "url": "https://bron.example/1", "title": "Één café, ideeën@"}]
+    document = json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}, ensure_ascii=False)
+    assert read(document.encode().replace(b"@", "é".encode()[:1])).drafts[0].title == "Één café, ideeën\ufffd"
+
+
 OLDER = {
     "RSS 0.90": '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
     'xmlns="http://my.netscape.com/rdf/simple/0.9/"><channel><title>Bron</title></channel>'

@@ -209,6 +209,17 @@ def test_a_post_that_says_it_changed_in_another_age_hides_none_that_change_now()
     assert third.bookmark == "2026-11-24T10:00:00"
 
 
+def test_a_site_in_the_encoding_of_windows_is_read_in_it() -> None:
+    posts = json.dumps([post(1) | {"title": {"rendered": "Eén “loket”"}}], ensure_ascii=False)
+
+    def respond(request: Request) -> Payload:
+        assert isinstance(request, HttpRequest)
+        return page(request, posts.encode("cp1252"))
+
+    reading, _ = look(respond)
+    assert reading.drafts[0].title == "Eén “loket”"
+
+
 def test_a_site_without_readable_addresses_has_its_api_in_a_query() -> None:
     assert (
         posts_url("https://a.example/blog/?rest_route=/") == "https://a.example/blog/?rest_route=/wp/v2/posts"
