@@ -7,6 +7,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from feeds.address import web_address
 from feeds.characters import one_line, shorten
+from feeds.encoding import truly_labelled
 from feeds.identity import canonical_url
 from feeds.source import Source
 
@@ -29,7 +30,7 @@ def read_outlines(document: bytes) -> list[Listed]:
     """The feeds in an OPML document, each address once, in its order. Raises OutlinesError."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(document.lstrip(), parser)
+        root = etree.fromstring(truly_labelled(document.lstrip()), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise OutlinesError(f"it is no XML: {shorten(one_line(str(error)), 150)}") from None
     if etree.QName(root).localname.lower() != "opml":

@@ -14,7 +14,7 @@ import feedparser.datetimes.rfc822
 import feedparser.mixin
 
 from feeds.address import web_address
-from feeds.encoding import is_mostly_utf_8
+from feeds.encoding import DECLARED, is_mostly_utf_8, truly_labelled
 
 MARKUP = 500_000
 """Characters that begin a tag: 2,000 entries have a fraction of them, and these take ten seconds."""
@@ -27,9 +27,6 @@ TAGS = 100
 AUTHOR = 300
 """Characters in which the address of an author is sought, which takes their square."""
 
-_ENCODING = re.compile(rb"<\?xml[^>]{0,200}\sencoding\s*=\s*[\"']?([\w.:-]{1,40})")
-_WIDE = ("utf-16", "utf16", "utf-32", "utf32", "ucs-2", "ucs-4", "iso-10646-ucs")
-"""How encodings are called that have a zero in every letter of a tag."""
 _SURROGATES = re.compile(rb"(?:&#(?:[xX]0{0,4}[dD][89a-fA-F][0-9a-fA-F]{2}|0{0,4}5[5-7][0-9]{3});)+")
 _CDATA = re.compile(rb"(?=<!\[CDATA\[)|(?<=\]\]>)")
 _UNENDED = "|".join(name for name in html5 if not name.endswith(";"))
@@ -52,7 +49,7 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
         raise TooMuch(f"has more than {MARKUP:,} tags")
     if document.count(b"&") > AMPERSANDS:
         raise TooMuch(f"has more than {AMPERSANDS:,} ampersands")
-    document = _truly_labelled(document)
+    document = truly_labelled(document)
     fault = ""
     if not _is_well_formed(document) and (escaped := _with_ampersands_escaped(document)) != document:
         document, fault = escaped, "an & in it that begins no reference should be &amp;"
@@ -70,21 +67,13 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
     return parsed
 
 
-def _truly_labelled(document: bytes) -> bytes:
-    """The document without a declaration of UTF-16 in letters of one byte, which .NET writes into texts."""
-    said = _ENCODING.search(document[:400])
-    if said is None or not said[1].decode().lower().startswith(_WIDE):
-        return document
-    return document[: said.start(1)] + b"utf-8" + document[said.end(1) :]
-
-
 def _in_utf_8(document: bytes, headers: Mapping[str, str]) -> bytes:
     """The document itself, or made UTF-8 throughout where but little of it is something else.
 
     feedparser would guess at another encoding, in which all accents of all entries read as rubbish. One
     character that was cut in two is enough for that, as software does that counts bytes.
     """
-    said = _ENCODING.search(document[:400])
+    said = DECLARED.search(document[:400])
     charset = said[1].decode() if said else headers.get("content-type", "").partition("charset=")[2]
     if charset.lower() not in ("", "utf-8", "utf8"):
         return document

@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from feeds.discover import name_for
-from feeds.outlines import MOST, OutlinesError, read_outlines
+from feeds.outlines import MOST, Listed, OutlinesError, read_outlines
 from pipeline.cli import cli
 from pipeline.settings import load
 from pipeline.steps import visit
@@ -234,6 +234,24 @@ OPML = b"""<?xml version="1.0"?><opml version="1.0"><head/><body><outline text="
 def test_addresses_in_opml_may_say_that_they_are_feeds(given: str, url: str) -> None:
     document = f'<opml version="1.0"><body><outline xmlUrl="{given}"/></body></opml>'
     assert [one.url for one in read_outlines(document.encode())] == [url]
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding"),
+    [
+        ("utf-16", "utf-8"),
+        ("utf-16", "utf-8-sig"),
+        ("utf-8", "utf-16"),
+        ("utf-8", "utf-16-le"),
+        ("utf-8", "utf-16-be"),
+    ],
+)
+def test_a_list_in_another_encoding_than_it_says_is_read(declared: str, encoding: str) -> None:
+    document = (
+        f'<?xml version="1.0" encoding="{declared}"?>'
+        '<opml version="2.0"><body><outline text="Café" xmlUrl="https://a.example/rss"/></body></opml>'
+    )
+    assert read_outlines(document.encode(encoding)) == [Listed("Café", "https://a.example/rss")]
 
 
 def test_an_address_without_its_scheme_is_looked_for_by_https_and_then_by_http(
