@@ -221,6 +221,15 @@ class ClosedToRobots(SourceError):
     """The host's robots.txt wants no robots at this address; it may at others."""
 
 
+class NotPublic(SourceError):
+    """The ``host`` is at a private or local address, ``what`` says so, and nobody allowed that."""
+
+    def __init__(self, what: str, host: str) -> None:
+        super().__init__(f"{what}; if that is meant, add {host!r} to allow_hosts in [collect]")
+        self.what = what
+        self.host = host
+
+
 Visit = Generator[Request, Payload | NotModified, Reading | NotModified]
 """A look at a source: it yields what to fetch, is sent the answers, and returns what was read.
 

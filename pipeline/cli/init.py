@@ -1,5 +1,6 @@
 """``kennisportal init``: a portal that works as it stands."""
 
+import json
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ import click
 from feeds.characters import one_line
 from feeds.markup import plain_text
 from feeds.propose import propose_themes
+from feeds.source import NotPublic
 from pipeline.app import App, now
 from pipeline.cli.console import Failure, say, table
 from pipeline.cli.sources import working
@@ -57,7 +59,14 @@ def _propose(directory: Path, url: str) -> None:
     """A config for the portal of a site: its sources, and a theme for each of its categories."""
     host = urlsplit(url).hostname or url
     with App(Settings.model_validate({"site": {"name": host, "base_url": "http://127.0.0.1:8000"}})) as app:
-        found = working(app.collector(), app.collector().discover(url))
+        try:
+            found = working(app.collector(), app.collector().discover(url))
+        except NotPublic as error:
+            raise Failure(
+                f"{error.what}; if that is meant, allow it in the environment, as there is no config yet: "
+                f"KENNISPORTAL_COLLECT__ALLOW_HOSTS='{json.dumps([error.host])}' kennisportal init …"
+            ) from None
+        allowed = app.settings.collect.allow_hosts
     if not found:
         raise Failure(f"{url} offers no feed, WordPress or sitemap that can be read; give another page of it")
     sources = [
@@ -68,7 +77,7 @@ def _propose(directory: Path, url: str) -> None:
     starter = (files("pipeline") / "starter" / CONFIG_NAME).read_text(encoding="utf-8")
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / CONFIG_NAME
-    config.write_text(proposal(starter, title[:100], sources, themes), encoding="utf-8")
+    config.write_text(proposal(starter, title[:100], sources, themes, allowed), encoding="utf-8")
     try:
         settings = load(config)
     except ConfigError:

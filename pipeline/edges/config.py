@@ -35,10 +35,17 @@ def add_tables(path: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> Se
     return replace(path, f"{text.rstrip()}\n\n{added}\n")
 
 
-def proposal(starter: str, title: str, sources: Sequence[Mapping[str, Any]], themes: Sequence[Theme]) -> str:
-    """The starter config with another name, sources and, if there are any, themes."""
+def proposal(
+    starter: str,
+    title: str,
+    sources: Sequence[Mapping[str, Any]],
+    themes: Sequence[Theme],
+    allow_hosts: Sequence[str],
+) -> str:
+    """The starter config with another name, sources, hosts to allow and, if there are any, themes."""
     document = tomlkit.parse(starter)
     document["site"]["name"] = title
+    document["collect"]["allow_hosts"].extend(allow_hosts)
     document["source"] = _tables(sources)
     if themes:
         document["theme"] = _tables(

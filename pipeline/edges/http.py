@@ -21,7 +21,15 @@ import httpx2
 from protego import Protego
 
 from feeds.characters import one_line, shorten
-from feeds.source import ClosedToRobots, HttpRequest, NotModified, Payload, SourceError, Validators
+from feeds.source import (
+    ClosedToRobots,
+    HttpRequest,
+    NotModified,
+    NotPublic,
+    Payload,
+    SourceError,
+    Validators,
+)
 from pipeline.edges.addresses import CheckedBackend, Refused
 from pipeline.edges.connections import Connections
 
@@ -191,10 +199,8 @@ class Fetcher:
                 async with self._connections.asking(self._request(request, address)) as response:
                     return await self._answer(request, address, response)
         except Refused as error:
-            raise SourceError(
-                f"{_shown(address)} is at a private or local address ({error}); "
-                f"if that is meant, add {address.host!r} to allow_hosts in [collect]"
-            ) from None
+            what = f"{_shown(address)} is at a private or local address ({error})"
+            raise NotPublic(what, address.host) from None
         except (TimeoutError, httpcore2.TimeoutException):
             raise SourceError(
                 f"{_shown(address)} gave no full answer within {self._limits.total:g} seconds; "

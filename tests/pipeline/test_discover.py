@@ -367,6 +367,28 @@ def test_init_from_a_site_without_anything_leaves_nothing(site: HTTPServer, tmp_
     assert not (tmp_path / "portaal").exists()
 
 
+def test_init_from_a_private_host_says_how_to_allow_it_and_remembers_it(
+    site: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.expect_request("/").respond_with_data(FEED)
+    monkeypatch.delenv("KENNISPORTAL_COLLECT__ALLOW_HOSTS")
+    url = site.url_for("/").replace("localhost", "127.0.0.1")
+    refused = CliRunner().invoke(cli, ["init", str(tmp_path), "--from", url])
+    assert refused.exit_code == 1
+    assert "private or local address (127.0.0.1)" in refused.stderr
+    advice = """KENNISPORTAL_COLLECT__ALLOW_HOSTS='["127.0.0.1"]'"""
+    assert advice in refused.stderr
+    assert "[collect]" not in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("KENNISPORTAL_COLLECT__ALLOW_HOSTS", '["127.0.0.1"]')
+    assert CliRunner().invoke(cli, ["init", str(tmp_path), "--from", url]).exit_code == 0
+    monkeypatch.delenv("KENNISPORTAL_COLLECT__ALLOW_HOSTS")
+    config = tmp_path / "kennisportal.toml"
+    assert load(config).collect.allow_hosts == ["127.0.0.1"]
+    assert "# hosts that may be at a private address" in config.read_text()
+    assert CliRunner().invoke(cli, ["collect", "--config", str(config)]).exit_code == 0
+
+
 @pytest.mark.parametrize(
     "url, name",
     [
