@@ -295,6 +295,11 @@ def is_due(source: Source, memory: Memory, now: datetime) -> bool:
     return now >= max(due, memory.not_before or due)
 
 
+def left_alone_until(memory: Memory, now: datetime) -> datetime | None:
+    """Until when its server asked to be left alone; None once that is over."""
+    return memory.not_before if memory.not_before is not None and memory.not_before > now else None
+
+
 def rhythm(source: Source, memory: Memory) -> timedelta:
     """How long to leave a source alone after a look: ``every`` while it is lively, longer while it is quiet.
 

@@ -14,7 +14,10 @@ COMPLAINTS_MOST = 0.001
 
 @dataclass(frozen=True, slots=True)
 class SourceCondition:
-    """One source. ``silent_days`` is how long it has shown nothing new, where that is unlike its habit."""
+    """One source. ``silent_days`` is how long it has shown nothing new, where that is unlike its habit.
+
+    ``left_alone_until`` is what its server asked for, while that is still to come.
+    """
 
     due: bool = False
     failures: int = 0
@@ -22,6 +25,7 @@ class SourceCondition:
     gone: bool = False
     held: str = ""
     silent_days: int = 0
+    left_alone_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

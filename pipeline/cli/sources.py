@@ -13,7 +13,7 @@ from feeds.draft import Draft
 from feeds.health import silence
 from feeds.identity import canonical_url
 from feeds.outlines import OutlinesError, read_outlines, write_outlines
-from feeds.source import Reading, Source, SourceError, asked, is_due
+from feeds.source import Reading, Source, SourceError, asked, is_due, left_alone_until
 from pipeline.app import App
 from pipeline.cli.console import (
     Failure,
@@ -61,6 +61,7 @@ def list_(app: App, as_json: bool) -> None:
             "due": is_due(source, memory, now),
             "failures": memory.failures,
             "error": memory.error,
+            "left_alone_until": until.astimezone(UTC).isoformat() if until else "",
             "held": memory.held,
             "silent_days": silent[source.name],
             "left_out": memory.left_out,
@@ -68,6 +69,7 @@ def list_(app: App, as_json: bool) -> None:
         }
         for source in app.settings.source
         for memory in [memories[source.name]]
+        for until in [left_alone_until(memory, now)]
     ]
     if as_json:
         say_json(rows)
@@ -80,11 +82,7 @@ def list_(app: App, as_json: bool) -> None:
                 row["kind"],
                 row["address"],
                 _local(app, str(row["last_looked"])),
-                row["error"]
-                or row["held"]
-                or _quiet(row["silent_days"])
-                or _left_out(row["left_out"], row["left_out_why"])
-                or ("due" if row["due"] else "well"),
+                _state(app, row),
             )
             for row in rows
         ],
@@ -316,6 +314,18 @@ def _quiet(days: object) -> str:
 
 def _left_out(number: object, why: object) -> str:
     return f"{number} left out, the first: {why}" if number else ""
+
+
+def _state(app: App, row: Mapping[str, object]) -> str:
+    state = (
+        row["error"]
+        or row["held"]
+        or _quiet(row["silent_days"])
+        or _left_out(row["left_out"], row["left_out_why"])
+        or ("due" if row["due"] else "well")
+    )
+    until = str(row["left_alone_until"])
+    return f"{state}; left alone until {_local(app, until)}, as its server asks" if until else str(state)
 
 
 def _day(draft: Draft) -> object:

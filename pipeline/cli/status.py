@@ -11,7 +11,7 @@ from pipeline.cli.console import json_option, numbers, say, say_json, with_app
 from pipeline.steps.calendar import Coming
 from pipeline.upkeep import examiner
 from subscribers.alarm import standing
-from subscribers.condition import COMPLAINTS_MOST, Condition, EditionCondition
+from subscribers.condition import COMPLAINTS_MOST, Condition, EditionCondition, SourceCondition
 
 _MOST = 10
 """Lines of a kind that still fit on the screen with the others."""
@@ -41,7 +41,12 @@ def _articles(condition: Condition, zone: ZoneInfo) -> Iterator[str]:
     sources = condition.sources
     due = [name for name, one in sources.items() if one.due]
     yield f"Sources: {len(sources)}, of which due now: {_some(due)}."
-    troubles = [f"  sick: {one.error}" for one in sources.values() if one.error]
+    troubles = [f"  sick: {one.error}{_left_alone(one, zone)}" for one in sources.values() if one.error]
+    troubles += [
+        f"  slow: source {name} wants fewer requests{_left_alone(one, zone)}"
+        for name, one in sources.items()
+        if one.left_alone_until and not one.error
+    ]
     troubles += [f"  held back: {one.held}" for one in sources.values() if one.held]
     troubles += [
         f"  silent: source {name} has shown nothing new for {one.silent_days} days, longer than usual"
@@ -52,6 +57,11 @@ def _articles(condition: Condition, zone: ZoneInfo) -> Iterator[str]:
     if len(troubles) > _MOST:
         yield f"  and {len(troubles) - _MOST} more; 'kennisportal sources list' shows them"
     yield f"Feeds to build: {_some(list(condition.late))}."
+
+
+def _left_alone(source: SourceCondition, zone: ZoneInfo) -> str:
+    until = source.left_alone_until
+    return f"; it is left alone until {until.astimezone(zone):%Y-%m-%d %H:%M}, as asked" if until else ""
 
 
 def _mail(condition: Condition) -> Iterator[str]:
@@ -132,6 +142,9 @@ def _document(condition: Condition, coming: Sequence[Coming]) -> dict[str, objec
             "sick": {name: one.error for name, one in sources.items() if one.error},
             "held": {name: one.held for name, one in sources.items() if one.held},
             "silent_days": {name: one.silent_days for name, one in sources.items() if one.silent_days},
+            "left_alone_until": {
+                name: one.left_alone_until for name, one in sources.items() if one.left_alone_until
+            },
         },
         "feeds": {"late": list(condition.late)},
         "subscribers": condition.readers,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from feeds.health import silence
-from feeds.source import Source, is_due
+from feeds.source import Source, is_due, left_alone_until
 from pipeline.ports import Clock, LogStore, ProviderStore, SourceStore, Start
 from subscribers.condition import (
     ClockCondition,
@@ -115,5 +115,6 @@ class Examiner:
                 gone=bool(memory.gone) and memory.gone == source.url,
                 held=memory.held,
                 silent_days=quiet.days if quiet else 0,
+                left_alone_until=left_alone_until(memory, now),
             )
         return found

@@ -1,7 +1,9 @@
 """How sources are asked: when they are due, no more than they want, and where they are."""
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from collecting import Feed, collect, numbers
@@ -88,9 +90,18 @@ def test_a_source_whose_url_is_no_address_is_named_and_the_others_go_on(portal) 
 def test_a_server_that_asks_to_be_left_alone_is_and_the_others_are_not(portal, feed: Feed) -> None:
     feed.status, feed.headers = 429, {"Retry-After": "7200"}
     collect(portal, force=False)
+    until = portal.now + timedelta(hours=2)
+    said = f"left alone until {until.astimezone(ZoneInfo('Europe/Amsterdam')):%Y-%m-%d %H:%M}"
+    assert said in portal.run("status").stdout
+    assert "as its server asks" in portal.run("sources", "list").stdout
+    assert json.loads(portal.run("status", "--json").stdout)["sources"]["left_alone_until"].keys() == {
+        "nieuws"
+    }
+    assert json.loads(portal.run("sources", "list", "--json").stdout)[1]["left_alone_until"]
     portal.wait(minutes=119)
     assert [part.name for part in collect(portal, force=False).sources] == ["map"]
     portal.wait(minutes=20)
+    assert "left alone" not in portal.run("status").stdout
     feed.status = 200
     assert [part.name for part in collect(portal, force=False).sources] == ["map", "nieuws"]
     portal.wait(minutes=16)
@@ -108,6 +119,7 @@ def test_a_site_that_gave_some_pages_and_asks_to_be_left_alone_is(portal, httpse
     url = httpserver.url_for("/map.xml")
     portal.config.write_text(f'{config}[[source]]\nname = "site"\nkind = "sitemap"\nurl = "{url}"\n')
     assert numbers(collect(portal, force=False))["new"] == 1
+    assert "source site wants fewer requests; it is left alone until" in portal.run("status").stdout
     httpserver.clear_log()
     portal.wait(hours=9)
     collect(portal, force=False)
