@@ -46,6 +46,25 @@ class Theme(BaseModel):
         return self
 
 
+def left_behind(theme: Theme, into: Theme) -> list[str]:
+    """What of a theme's rules does not hold in the one that takes in its words, a sentence each."""
+    found = []
+    if theme.threshold != into.threshold:
+        found.append(
+            f"{into.slug} keeps its threshold of {into.threshold}; that of {theme.slug} is {theme.threshold}."
+        )
+    if fresh := [word for word in theme.exclude if word not in into.exclude]:
+        words = ", ".join(map(repr, fresh))
+        found.append(f"What {theme.slug} excludes is not excluded from {into.slug}: {words}.")
+    for word in theme.keywords:
+        theirs, ours = theme.weights.get(word, 1), into.weights.get(word, 1)
+        if word in into.keywords and theirs != ours:
+            found.append(
+                f"{word!r} keeps its weight of {ours} in {into.slug}; in {theme.slug} it is {theirs}."
+            )
+    return found
+
+
 class ThemeError(ValueError):
     """The themes of a config don't make a tree; ``slug`` names the theme at fault."""
 

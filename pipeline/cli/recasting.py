@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from feeds.theme import left_behind
 from pipeline.app import App
 from pipeline.cli.console import as_option, confirm, fail, say, with_lost_themes, yes_option
 from pipeline.edges.themeconfig import ThemeConfig, merged, renamed, without
@@ -36,9 +37,16 @@ def rename(app: App, slug: str, new: str, yes: bool, who: str) -> None:
 @as_option
 @with_lost_themes
 def merge(app: App, slug: str, into: str, yes: bool, who: str) -> None:
-    """Let the theme INTO take in another: its readers, articles, words and addresses."""
+    """Let the theme INTO take in another: its readers, articles, words and addresses.
+
+    A word comes with its weight, unless INTO has it already. INTO keeps its own threshold, and excludes what
+    it did before: what of the other's rules is left behind is said first.
+    """
     _other(app, slug, [into])
     change = _change(app, slug, [into], lambda path: merged(path, slug, into))
+    if slug in app.tree:
+        for rule in left_behind(app.tree[slug], app.tree[into]):
+            say(rule)
     _ask(app, slug, f"Merge the theme {slug} into {into}", yes)
     app.recaster().merge(slug, into, (change.settings if change else app.settings).tree, _replacing(change))
     _done(app, who, f"merge {slug}", into)

@@ -1,11 +1,12 @@
 """Changing the themes of a config file: their owner's comments and order stay as they are."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
+from feeds.words import fold
 from pipeline.edges.config import read, replace
 from pipeline.edges.tomltables import parts
 from pipeline.settings import ConfigError, Settings, check
@@ -35,7 +36,9 @@ def renamed(path: Path, slug: str, new: str) -> ThemeConfig:
 
     def change(themes: "_Themes") -> None:
         theme = themes.pick(slug)
+        before = dict(theme)
         theme["slug"] = new
+        themes.keep_labels(theme, before)
         themes.drop(theme, "formerly", new)  # it may get a slug back that it had before
         themes.extend(theme, "formerly", [slug])
         themes.point(slug, [new])
@@ -44,12 +47,18 @@ def renamed(path: Path, slug: str, new: str) -> ThemeConfig:
 
 
 def merged(path: Path, slug: str, into: str) -> ThemeConfig:
-    """The config in which a theme takes in another: its words, categories, children and addresses."""
+    """The config in which a theme takes in another: its words and what they weigh, what sources call it, its
+    children and addresses. What both say of a word, a threshold and exclusions are its own.
+    """
 
     def change(themes: "_Themes") -> None:
         theme, other = themes.pick(slug), themes.pick(into)
+        fresh = set(theme.get("keywords", [])).difference(other.get("keywords", []))
         for key in _TAKEN_IN:
             themes.extend(other, key, theme.get(key, []))
+        themes.keep_labels(other, theme)
+        weights = themes.weights(slug)
+        themes.weigh(other, {word: weight for word, weight in weights.items() if word in fresh})
         themes.extend(other, "formerly", [*theme.get("formerly", []), slug])
         if other.get("parent") == slug:
             other["parent"] = theme.get("parent", "")
@@ -120,6 +129,31 @@ class _Themes:
             known.extend(added)  # in its place: it may be written over several lines, with comments
         elif added:
             theme[key] = added
+
+    def keep_labels(self, theme: Any, other: Mapping[str, Any]) -> None:
+        """Let what sources put into a category by the slug or name of the other be in this one."""
+        known = {fold(label) for label in (theme["slug"], theme["name"], *theme.get("categories", []))}
+        labels = {fold(label): str(label) for label in (other["slug"], other["name"])}
+        self.extend(theme, "categories", [label for key, label in labels.items() if key not in known])
+
+    def weights(self, slug: str) -> Any:
+        """What the keywords of a theme weigh, where that stands: in its own table, or in one within it."""
+        within = False
+        for part in self._parts:
+            theme = part.of("theme")
+            if theme is not None:
+                within = theme.get("slug") == slug
+            inner = theme if theme is not None else part.document.get("theme", {})
+            if within and "weights" in inner:
+                return inner["weights"]
+        return {}
+
+    def weigh(self, theme: Any, weights: Mapping[str, int]) -> None:
+        """Say of keywords of a theme what they weigh."""
+        if weights and not (known := self.weights(theme["slug"])):
+            known = theme["weights"] = tomlkit.inline_table()
+        for word, weight in weights.items():
+            known[word] = weight
 
     def drop(self, table: Any, key: str, value: str) -> None:
         """Take a value out of a list of a table, where it is in it."""

@@ -208,6 +208,19 @@ def test_what_the_owner_of_the_config_has_begun_can_be_settled(portal) -> None:
     run(portal, "status")
 
 
+def test_which_rules_are_left_behind_is_said_before_a_theme_is_taken_in(portal) -> None:
+    rules = (
+        'keywords = ["cloud", "gemeente"]\nweights = { gemeente = 4 }\nexclude = ["regen"]\nthreshold = 6\n'
+    )
+    portal.config.write_text(config(portal).replace('keywords = ["cloud"]\n', rules))
+    said = portal.run("themes", "merge", "cloud", "gemeenten").stdout
+    assert "gemeenten keeps its threshold of 3; that of cloud is 6." in said
+    assert "What cloud excludes is not excluded from gemeenten: 'regen'." in said
+    assert "'gemeente' keeps its weight of 1 in gemeenten; in cloud it is 4." in said
+    assert 'slug = "cloud"' in config(portal), "nobody was asked yet"
+    assert "keeps" not in run(portal, "themes", "merge", "gemeenten", "overheid", "--yes")
+
+
 @pytest.mark.parametrize(
     "words, why",
     [

@@ -118,7 +118,40 @@ def test_a_theme_that_takes_in_another_keeps_its_place(config: Path) -> None:
     merged(config, "avg", "cloud").replace()
     text = written(config)
     assert text.endswith("# Meer thema's.\n\n# Het einde.\n")
-    assert 'keywords = ["cloud"]\nformerly = ["avg"]\n[theme.weights]\n' in text
+    assert 'keywords = ["cloud"]\ncategories = ["AVG"]\nformerly = ["avg"]\n[theme.weights]\n' in text
+
+
+@pytest.mark.parametrize(
+    "theirs", ["weights = { avg = 3, cloud = 9 }\n", "[theme.weights]\navg = 3\ncloud = 9\n"]
+)
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [
+        ("[theme.weights]\ncloud = 2\n", {"cloud": 2, "avg": 3}),
+        ("weights = { cloud = 2 }  # wolken\n", {"cloud": 2, "avg": 3}),
+        ("weights.cloud = 2\n", {"cloud": 2, "avg": 3}),
+        ("", {"avg": 3}),
+    ],
+)
+def test_words_come_with_their_weights_and_those_that_a_theme_has_keep_theirs(
+    config: Path, ours: str, expected: dict[str, int], theirs: str
+) -> None:
+    text = changed(
+        CONFIG,
+        ("[theme.weights]\ncloud = 2\n", ours),
+        ('parent = "cloud"\n', f'parent = "cloud"\nkeywords = ["cloud", "avg", "privacy"]\n{theirs}'),
+    )
+    config.write_text(text, encoding="utf-8")
+    (theme,) = merged(config, "avg", "cloud").settings.theme
+    assert theme.weights == expected
+    assert theme.keywords == ["cloud", "avg", "privacy"]
+
+
+def test_what_sources_call_a_theme_stays_that_when_it_is_renamed_or_taken_in(config: Path) -> None:
+    config.write_text(changed(CONFIG, ('name = "AVG"', 'name = "Gegevens"')), encoding="utf-8")
+    assert renamed(config, "avg", "privacy").settings.theme[1].categories == ["avg"]
+    assert merged(config, "avg", "cloud").settings.theme[0].categories == ["avg", "Gegevens"]
+    assert renamed(config, "cloud", "wolken").settings.theme[0].categories == []
 
 
 def test_what_is_within_a_theme_goes_with_it_also_where_other_tables_stand_in_between(config: Path) -> None:
