@@ -8,7 +8,7 @@ import html
 import json
 import re
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -145,50 +145,97 @@ def _read_pages(
 
     Raises _Unheeded.
     """
-    newest, oldest, last = "", "", ""
-    where = posts_url(source.url)
-    page = 1
+    newest, oldest = "", ""
+    number = 1
     for number_read in range(1, MOST_PAGES + 1):
-        asked = urlencode({"per_page": A_PAGE, "_fields": _FIELDS, "_embed": _EMBED, **query, "page": page})
+        after = query.get("modified_after", "")
         try:
-            answer = yield HttpRequest(
-                f"{where}{'&' if '?' in where else '?'}{asked}", accept="application/json"
-            )
+            page = yield from _read_page(source, {**query, "page": number}, reading)
+            if page is None:
+                return None
+            newest = max([newest, *page.changes])
+            oldest = min([*page.changes, oldest or newest])
+            # Posts that all changed in the same second, as when many are edited at once, are read to the end:
+            # the next visit would begin with them again.
+            enough = oldest < until if until else number_read >= PAGES and newest > since
+            if not page.full or enough:
+                break
+            if not after or not page.changes:
+                number += 1
+                continue
+            # One that is edited meanwhile goes to the end, and would draw another over the edge of a page.
+            further, number = _before(page.changes[-1], _A_SECOND), 1
+            if further <= after:
+                yield from _read_second(source, after, reading)
+                further = _before(after, -_A_SECOND)
+            query = {**query, "modified_after": further}
         except OutOfTime:
             return "" if until else newest  # what is left is older, and is looked for again
         except SourceError as error:
-            if page > 1 and error.status == 400:
+            if number > 1 and error.status == 400:
                 return newest  # WordPress says so of a page beyond the last
             raise
-        if isinstance(answer, NotModified):
-            return None
-        posts = _read(source, answer)
-        for number, raw in enumerate(posts, 1):
-            try:
-                post = Post.model_validate(raw)
-                changed = datetime.fromisoformat(post.modified).replace(tzinfo=None).isoformat()
-            except ValueError as error:  # pydantic's ValidationError too
-                reading.problems.append(
-                    Problem(f"post {number}", f"it is no valid post ({_fault(error)}); left out")
-                )
-                continue
-            if changed < query.get("modified_after", ""):
-                raise _Unheeded
-            newest, oldest, last = max(newest, changed), min(oldest or changed, changed), changed
-            if not post.content.protected:
-                reading.drafts.append(_draft(post, raw))
-        # Posts that all changed in the same second, as when many are edited at once, are read to the end: the
-        # next visit would begin with them again.
-        enough = oldest < until if until else number_read >= PAGES and newest > since
-        if len(posts) < A_PAGE or enough:
-            break
-        # A post that is edited meanwhile goes to the end, and would draw another over the edge of a page.
-        further = _before(last, _A_SECOND) if last and "modified_after" in query else ""
-        if further > query.get("modified_after", ""):
-            query, page = {**query, "modified_after": further}, 1
-        else:
-            page += 1
     return newest
+
+
+def _read_second(
+    source: Source, after: str, reading: Reading
+) -> Generator[Request, Payload | NotModified, None]:
+    """Read all posts of the second that follows a moment, by their numbers.
+
+    One that is edited meanwhile leaves that second, and draws all behind it forward. So each page begins with
+    the last post of the one before, and where it does not, something was passed over and is gone back for.
+    """
+    before = _before(after, -2 * _A_SECOND)
+    query = {"orderby": "id", "order": "asc", "modified_after": after, "modified_before": before}
+    last, offset = 0, 0
+    for _ in range(MOST_PAGES):
+        page = yield from _read_page(source, {**query, "offset": offset}, reading)
+        if page is None:
+            return
+        if offset and (not page.numbers or page.numbers[0] > last):
+            offset = max(0, offset - A_PAGE)
+        elif not page.full:
+            return
+        else:
+            last, offset = page.numbers[-1], offset + A_PAGE - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The posts of a page: their numbers, when the valid ones changed, and whether others may follow."""
+
+    numbers: list[int]
+    changes: list[str]
+    full: bool
+
+
+def _read_page(
+    source: Source, query: Mapping[str, str | int], reading: Reading
+) -> Generator[Request, Payload | NotModified, _Page | None]:
+    """Read a page of posts into drafts; None where the site says that nothing changed. Raises _Unheeded."""
+    where = posts_url(source.url)
+    asked = urlencode({"per_page": A_PAGE, "_fields": _FIELDS, "_embed": _EMBED, **query})
+    answer = yield HttpRequest(f"{where}{'&' if '?' in where else '?'}{asked}", accept="application/json")
+    if isinstance(answer, NotModified):
+        return None
+    posts = _read(source, answer)
+    changes = []
+    for number, raw in enumerate(posts, 1):
+        try:
+            post = Post.model_validate(raw)
+            changed = datetime.fromisoformat(post.modified).replace(tzinfo=None).isoformat()
+        except ValueError as error:  # pydantic's ValidationError too
+            reading.problems.append(
+                Problem(f"post {number}", f"it is no valid post ({_fault(error)}); left out")
+            )
+            continue
+        if changed < str(query.get("modified_after", "")):
+            raise _Unheeded
+        changes.append(changed)
+        if not post.content.protected:
+            reading.drafts.append(_draft(post, raw))
+    return _Page([_number(raw) for raw in posts], changes, full=len(posts) >= A_PAGE)
 
 
 def _as_read_last(drafts: Iterable[Draft]) -> Iterable[Draft]:
@@ -227,6 +274,11 @@ def _draft(post: Post, raw: Any) -> Draft:
             "",
         ),
     )
+
+
+def _number(raw: Any) -> int:
+    number = raw.get("id") if isinstance(raw, dict) else None
+    return number if isinstance(number, int) else 0
 
 
 def _names(things: Any) -> list[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from visiting import Respond, answers, page, visit
 
 from feeds.normalise import normalise
@@ -255,14 +257,69 @@ def test_the_posts_are_found_below_the_front_page_or_the_api(url: str) -> None:
     assert posts_url(url) == "https://a.example/blog/wp-json/wp/v2/posts"
 
 
+class Site:
+    """A WordPress by its posts: their numbers, and when each changed last. Editors may be at work in it."""
+
+    def __init__(self, changed: dict[int, str]) -> None:
+        self.changed = changed
+        self.edits: list[int] = []
+        """After each request the next of these is edited; 0 is nobody."""
+
+    def respond(self, request: Request) -> Payload:
+        assert isinstance(request, HttpRequest)
+        query = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
+        since, before = query.get("modified_after", ""), query.get("modified_before", "9")
+        found = [number for number, moment in self.changed.items() if since < moment < before]
+        if "after" in query:
+            found = []  # they came out long before they changed
+        by_number = query["orderby"] == "id"
+        found.sort(key=lambda number: (not by_number and self.changed[number], number))
+        start = int(query.get("offset", (int(query.get("page", 1)) - 1) * wordpress.A_PAGE))
+        shown = [
+            post(number) | {"id": number, "modified": self.changed[number]}
+            for number in found[start : start + wordpress.A_PAGE]
+        ]
+        if self.edits and (edited := self.edits.pop(0)):
+            self.changed[edited] = f"2026-11-24T10:00:{len(self.edits):02}"
+        return page(request, json.dumps(shown).encode())
+
+
+SAME_SECOND = st.lists(st.integers(0, 160), max_size=12)
+
+
+@settings(deadline=None)
+@given(SAME_SECOND, st.integers(1, 160))
+def test_of_posts_that_changed_in_the_same_second_none_is_passed_over_while_some_are_edited(
+    edits: list[int], others: int
+) -> None:
+    moment = "2026-11-24T09:00:00"
+    site = Site(dict.fromkeys(range(1, others + 1), moment) | {161: "2026-11-24T09:00:01"})
+    site.edits = [number for number in edits if number <= others]
+    reading, _ = look(site.respond, moment)
+    read = {draft.title for draft in reading.drafts}
+    bookmark = reading.bookmark
+    while (again := look(site.respond, bookmark)[0]).bookmark > bookmark:  # those that were edited meanwhile
+        read |= {draft.title for draft in again.drafts}
+        bookmark = again.bookmark
+    read |= {draft.title for draft in again.drafts}
+    assert read == {f"Bericht {number}" for number in site.changed}
+
+
 def test_posts_that_changed_in_the_same_second_are_read_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wordpress, "PAGES", 1)
-    posts = [post(n) | {"modified": "2026-11-24T09:00:00"} for n in range(120)]
+    site = Site(dict.fromkeys(range(1, 121), "2026-11-24T09:00:00"))
+    reading, queries = look(site.respond, "2026-11-24T09:00:00")
+    assert len(reading.drafts) == 120
+    assert [query["offset"] for query in queries if "offset" in query] == ["0", "49", "98"]
+
+
+def test_posts_without_numbers_are_read_page_by_page() -> None:
+    site = Site(dict.fromkeys(range(1, 121), "2026-11-24T09:00:00"))
 
     def respond(request: Request) -> Payload:
-        assert isinstance(request, HttpRequest)
-        start = (int(parse_qs(urlsplit(request.url).query)["page"][0]) - 1) * wordpress.A_PAGE
-        return page(request, json.dumps(posts[start : start + wordpress.A_PAGE]).encode())
+        answer = site.respond(request)
+        (document,) = answer.documents.values()
+        return page(request, document.replace(b'"id"', b'"nummer"'))
 
     reading, _ = look(respond, "2026-11-24T09:00:00")
     assert len(reading.drafts) == 120
