@@ -179,7 +179,7 @@ def recognise(
     all its entries to one page, an entry with an id of its own is still an article of its own. Of several
     that an article is known by, such as after a merge, the one at its ``own`` address goes first. The id
     or the address alone, without the other, counts only where the sighting at that place ``may_be`` the
-    article.
+    article; so do both, where path and title are those of another.
     """
     found: list[int | None] = [None] * len(sightings)
     claimed = [known.get(names[0]) for names in sightings]
@@ -193,12 +193,21 @@ def recognise(
             article = known.get(names[strength]) if strength < len(names) else None
             if found[place] is not None or article is None:
                 continue
-            if strength < 2 and known.get(names[1 - strength]) != article and not may_be(place, article):
+            if strength < 2 and _is_doubtful(names, strength, known) and not may_be(place, article):
                 continue
             if article not in taken:
                 found[place] = article
                 taken.add(article)
     return found
+
+
+def _is_doubtful(names: Sequence[str], strength: int, known: Mapping[str, int]) -> bool:
+    """Whether of an article's id, address, and path with title another of them is that of another article.
+
+    The last tells apart what shares both of the others, in whichever order and company it is shown.
+    """
+    article = known[names[strength]]
+    return known.get(names[1 - strength]) != article or known.get(names[2], article) != article
 
 
 def recognise_texts(

@@ -15,10 +15,13 @@ from feeds.identity import (
     address_alias,
     aliases,
     canonical_url,
+    distinct,
+    recognise,
     recognise_texts,
     shared_addresses,
     tag_uri,
     text_alias,
+    unlike,
 )
 
 
@@ -175,3 +178,56 @@ def test_front_pages_and_what_several_entries_link_to_are_no_articles_own_addres
     overviews = ["https://bron.example/nieuws#1", "http://bron.example/nieuws#2"]
     shared = {address_alias(url) for url in (*front_pages, *overviews)}
     assert shared_addresses([*of_one, *front_pages, *overviews]) == shared
+
+
+TOLD = (
+    (
+        "Kunstveiling brengt miljoenen op",
+        "Schilderijen gingen gisteravond bij het veilinghuis onder de hamer.",
+    ),
+    ("Voetbalclub wint bekerfinale", "Duizenden supporters vierden na afloop feest op het plein."),
+    ("Zwembad sluit wegens storing", "Een kapotte pomp laat badgasten twee weken wachten."),
+    ("Woningbouw krijgt subsidie", "Het ministerie heeft vandaag plannen bekendgemaakt."),
+)
+SHARED = st.sampled_from(["een", "twee", ""])
+"""What articles have in common with others, or have for themselves."""
+LOOKS = st.lists(st.lists(st.sampled_from(range(len(TOLD))), min_size=1, unique=True), max_size=4)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(SHARED, SHARED), min_size=len(TOLD), max_size=len(TOLD)), LOOKS)
+def test_articles_keep_their_ids_in_whichever_order_and_company_they_are_shown(
+    shared: list[tuple[str, str]], looks: list[list[int]]
+) -> None:
+    drafts = [
+        Draft(key or f"k{number}", f"https://bron.example/{page or number}", title, content=text)
+        for number, ((key, page), (title, text)) in enumerate(zip(shared, TOLD, strict=True))
+    ]
+    known: dict[str, int] = {}
+    stored: list[Draft] = []
+
+    def look(shown: list[Draft]) -> dict[str, int]:
+        """The ids of what a source shows, as they are found or given."""
+        shown = distinct(shown, [])
+        names = [aliases(draft, "bron") for draft in shown]
+
+        def may_be(place: int, id: int) -> bool:
+            return not unlike(
+                (shown[place].title, shown[place].content), (stored[id].title, stored[id].content)
+            )
+
+        ids = {}
+        found = recognise(names, dict(known), lambda known_as: address_alias(stored[known_as].url), may_be)
+        for draft, own, id in zip(shown, names, found, strict=True):
+            if id is None:
+                id = len(stored)
+                stored.append(draft)
+            ids[draft.title] = id
+            for name in own:
+                known.setdefault(name, id)
+        return ids
+
+    first = look(drafts)
+    assert sorted(first.values()) == list(range(len(TOLD)))
+    for numbers in looks:
+        assert look([drafts[number] for number in numbers]).items() <= first.items()

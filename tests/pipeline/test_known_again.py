@@ -46,6 +46,23 @@ def test_articles_of_two_sources_that_link_to_one_page_are_articles_each(
     assert new == len(titles)
 
 
+def test_articles_that_share_their_id_and_link_stay_who_they_are_in_any_order(portal, feed: Feed) -> None:
+    def document(titles: list[str]) -> str:
+        items = "".join(
+            f"<item><guid>https://over.example/overzicht</guid><title>{title}</title>"
+            f"<description>{TOLD[title]}</description></item>"
+            for title in titles
+        )
+        return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+    one, two, three = TOLD
+    feed.document = lambda: document([one, two, three])  # type: ignore[method-assign]
+    assert numbers(collect(portal))["new"] == 3
+    for titles in ([three, two, one], [two], [one, three], [three], [two, one]):
+        feed.document = lambda titles=titles: document(titles)  # type: ignore[method-assign, misc]
+        assert numbers(collect(portal)) == {"unchanged": len(titles)}
+
+
 def test_an_article_whose_names_all_went_to_another_is_new_once(portal, feed: Feed) -> None:
     first, second, _ = TOLD.items()
     items = "".join(
