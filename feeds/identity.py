@@ -231,10 +231,15 @@ def recognise_texts(
     moved = not stayed and sum(article is not None for article in alike) >= MOVED
     result = list(found)
     taken = {article for article in found if article is not None}
-    for place, article in enumerate(alike):
-        if article is None or article in taken:
-            continue
-        if moved or (dates[place] is not None and published.get(article) == dates[place]):
+    of_its_day = [
+        place
+        for place, article in enumerate(alike)
+        if article is not None and dates[place] is not None and published.get(article) == dates[place]
+    ]
+    # Of a notice that was given every week, the one of its own day goes first.
+    for place in (*of_its_day, *(range(len(alike)) if moved else ())):
+        article = alike[place]
+        if article is not None and article not in taken:
             result[place] = article
             taken.add(article)
     return result

@@ -1,5 +1,6 @@
 import re
 from datetime import UTC, date, datetime
+from random import Random
 from unittest.mock import patch
 
 import pytest
@@ -163,6 +164,20 @@ def test_words_alone_tell_an_article_only_where_the_source_moved_or_the_date_agr
     published = dict.fromkeys((1, 2, 3), MONDAY)
     texts = ["een", "twee", "drie"]
     assert recognise_texts(sightings, texts, dates, found, known, published) == expected
+
+
+@given(st.permutations(["een", "een", "een", "twee", "drie"]), st.randoms())
+def test_of_notices_in_the_same_words_the_one_of_its_own_day_is_known_after_a_move(
+    texts: list[str], chance: Random
+) -> None:
+    places = [place for place, text in enumerate(texts) if text == "een"]
+    own = chance.choice(places)
+    dates = [MONDAY if place == own or place not in places else TUESDAY for place in range(len(texts))]
+    known = {"een": 1, "twee": 2, "drie": 3}
+    published = dict.fromkeys((1, 2, 3), MONDAY)
+    found = recognise_texts([("new",) * 3] * 5, texts, dates, [None] * 5, known, published)
+    assert found[own] == 1
+    assert sorted(id for id in found if id is not None) == [1, 2, 3]
 
 
 def test_tracking_and_a_move_to_https_keep_the_address_and_another_source_changes_the_id() -> None:
