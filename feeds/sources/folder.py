@@ -87,7 +87,7 @@ def _read_file(source: Source, path: str, document: bytes, problems: list[Proble
     except UnicodeDecodeError:
         raise _BadFile("it is not UTF-8; save it as UTF-8") from None
     meta, body = _front_matter(text)
-    if meta.get("draft") is True:
+    if _says(meta, "draft", "true") or _says(meta, "published", "false"):
         return None
     page = _markdown(body) if path.lower().endswith(MARKDOWN) else _html(body)
     title = _scalar(meta, "title") or page.title
@@ -137,6 +137,12 @@ def _front_matter(text: str) -> tuple[Mapping[str, Any], str]:
     if not isinstance(meta, dict):
         raise _BadFile("its front matter is no list of 'key: value' lines; write it so")
     return {str(key).lower(): value for key, value in meta.items() if isinstance(key, str)}, body
+
+
+def _says(meta: Mapping[str, Any], key: str, answer: str) -> bool:
+    """Whether a key says "true" or "false", in quotes or not."""
+    value = meta.get(key)
+    return isinstance(value, bool | str) and str(value).strip().lower() == answer
 
 
 def _scalar(meta: Mapping[str, Any], key: str) -> str:

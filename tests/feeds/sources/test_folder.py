@@ -57,6 +57,25 @@ def test_categories_and_tags_count_alike_whichever_the_makers_of_the_site_write(
     assert [draft.categories for draft in reading.drafts] == [("Cloud", "AVG"), ("Beleid", ".NET", "C#")]
 
 
+@pytest.mark.parametrize(
+    "line, shown",
+    [
+        ("draft: true", False),
+        ('draft: "true"', False),
+        ("draft: yes", False),
+        ("published: false", False),
+        ("published: 'False'", False),
+        ("draft: false", True),
+        ("draft:", True),
+        ("published: true", True),
+        ("published: 2026-11-20", True),
+    ],
+)
+def test_what_says_that_it_is_not_to_be_published_yet_is_not(line: str, shown: bool) -> None:
+    reading = read({"a.md": f"---\ntitle: A\n{line}\n---\nTekst"})
+    assert (len(reading.drafts), reading.problems) == (int(shown), [])
+
+
 def test_a_heading_serves_as_title_and_the_files_name_as_address() -> None:
     draft = sample().drafts[0]
     assert (draft.title, draft.url) == ("Een kop als titel", "https://portaal.example/artikelen/zonder-kop")
