@@ -170,6 +170,8 @@ def _draft(entry: Any, feed: _Entry, problems: list[Problem]) -> Draft:
         summary = ""  # feedparser's copy of the content
     elif base and not content:
         summary = clean_html(summary, base)
+    if not content and not summary:  # a film may have no text but that
+        summary = _as_html({"value": entry.get("media_description")}, atom=False)
     if not link:  # an episode of a podcast may be nothing but what is heard
         link = next((one.url for one in _enclosures(entry)), "")
     key = entry.get("id") or link or title

@@ -203,10 +203,21 @@ def _decode_all(parser: Any, element: str, text: str) -> str:
     return decoded if parser.contentparams else unescape(decoded, {"&quot;": '"', "&apos;": "'"})
 
 
+def _begin_caption(parser: Any, attributes: Any) -> None:
+    # To feedparser it is the article's own text, or its summary where it stands before that.
+    parser.push("media_description", 1)
+
+
+def _end_caption(parser: Any) -> None:
+    parser.pop("media_description")
+
+
 _Mixin._add_tag = _add_few_tags
 _Mixin._sync_author_detail = _sync_short_author
 _Mixin.unknown_starttag = _begin
 _Mixin.unknown_endtag = _end
+_Mixin._start_media_description = _begin_caption
+_Mixin._end_media_description = _end_caption
 _Loose.decode_entities = _decode_all
 
 # European zones and Dutch names: without them a moment is hours late, or none at all.

@@ -193,3 +193,36 @@ def test_a_malformed_feed_is_read_in_part_where_entries_are_missing(
     (problem,) = reading.problems
     assert problem.lost == lost
     assert ("all its entries were read" in problem.why) != lost
+
+
+CAPTION = (
+    "<media:content url='https://bron.example/i.jpg'><media:description>Foto: &lt;b>AB&lt;/b>"
+    "</media:description></media:content>"
+)
+
+
+@pytest.mark.parametrize(
+    "given, summary, content",
+    [
+        (f"<description>Tekst</description>{CAPTION}", "Tekst", ""),
+        (f"{CAPTION}<description>Tekst</description>", "Tekst", ""),
+        (f"{CAPTION}<content:encoded>Alles</content:encoded>", "", "Alles"),
+        (
+            f"<description>Kort</description>{CAPTION}<content:encoded>Alles</content:encoded>",
+            "Kort",
+            "Alles",
+        ),
+        (CAPTION, "Foto: <b>AB</b>", ""),
+    ],
+)
+@pytest.mark.parametrize("more", ["", "<br>"], ids=["well-formed", "malformed"])
+def test_what_stands_under_a_picture_is_not_what_an_article_says(
+    given: str, summary: str, content: str, more: str
+) -> None:
+    spaces = (
+        'xmlns:media="http://search.yahoo.com/mrss/" xmlns:content="http://purl.org/rss/1.0/modules/content/"'
+    )
+    (draft,) = read(
+        f"{ODD.replace('xmlns:z', f'{spaces} xmlns:z')}{item(given + more)}</channel></rss>"
+    ).drafts
+    assert (draft.summary, draft.content) == (summary, content)
