@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from html.entities import html5
 from typing import Any
 from xml.parsers import expat
@@ -219,6 +220,47 @@ _Mixin.unknown_endtag = _end
 _Mixin._start_media_description = _begin_caption
 _Mixin._end_media_description = _end_caption
 _Loose.decode_entities = _decode_all
+
+_MONTHS = ("jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec")
+_OTHER_MONTHS = {"maa": "mrt", "mar": "mrt", "may": "mei", "oct": "okt"}
+_DAY_FIRST = re.compile(
+    r"(?:[a-z]+,?\s+)?(\d{1,2})(?:[-.]\s*|\s+)(\d{1,2}|[a-z]{3,9})(?:[-.]\s*|\s+)(\d{4})"
+    r"(?:(?:T|[,\s]+(?:om\s+)?)(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?)?(?:\s+uur)?(\s*\S{1,10})?",
+    re.IGNORECASE,
+)
+_OFFSET = re.compile(r"([+-]\d{2}):?(\d{2})")
+
+
+def _day_first(given: str) -> Any:
+    """A moment as it is written in Dutch: 20-11-2026 10:00, or vrijdag 20 november 2026 om 10.00 uur."""
+    if not (found := _DAY_FIRST.fullmatch(given.strip())):
+        return None
+    day, month, year, hour, minute, second, zone = found.groups(default="0")
+    named = not month.isdigit()
+    if named and zone != "0":
+        return None  # as in mail (RFC 5322 §3.3), which others read
+    try:
+        number = _month(month) if named else int(month)
+        moment = datetime(int(year), number, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+        return (moment - _offset(zone.strip().lower())).timetuple()
+    except (ValueError, KeyError, OverflowError):
+        return None if named else (0,) * 9  # no moment, for others to make nothing else of it
+
+
+def _month(name: str) -> int:
+    short = name[:3].lower()
+    return _MONTHS.index(_OTHER_MONTHS.get(short, short)) + 1
+
+
+def _offset(zone: str) -> timedelta:
+    if offset := _OFFSET.fullmatch(zone):
+        return timedelta(hours=int(offset[1]), minutes=int(offset[1][0] + offset[2]))
+    names = {"0": 0, "z": 0, **feedparser.datetimes.rfc822.timezone_names}
+    return timedelta(hours=names[zone])
+
+
+# feedparser takes the first six figures of 20-11-2026 for a day in 2020.
+feedparser.registerDateHandler(_day_first)
 
 # European zones and Dutch names: without them a moment is hours late, or none at all.
 feedparser.datetimes.rfc822.timezone_names.update(

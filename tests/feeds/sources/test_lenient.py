@@ -226,3 +226,36 @@ def test_what_stands_under_a_picture_is_not_what_an_article_says(
         f"{ODD.replace('xmlns:z', f'{spaces} xmlns:z')}{item(given + more)}</channel></rss>"
     ).drafts
     assert (draft.summary, draft.content) == (summary, content)
+
+
+@pytest.mark.parametrize(
+    "given, hour",
+    [
+        ("20-11-2026", 0),
+        ("20-11-2026 10:00", 10),
+        ("20-11-2026, 10:00:30", 10),
+        ("20.11.2026 10.00 uur", 10),
+        ("20 november 2026", 0),
+        ("Vrijdag 20 november 2026 om 10:00 uur", 10),
+        ("vr 20 nov 2026 10:00", 10),
+        ("20-11-2026T10:00:00", 10),
+        ("20-11-2026 10:00 CET", 9),
+        ("20-11-2026 10:00:00 +01:30", 8),
+        ("20-11-2026 10:00 -0100", 11),
+    ],
+)
+@pytest.mark.parametrize("begin", [ODD, ODD.replace("<z:z/>", "")], ids=["odd", "plain"])
+def test_a_date_may_begin_with_its_day(begin: str, given: str, hour: int) -> None:
+    reading = read(f"{begin}{item(f'<pubDate>{given}</pubDate>')}</channel></rss>")
+    assert reading.problems == []
+    published = reading.drafts[0].published
+    assert published is not None
+    assert published.replace(minute=0, second=0) == datetime(2026, 11, 20, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "given", ["32-11-2026", "20-13-2026", "20 brumaire 2026", "20-11-2026 25:00", "20-11-2026 vroeg"]
+)
+def test_a_date_that_no_calendar_has_is_none(given: str) -> None:
+    (draft,) = read(f"{ODD}{item(f'<pubDate>{given}</pubDate>')}</channel></rss>").drafts
+    assert draft.published is None
