@@ -146,7 +146,10 @@ _add_tag = _Mixin._add_tag
 _sync_author_detail = _Mixin._sync_author_detail
 _unknown_starttag = _Mixin.unknown_starttag
 _unknown_endtag = _Mixin.unknown_endtag
+_start_title = _Mixin._start_title
+_end_title = _Mixin._end_title
 _decode_entities = _Loose.decode_entities
+_OF_A_PICTURE = "image_title"
 
 
 def _add_few_tags(parser: Any, term: str, scheme: str, label: str) -> None:
@@ -204,6 +207,20 @@ def _decode_all(parser: Any, element: str, text: str) -> str:
     return decoded if parser.contentparams else unescape(decoded, {"&quot;": '"', "&apos;": "'"})
 
 
+def _begin_title(parser: Any, attributes: Any) -> None:
+    if parser.inentry and parser.inimage:  # that of a picture in RSS, which feedparser gives to the article
+        parser.push(_OF_A_PICTURE, 1)
+    else:
+        _start_title(parser, attributes)
+
+
+def _end_of_title(parser: Any) -> None:
+    if parser.elementstack and parser.elementstack[-1][0] == _OF_A_PICTURE:
+        parser.pop(_OF_A_PICTURE)
+    else:
+        _end_title(parser)
+
+
 def _begin_caption(parser: Any, attributes: Any) -> None:
     # To feedparser it is the article's own text, or its summary where it stands before that.
     parser.push("media_description", 1)
@@ -217,6 +234,8 @@ _Mixin._add_tag = _add_few_tags
 _Mixin._sync_author_detail = _sync_short_author
 _Mixin.unknown_starttag = _begin
 _Mixin.unknown_endtag = _end
+_Mixin._start_title = _begin_title
+_Mixin._end_title = _end_of_title
 _Mixin._start_media_description = _begin_caption
 _Mixin._end_media_description = _end_caption
 _Loose.decode_entities = _decode_all

@@ -195,6 +195,19 @@ def test_a_malformed_feed_is_read_in_part_where_entries_are_missing(
     assert ("all its entries were read" in problem.why) != lost
 
 
+@pytest.mark.parametrize("more", ["", "<br>"], ids=["well-formed", "malformed"])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_title_of_a_picture_is_not_the_title_of_its_article(more: str, first: bool) -> None:
+    picture = (
+        "<image><url>https://bron.example/i.jpg</url><title>Foto</title>"
+        "<link>https://elders.example/</link></image>"
+    )
+    text = "<title>Bericht</title><link>https://bron.example/1</link><description>Tekst</description>"
+    own = f"{picture}{text}" if first else f"{text}{picture}"
+    (draft,) = read(f"{ODD}<item>{own}{more}</item></channel></rss>").drafts
+    assert (draft.title, draft.url, draft.summary) == ("Bericht", "https://bron.example/1", "Tekst")
+
+
 CAPTION = (
     "<media:content url='https://bron.example/i.jpg'><media:description>Foto: &lt;b>AB&lt;/b>"
     "</media:description></media:content>"
