@@ -9,6 +9,7 @@ from feeds.address import web_address
 from feeds.characters import one_line, shorten
 from feeds.encoding import truly_labelled
 from feeds.identity import canonical_url
+from feeds.references import with_ampersands_escaped
 from feeds.source import Source
 
 MOST = 5_000
@@ -30,7 +31,7 @@ def read_outlines(document: bytes) -> list[Listed]:
     """The feeds in an OPML document, each address once, in its order. Raises OutlinesError."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(truly_labelled(document.lstrip()), parser)
+        root = etree.fromstring(with_ampersands_escaped(truly_labelled(document.lstrip())), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise OutlinesError(f"it is no XML: {shorten(one_line(str(error)), 150)}") from None
     if etree.QName(root).localname.lower() != "opml":

@@ -4,7 +4,6 @@ import io
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from html.entities import html5
 from typing import Any
 from xml.parsers import expat
 from xml.sax.saxutils import unescape
@@ -16,11 +15,10 @@ import feedparser.mixin
 
 from feeds.address import web_address
 from feeds.encoding import DECLARED, is_mostly_utf_8, truly_labelled
+from feeds.references import AMPERSANDS, with_ampersands_escaped
 
 MARKUP = 500_000
 """Characters that begin a tag: 2,000 entries have a fraction of them, and these take ten seconds."""
-AMPERSANDS = 2_000_000
-"""As many as an escaped tag for each ten bytes of the largest document has; each takes a while, too."""
 ATTRIBUTES = 200
 """Attributes of one element: looking them up takes their square."""
 TAGS = 100
@@ -29,10 +27,6 @@ AUTHOR = 300
 """Characters in which the address of an author is sought, which takes their square."""
 
 _SURROGATES = re.compile(rb"(?:&#(?:[xX]0{0,4}[dD][89a-fA-F][0-9a-fA-F]{2}|0{0,4}5[5-7][0-9]{3});)+")
-_CDATA = re.compile(rb"(?=<!\[CDATA\[)|(?<=\]\]>)")
-_UNENDED = "|".join(name for name in html5 if not name.endswith(";"))
-"""The references that HTML knows without a semicolon."""
-_BARE = re.compile(rb"&(?!#|\w{1,40};|(?:%s)\b(?!=))" % _UNENDED.encode())
 _ENTRY = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:item|entry)[\s/>]")
 _ENTRY_END = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>")
 
@@ -52,7 +46,7 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
         raise TooMuch(f"has more than {AMPERSANDS:,} ampersands")
     document = truly_labelled(document)
     fault = ""
-    if not _is_well_formed(document) and (escaped := _with_ampersands_escaped(document)) != document:
+    if not _is_well_formed(document) and (escaped := with_ampersands_escaped(document)) != document:
         document, fault = escaped, "an & in it that begins no reference should be &amp;"
     if b"&#" in document:
         document = _SURROGATES.sub(_whole_characters, document)
@@ -80,18 +74,6 @@ def _in_utf_8(document: bytes, headers: Mapping[str, str]) -> bytes:
         return document
     text = document.decode("utf-8", "replace")
     return text.encode() if is_mostly_utf_8(text) else document
-
-
-def _with_ampersands_escaped(document: bytes) -> bytes:
-    """The document with each ``&`` that begins no reference, as in "R&D", written as XML wants it.
-
-    feedparser takes that for ``&D;``, and can't read the document as XML. What HTML knows without its
-    semicolon is one, unless it is a parameter in an address.
-    """
-    if b"\x00" in document:  # in UTF-16 no byte says what it is
-        return document
-    parts = _CDATA.split(document)
-    return b"".join(part if part.startswith(b"<![CDATA[") else _BARE.sub(b"&amp;", part) for part in parts)
 
 
 def _whole_characters(references: re.Match[bytes]) -> bytes:

@@ -15,6 +15,8 @@ import lxml.etree  # type: ignore[import-untyped]
 from feeds.address import web_address
 from feeds.characters import one_line, shorten
 from feeds.dates import aware
+from feeds.encoding import truly_labelled
+from feeds.references import with_ampersands_escaped
 from feeds.source import Payload, Source, SourceError
 
 LISTED = 50_000
@@ -67,7 +69,7 @@ def read_sitemap(source: Source, answer: Payload) -> tuple[bool, list[Listed]]:
         lines = start.decode("utf-8", "replace").splitlines()[:LISTED]
         return False, [Listed(url) for line in lines if (url := web_address(line, ""))]
     try:
-        kind, entries = _opened(start)
+        kind, entries = _opened(with_ampersands_escaped(truly_labelled(start)))
         listed = [
             page for said in islice(entries, LISTED) if (page := _listed(said, answer.base)) is not None
         ]

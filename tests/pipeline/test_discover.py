@@ -229,6 +229,7 @@ OPML = b"""<?xml version="1.0"?><opml version="1.0"><head/><body><outline text="
         ("feed://a.example/rss", "http://a.example/rss"),
         ("feed:https://a.example/rss", "https://a.example/rss"),
         (" https://a.example/rss", "https://a.example/rss"),
+        ("https://a.example/?a=1&b=2", "https://a.example/?a=1&b=2"),
     ],
 )
 def test_addresses_in_opml_may_say_that_they_are_feeds(given: str, url: str) -> None:

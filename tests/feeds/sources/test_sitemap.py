@@ -64,7 +64,7 @@ def site(*pages: str, **answers: bytes | SourceError) -> Respond:
     def respond(request: Request) -> Payload | SourceError:
         assert isinstance(request, HttpRequest)
         name = request.url.rpartition("/")[2]
-        answer = document if name == "sitemap.xml" else answers.get(name, PAGE)
+        answer = answers.get(name, document if name == "sitemap.xml" else PAGE)
         return answer if isinstance(answer, SourceError) else page(request, answer)
 
     return respond
@@ -337,6 +337,15 @@ def test_text_and_compressed_and_truncated_sitemaps_are_read(packed, document: b
 
     _, asked = look(answer)
     assert asked == ["/sitemap.xml", "/a", "/b"]
+
+
+@pytest.mark.parametrize("loc", ["/lijst?a=1&b=2", "/lijst?a=1&amp;b=2", "<![CDATA[/lijst?a=1&b=2]]>"])
+@pytest.mark.parametrize("declared", ["utf-8", "utf-16"])
+def test_a_sitemap_that_software_wrote_carelessly_is_read(loc: str, declared: str) -> None:
+    begin = f'<?xml version="1.0" encoding="{declared}"?>'
+    document = f"{begin}<urlset><url><loc>{loc}</loc></url><url><loc>/caf\u00e9</loc></url></urlset>"
+    respond = site(**{"sitemap.xml": document.encode()})
+    assert look(respond)[1] == ["/sitemap.xml", "/lijst?a=1&b=2", "/caf%C3%A9"]
 
 
 @pytest.mark.parametrize(
