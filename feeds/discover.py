@@ -74,7 +74,7 @@ def _search(address: str) -> Search:
     try:
         robots = yield HttpRequest(urljoin(answer.base, "/robots.txt"), accept="text/plain, */*;q=0.1")
         assert isinstance(robots, Payload)
-        text = next(iter(robots.documents.values()), b"").decode("utf-8", "replace")
+        text = next(iter(robots.documents.values()), b"").decode("utf-8-sig", "replace")
     except SourceError:
         text = ""
     found += [Offer("sitemap", url) for url in _sitemaps(answer.base, text)]

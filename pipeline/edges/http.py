@@ -188,7 +188,7 @@ class Fetcher:
             return error
         assert isinstance(answer, Payload)
         text = next(iter(answer.documents.values()))[:_ROBOTS_SIZE]
-        return Protego.parse(text.decode("utf-8", "replace"))
+        return Protego.parse(text.decode("utf-8-sig", "replace"))
 
     async def _ask(
         self, request: HttpRequest, address: httpx2.URL, seconds: float

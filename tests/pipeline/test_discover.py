@@ -140,7 +140,7 @@ def test_wordpress_is_found_by_its_api_and_collected(portal, site: HTTPServer) -
 def test_a_sitemap_is_found_in_robots_txt_and_collected(portal, site: HTTPServer) -> None:
     page(site, "/")
     site.expect_request("/robots.txt").respond_with_data(
-        f"User-agent: *\nSitemap: {site.url_for('/start.xml')}\n"
+        f"\ufeffSitemap: {site.url_for('/start.xml')}\nUser-agent: *\n"
     )
     sitemap(site)
     said = added(portal, site.url_for("/"), "--name", "gemeente")

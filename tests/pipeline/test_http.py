@@ -502,6 +502,16 @@ def test_robots_txt_is_asked_once_and_obeyed_for_pages() -> None:
     assert asked == ["/robots.txt", "/a", "/b", "/geheim/feed"]
 
 
+def test_a_robots_txt_that_an_editor_on_windows_saved_is_obeyed() -> None:
+    async def main() -> None:
+        rules = b"\xef\xbb\xbfUser-agent: *\r\nDisallow: /geheim\r\n"
+        async with serving(site(rules, [])) as url, fetcher() as web:
+            with pytest.raises(SourceError, match="closed to robots"):
+                await web.fetch(HttpRequest(f"{url}/geheim/x", as_robot=True))
+
+    asyncio.run(main())
+
+
 def test_a_host_keeps_the_pause_it_asked_for_though_it_is_asked_at_another_port() -> None:
     rules = b"User-agent: *\nCrawl-delay: 0.3\n"
 
