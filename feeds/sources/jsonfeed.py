@@ -106,7 +106,8 @@ class JsonFeed(BaseModel):
 def read_json_feed(source: Source, document: bytes) -> Reading:
     """The items that are valid, and a problem for each that is not. SourceError when it is no JSON Feed."""
     try:
-        feed = JsonFeed.model_validate(json.loads(text_of(document)))
+        # Software that puts JSON together by hand leaves line ends and tabs in its texts as they are.
+        feed = JsonFeed.model_validate(json.loads(text_of(document), strict=False))
     except (ValueError, RecursionError) as error:  # includes pydantic's ValidationError
         raise SourceError(
             f"source {source.name}: {source.shown} is JSON but no JSON Feed ({_fault(error)}); "

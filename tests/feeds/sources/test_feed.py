@@ -185,6 +185,13 @@ def test_a_json_feed_in_the_encoding_of_windows_is_read_in_it(charset: str) -> N
     assert (reading.title, reading.drafts[0].title) == ("Café", "Eén “loket” – €5")
 
 
+def test_line_ends_within_the_texts_of_a_json_feed_cost_nothing() -> None:
+    items = [{"id": "1", "url": "https://bron.example/1", "title": "Een@twee", "content_text": "Een@@Twee"}]
+    document = json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items})
+    (draft,) = read(document.replace("@", "\n")).drafts
+    assert (published(draft).title, draft.content) == ("Een twee", "<p>Een</p><p>Twee</p>")
+
+
 def test_a_character_of_a_json_feed_that_was_cut_in_two_leaves_all_others_as_they_are() -> None:
     items = [{"id": "1", "url": "https://bron.example/1", "title": "Één café, ideeën@"}]
     document = json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}, ensure_ascii=False)
