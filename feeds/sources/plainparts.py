@@ -8,7 +8,7 @@ import feedparser.datetimes
 import feedparser.mixin
 import lxml.etree  # type: ignore[import-untyped]
 
-from feeds.sources.lenient import TAGS
+from feeds.sources.amended import TAGS
 
 Entry = dict[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import lxml.etree  # type: ignore[import-untyped]
 
-from feeds.sources.lenient import AUTHOR
+from feeds.sources.amended import AUTHOR
 from feeds.sources.plainparts import (
     ATOM,
     Entry,

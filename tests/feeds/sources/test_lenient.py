@@ -6,7 +6,7 @@ import pytest
 
 from feeds.markup import plain_text
 from feeds.source import Payload, Reading, Source, SourceError
-from feeds.sources import lenient
+from feeds.sources import amended
 from feeds.sources.feed import ENTRIES, FeedSource
 from feeds.sources.lenient import shorten_to
 
@@ -29,12 +29,12 @@ def test_of_many_categories_the_first_are_kept(begin: str) -> None:
     categories = "".join(f"<category>c{n}</category>" for n in range(30_000))
     plain = '<?xml version="1.0"?><rss version="2.0"><channel><title>Bron</title>'
     (draft,) = read(f"{begin or plain}{item(categories)}</channel></rss>").drafts
-    assert draft.categories == tuple(f"c{n}" for n in range(lenient.TAGS))
+    assert draft.categories == tuple(f"c{n}" for n in range(amended.TAGS))
 
 
 def test_an_address_is_sought_in_the_beginning_of_an_authors_name_only() -> None:
     (draft,) = read(f"{ODD}{item('<author>' + 'a&#46;' * 200_000 + '</author>')}</channel></rss>").drafts
-    assert len(draft.author) <= lenient.AUTHOR
+    assert len(draft.author) <= amended.AUTHOR
 
 
 @pytest.mark.parametrize(
