@@ -279,8 +279,10 @@ def _specimens(
 
 
 def _choice(app: App, subscriber: str, themes: str, language: str, every: bool) -> Choice:
-    if sum(map(bool, (subscriber, themes, every))) > 1:
-        raise click.UsageError("give one of --subscriber, --themes and --all")
+    options = {"--subscriber": subscriber, "--themes": themes, "--all": every}
+    given = [name for name, value in options.items() if value]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} exclude each other; give one of them")
     if language and language not in app.templates:
         raise click.BadParameter(
             f"{language!r} is not one of {', '.join(app.templates)}", param_hint="--language"

@@ -348,6 +348,19 @@ def test_pinning_what_is_not_there_says_so(portal) -> None:
     assert "'999' is no article we know" in one_line(result.stderr)
 
 
+@pytest.mark.parametrize(
+    "command, options",
+    [
+        (("test", "weekly", "--to", "redactie@portaal.example"), "--subscriber and --themes exclude"),
+        (("preview", "weekly", "--all"), "--subscriber and --themes and --all exclude"),
+    ],
+)
+def test_options_that_exclude_each_other_are_named_and_no_others(portal, command, options: str) -> None:
+    result = portal.run("digest", *command, "--subscriber", "a@voorbeeld.example", "--themes", "cloud")
+    assert result.exit_code == 2
+    assert f"Error: {options} each other; give one of them" in result.stderr
+
+
 def test_a_test_mail_goes_to_one_address_and_moves_nothing(portal) -> None:
     ready(portal)
     result = portal.run("digest", "test", "weekly", "--to", "redactie@portaal.example")
