@@ -100,6 +100,15 @@ def recover(app: App) -> int:
         return deliverer.recover()
 
 
+def abandon_dead(app: App) -> int:
+    """Mark what dead workers had in hand as uncertain, and settle nothing; gives how many.
+
+    Before somebody settles by hand: what has been uncertain for long is still theirs to decide about.
+    """
+    with app.deliverer() as deliverer:
+        return deliverer.abandon_dead()
+
+
 @meters.timed("plan")
 def plan(app: App) -> list[PlanReport]:
     """Plan whatever wave of whatever edition is due."""

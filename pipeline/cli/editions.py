@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from pipeline import jobs
 from pipeline.app import App
 from pipeline.cli.console import (
     as_option,
@@ -106,7 +107,8 @@ def reconcile(app: App, edition: EditionName, as_json: bool) -> None:
 @json_option
 @with_app
 def settle(app: App, edition: EditionName, how: str, who: str, yes: bool, as_json: bool) -> None:
-    """Decide about mails of which nobody knows whether they arrived."""
+    """Decide about mails of which nobody knows whether they arrived, with those a crash left in flight."""
+    jobs.abandon_dead(app)
     uncertain = len(app.desk().account(edition).uncertain)
     if how == "resend" and uncertain:
         confirm(f"Send {uncertain} mails of {edition} again? Whoever has theirs gets it twice.", yes)

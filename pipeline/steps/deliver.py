@@ -105,17 +105,25 @@ class Deliverer:
 
         Gives the number newly uncertain.
         """
-        now, after = self.clock(), self.rules.settle_uncertain_after
+        found, after = self.abandon_dead(), self.rules.settle_uncertain_after
+        if after is None:
+            return found
+        now = self.clock()
         with self.read() as work:
-            dead = [worker for worker in work.outbox.workers_in_flight() if self.claims.is_dead(worker)]
-            late = after is not None and work.deliveries.any_uncertain(now - after)
-        if not dead and not late:
-            return 0  # nearly always, and then it need wait for nobody who writes
-        with self.write() as work:
-            found = sum(work.outbox.abandon(worker, now) for worker in dead)
-            if after is not None:
+            late = work.deliveries.any_uncertain(now - after)
+        if late:  # hardly ever, and else it need not wait for anybody who writes
+            with self.write() as work:
                 work.deliveries.accept(work.deliveries.uncertain_since(now - after), now)
         return found
+
+    def abandon_dead(self) -> int:
+        """Mark what dead workers had in hand as uncertain, which is still to be settled; gives how many."""
+        with self.read() as work:
+            dead = [worker for worker in work.outbox.workers_in_flight() if self.claims.is_dead(worker)]
+        if not dead:
+            return 0
+        with self.write() as work:
+            return sum(work.outbox.abandon(worker, self.clock()) for worker in dead)
 
     def send(
         self,

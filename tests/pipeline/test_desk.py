@@ -1,7 +1,9 @@
 """What an administrator decides about an edition, by command: in odd orders, and while things go wrong."""
 
 import json
+from datetime import timedelta
 
+import pytest
 from scripted import HANG_UP, serving
 
 from subscribers.delivery import Wanted
@@ -72,3 +74,55 @@ def test_what_is_in_flight_is_said_to_be_in_a_senders_hand_or_left_by_one(portal
     said = portal.run("digest", "status", edition).stdout
     assert "1 in_flight" in said
     assert f"had when it ended: kennisportal digest send {edition}" in said
+
+
+def hand_in(portal, edition: str, worker: str) -> None:
+    """One delivery of the edition in this worker's hands."""
+    with portal.open() as app, app.store.write() as work:
+        work.outbox.claim(Wanted(work.editions.get(EditionName.parse(edition)).id), worker, 1, portal.now)
+
+
+def settle(portal, edition: str, how: str) -> int:
+    result = portal.run("digest", "settle", edition, "--as", how, "--yes", "--json")
+    assert result.exit_code == 0, result.stderr
+    return int(json.loads(result.stdout)["settled"])
+
+
+def counts(portal, edition: str) -> dict[str, int]:
+    return json.loads(portal.run("digest", "status", edition, "--json").stdout)["deliveries"]
+
+
+@pytest.mark.each_database
+@pytest.mark.parametrize("how, becomes", [("accepted", "accepted"), ("resend", "planned")])
+def test_what_a_dead_sender_had_in_hand_is_settled_right_after_it_died(
+    portal, how: str, becomes: str
+) -> None:
+    ready(portal)
+    edition = planned(portal)
+    hand_in(portal, edition, "0" * 32)
+    assert settle(portal, edition, how) == 1
+    assert counts(portal, edition) == {becomes: 1}
+
+
+@pytest.mark.each_database
+def test_what_a_living_sender_has_in_hand_is_not_for_others_to_settle(portal) -> None:
+    ready(portal)
+    edition = planned(portal)
+    with portal.open() as app, app.deliverer() as deliverer:
+        hand_in(portal, edition, deliverer.claims.worker)
+        assert settle(portal, edition, "resend") == 0
+        assert counts(portal, edition) == {"in_flight": 1}
+
+
+@pytest.mark.each_database
+def test_what_has_been_uncertain_for_long_is_sent_again_when_that_is_said_before_the_rule_is_applied(
+    portal,
+) -> None:
+    ready(portal)
+    edition = planned(portal)
+    hand_in(portal, edition, "0" * 32)
+    with portal.open() as app, app.store.write() as work:
+        assert work.outbox.abandon("0" * 32, portal.now) == 1
+    portal.now += timedelta(days=2)
+    assert settle(portal, edition, "resend") == 1
+    assert counts(portal, edition) == {"planned": 1}
