@@ -13,17 +13,18 @@ from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.log import Due, Entry, Kind
 from feeds.theme import ThemeTree
-from pipeline.ports import Clock, Start
+from pipeline.ports import SMTPUTF8_FACT, Clock, Start
 from pipeline.steps.window import load_window
 from subscribers.delivery import OPEN, DeliveryState, Past
 from subscribers.digest import Facts
 from subscribers.frequency import Frequency, Schedule
 from subscribers.signup import SignUp
-from subscribers.subscriber import Reader, State, normal_address
+from subscribers.subscriber import Reader, State, needs_smtputf8, normal_address
 from subscribers.timetable import Holiday, Timetable
 
 _ALL = 100_000
 _LAST = 5
+_BEYOND = "no mail server of ours takes an address beyond ASCII (SMTPUTF8)"
 
 
 class ExplainArticles(Protocol):
@@ -57,6 +58,10 @@ class ExplainSlots(Protocol):
     def changes(self, frequency: Frequency) -> Mapping[date, date | None]: ...
 
 
+class ExplainRegister(Protocol):
+    def fact(self, name: str) -> str: ...
+
+
 class ExplainWork(Protocol):
     """What explaining needs of a transaction."""
 
@@ -72,6 +77,8 @@ class ExplainWork(Protocol):
     def signups(self) -> ExplainSignUps: ...
     @property
     def slots(self) -> ExplainSlots: ...
+    @property
+    def register(self) -> ExplainRegister: ...
 
 
 class ExplainError(Exception):
@@ -91,6 +98,7 @@ class Outlook:
     """What somebody got, and what comes: ``past`` are their last editions, ``due`` a number of articles.
 
     ``state`` is ``unknown`` for nobody's address, for which ``asked`` tells when it was signed up, if it was.
+    ``beyond`` tells whether planning skips them, as no mail server of ours takes their address.
     """
 
     state: str
@@ -101,6 +109,7 @@ class Outlook:
     until: datetime | None = None
     due: int = 0
     next: datetime | None = None
+    beyond: bool = False
 
     @property
     def last(self) -> datetime | None:
@@ -162,6 +171,7 @@ class Explainer:
                 who.paused_until,
                 len(self._due(work, reader)) if who.state is State.ACTIVE else 0,
                 self._next_due(work, reader),
+                _is_beyond(work, reader),
             )
 
     def _how(self, work: ExplainWork, reader: Reader) -> Explanation:
@@ -181,6 +191,8 @@ class Explainer:
         elif waiting is not None:
             reply = f" ({waiting.reply})" if waiting.reply else ""
             comes = f"has one in {waiting.edition} with {_count(len(waiting.digest))}, {waiting.state}{reply}"
+        elif _is_beyond(work, reader):
+            comes = f"gets none now, since {_BEYOND}"
         else:
             comes = (
                 f"is due {_count(len(due))}, in the {who.frequency} edition{self._next(work, reader, due)}"
@@ -275,6 +287,8 @@ class Explainer:
                 return f"has this in {one.edition}, which is {one.state}{reply} for them"
         for item in due:
             if item.article == id:
+                if _is_beyond(work, reader):
+                    return f"did not get this, because {_BEYOND}"
                 how = "as an update" if item.kind is Kind.UPDATED else "as new"
                 edition = f"{reader.subscriber.frequency} edition{self._next(work, reader, due)}"
                 return f"is to get this {how} in the {edition}"
@@ -381,6 +395,11 @@ class Explainer:
 
     def _moment(self, moment: datetime) -> str:
         return moment.astimezone(self._zone).isoformat(timespec="seconds")
+
+
+def _is_beyond(work: ExplainWork, reader: Reader) -> bool:
+    """Whether planning skips a reader, since no mail server of ours takes an address like theirs."""
+    return needs_smtputf8(reader.subscriber.email) and work.register.fact(SMTPUTF8_FACT) == "no"
 
 
 def _was_out(story: Sequence[tuple[Entry, datetime]], at: datetime) -> bool:

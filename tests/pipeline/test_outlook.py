@@ -7,6 +7,7 @@ from email import message_from_bytes
 import pytest
 from scripted import serving as mail_server
 
+from pipeline.ports import SMTPUTF8_FACT
 from subscribers.frequency import Frequency
 from subscribers.signup import Wish
 
@@ -103,6 +104,30 @@ def test_whose_server_asks_for_patience_hears_so(portal) -> None:
         joined(portal)
         sent(portal)
     assert "uw mailserver heeft gevraagd het later nog eens te proberen" in told(portal)
+
+
+def test_whose_address_no_mail_server_takes_is_promised_nothing_just_as_planning_has_it(portal) -> None:
+    josé = "josé@voorbeeld.example"
+    joined(portal)
+    row = ("--interests", "cloud", "--confirmed", "--consent-note", "op papier")
+    assert portal.run("subscribers", "add", josé, *row).exit_code == 0
+
+    def says(*command: str) -> str:
+        return portal.run(*command).stdout.partition("\n")[0]
+
+    assert "is due one article, in the weekly edition" in says("explain", josé)
+    with portal.open() as app, app.store.write() as work:
+        work.register.set_fact(SMTPUTF8_FACT, "no")
+    why = "no mail server of ours takes an address beyond ASCII (SMTPUTF8)"
+    assert says("explain", josé) == f"{josé} has had no digest yet, and gets none now, since {why}."
+    assert says("explain", josé, "1") == f"{josé} did not get this, because {why}: “De cloud”."
+    assert says("subscribers", "show", josé) == (
+        "U hebt nog geen overzicht gehad. Onze mailserver kan niets sturen naar een adres met letters als in "
+        "het uwe. U krijgt wat u hebt gemist zodra dat wel kan, of op een ander adres."
+    )
+    assert "is due one article, in the weekly edition" in says("explain", EMAIL)
+    planned = json.loads(portal.run("digest", "plan", "weekly", "--json").stdout)
+    assert (planned["planned"], planned["skipped"]) == (1, {"smtputf8": 1})
 
 
 def test_who_never_confirmed_hears_that(portal) -> None:
