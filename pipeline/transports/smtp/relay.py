@@ -1,5 +1,6 @@
 """A relay: one mail server of ours, how to open a connection to it, and whether it is up."""
 
+import base64
 import smtplib
 import socket
 import ssl
@@ -88,7 +89,7 @@ class Relay:
                 connection.starttls(context=ssl.create_default_context())
                 connection.ehlo_or_helo_if_needed()
             if self._user:
-                connection.login(self._user, self._password)
+                self._log_in(connection)
             offers = self._offers(connection)
             open = connection.sock
             assert open is not None
@@ -104,6 +105,20 @@ class Relay:
             limit.cancel()
         self.smtputf8 = offers.smtputf8
         return open, offers
+
+    def _log_in(self, connection: smtplib.SMTP) -> None:
+        """Log in by whatever the server offers; PLAIN alone can carry what is beyond ASCII (RFC 4616 §2)."""
+        if f"{self._user}{self._password}".isascii():  # all that the library can write
+            connection.login(self._user, self._password)
+            return
+        if "PLAIN" not in connection.esmtp_features.get("auth", "").split():
+            raise smtplib.SMTPException(
+                "it offers no AUTH PLAIN, which a user or password with characters beyond ASCII needs"
+            )
+        secret = base64.b64encode(f"\0{self._user}\0{self._password}".encode()).decode()
+        code, words = connection.docmd("AUTH", f"PLAIN {secret}")
+        if not 200 <= code < 300:
+            raise smtplib.SMTPAuthenticationError(code, words)
 
     def _offers(self, connection: smtplib.SMTP) -> Offers:
         size = connection.esmtp_features.get("size", "").strip()
@@ -139,7 +154,7 @@ def _cause(error: Exception) -> str:
             return one_line(f"what it says can't be understood (…{words[:_WORDS]})")
         return one_line(f"{error.smtp_code} {words}")
     if isinstance(error, UnicodeError):
-        return "its name, the user or the password has a character that SMTP can't carry"
+        return "its name can't be that of a host"
     if isinstance(error, ValueError) and not isinstance(error, OSError):
         return one_line(f"its answer can't be understood ({error})")
     return one_line(str(error.strerror or error) if isinstance(error, OSError) else str(error))

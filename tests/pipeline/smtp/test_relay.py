@@ -1,5 +1,6 @@
-"""Opening a connection, to servers that change their mind once it is encrypted."""
+"""Opening a connection: to servers that change their mind once it is encrypted, and logging in."""
 
+import base64
 import socket
 import ssl
 
@@ -38,3 +39,38 @@ def test_a_server_that_takes_no_greeting_once_encrypted_can_t_be_used(
         pytest.raises(Unreachable, match="nor this"),
     ):
         Relay(f"smtp+starttls://127.0.0.1:{server.port}").connect()
+
+
+LOG_IN = b"250-mail.example\r\n250 AUTH CRAM-MD5 PLAIN LOGIN"
+
+
+def test_a_password_beyond_ascii_is_told_as_utf_8() -> None:
+    with serving({"EHLO": LOG_IN, "AUTH": b"235 welcome"}) as server:
+        Relay(f"smtp://postb%C3%BCro:ge%C3%AFnd%20%E2%82%AC@127.0.0.1:{server.port}").connect()[0].close()
+    (line,) = [line for line in server.lines if line.startswith("AUTH")]
+    verb, mechanism, secret = line.split()
+    assert (verb, mechanism) == ("AUTH", "PLAIN")
+    assert base64.b64decode(secret, validate=True).split(b"\0") == [
+        b"",
+        "postbüro".encode(),
+        "geïnd €".encode(),
+    ]
+
+
+@pytest.mark.parametrize(
+    "script, why",
+    [
+        ({"EHLO": LOG_IN, "AUTH": b"535 5.7.8 wrong"}, "535 5.7.8 wrong"),
+        ({"EHLO": LOG_IN, "AUTH": b"334 "}, "334"),
+        ({"EHLO": LOG_IN.replace(b"PLAIN", b"XOAUTH2")}, "offers no AUTH PLAIN"),
+        ({}, "offers no AUTH PLAIN"),
+    ],
+)
+def test_a_server_that_takes_no_password_beyond_ascii_says_why(script: Script, why: str) -> None:
+    with serving(script) as server, pytest.raises(Unreachable, match=why):
+        Relay(f"smtp://us:ge%C3%AFnd@127.0.0.1:{server.port}").connect()
+
+
+def test_a_name_that_no_host_can_have_is_said_to_be_none() -> None:
+    with pytest.raises(Unreachable, match="its name can't be that of a host"):
+        Relay(f"smtp://{'é' * 70}.example").connect()
