@@ -46,6 +46,8 @@ POLICY = "policy"
 """Rejected for what we are or sent, not for who the reader is: nothing is held against them."""
 TOO_LARGE = "too_large"
 """Rejected for its size, or another limit of a mail server's own: not the reader's fault either."""
+PROTOCOL = "protocol"
+"""Rejected since the server did not understand or expect what we said: not the reader's fault either."""
 EXPIRED = "expired"
 SMTPUTF8 = "smtputf8"
 """Skipped, since no mail server of ours takes an address beyond ASCII (RFC 6531)."""
@@ -226,4 +228,6 @@ def settle(
 def _reason(reply: Reply) -> str:
     if reply.is_policy:
         return POLICY
-    return TOO_LARGE if reply.status.startswith("5.3.") else REJECTED
+    if reply.status.startswith("5.3."):
+        return TOO_LARGE
+    return PROTOCOL if reply.is_about_dialogue else REJECTED

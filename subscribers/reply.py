@@ -40,6 +40,15 @@ class Reply:
         return self.status.startswith("5.7.")
 
     @property
+    def is_about_dialogue(self) -> bool:
+        """Whether a command was not understood or not expected (RFC 5321 §4.2.2): no fault of a mailbox.
+
+        With the status of an address or a mailbox it is about that after all, as in ``501 5.1.3``.
+        """
+        about_mailbox = self.status.startswith(("5.1.", "5.2."))
+        return (500 <= self.code <= 504 or self.code == 555) and not about_mailbox
+
+    @property
     def blames_address(self) -> bool:
         """Whether there is no such mailbox, or no longer (RFC 3463 §3.2), not just no room or no liking.
 

@@ -21,6 +21,7 @@ from pipeline.ports import SMTPUTF8_FACT
 from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.hand import SIZE
 from pipeline.store.tables import DeliveryRow, SubscriberRow
+from subscribers.bounces import Bounces
 from subscribers.delivery import Accepted, Deferred, Outcome, Parcel, Rejected, Unsupported, Wanted
 from subscribers.edition import EditionName
 from subscribers.provider import FIRST_HOLD, REFUSALS
@@ -158,6 +159,23 @@ def test_unknown_readers_are_no_reason_to_pause_a_provider(portal) -> None:
     assert report.paused == {}
     assert report.settled == {"rejected": 40}
     assert {row.reason for row in deliveries(portal).values()} == {"rejected"}
+
+
+@pytest.mark.parametrize("reply", [b"503 5.5.1 MAIL first", b"501 syntax error", b"555 no NOTIFY here"])
+def test_a_server_that_lost_its_place_in_the_dialogue_is_held_against_no_reader(portal, reply: bytes) -> None:
+    name = planned(portal, *many(3))
+    with serving({"RCPT": reply, "RCPT r002": b"552 5.2.2 full"}) as server:
+        text = portal.config.read_text()
+        portal.config.write_text(text.replace("maildir://mail", f"smtp://127.0.0.1:{server.port}"))
+        assert portal.run("digest", "send", str(name), "--yes").exit_code == 1
+    reasons = {email: row.reason for email, row in deliveries(portal).items()}
+    full, *others = sorted(reasons, reverse=True)
+    assert (reasons[full], {reasons[email] for email in others}) == ("rejected", {"protocol"})
+    with portal.open() as app, app.store.read() as work:
+        counted = {email: work.bounces.of(work.subscribers.by_email(email).id) for email in reasons}
+    assert counted[full] != Bounces()
+    assert {counted[email] for email in others} == {Bounces()}
+    assert balanced(portal, name)
 
 
 def test_a_domain_that_an_administrator_pauses_gets_nothing_while_others_do(portal) -> None:
