@@ -63,11 +63,19 @@ class Planner:
             return self._next(work, schedule, slot, day)
 
     def immediate(self, schedule: Schedule, head: int, slot: str, day: date) -> PlanReport | None:
-        """Plan what the log holds up to ``head``, for all who want it at once; None if that was done."""
+        """Plan what the log holds up to ``head``, for all who want it at once.
+
+        None if that was done, or if nobody was due any of it: then no edition is kept, as there would be one
+        for each time that the log moves.
+        """
         with self._start() as work:
             if not work.register.tick(tick_name(schedule), immediate_tick(head), self._clock()):
                 return None
-            return self._next(work, schedule, slot, day)
+            report = self._next(work, schedule, slot, day)
+            if report.planned or report.skipped:
+                return report
+            work.editions.drop(report.edition)
+            return None
 
     def wave(
         self, timetable: Timetable, slot: date, due: datetime, zones: Sequence[str]

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, select
 
 from pipeline.store.tables import EditionRow, Segment, Wave
@@ -66,6 +66,13 @@ class Editions:
         self._session.add(row)
         self._session.flush()
         return _edition(row)
+
+    def drop(self, name: EditionName) -> None:
+        """Forget an edition of which there is no delivery."""
+        edition = self.get(name)
+        if edition is not None:
+            self._session.execute(delete(Wave).where(col(Wave.edition_id) == edition.id))
+            self._session.execute(delete(EditionRow).where(col(EditionRow.id) == edition.id))
 
     def set_state(self, id: int, state: EditionState) -> None:
         self._session.execute(update(EditionRow).where(col(EditionRow.id) == id).values(state=state))

@@ -497,6 +497,34 @@ def test_immediate_does_not_wait_for_ever_where_the_log_is_never_quiet(portal) -
     assert (got, sizes) == ([1, 1], [32, 16])
 
 
+def test_no_immediate_edition_is_kept_of_which_nobody_was_due_anything(portal) -> None:
+    def editions() -> list[str]:
+        with portal.open() as app:
+            return [str(one.edition) for one in app.desk().recent(10)]
+
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[digest]]\nfrequency = "immediate"\nquiet = "10m"\n')
+    collect(portal, "De cloud")
+    portal.wait(hours=1)
+    assert tick(portal) == [], "nobody wants it at once"
+    sign_up(portal, "c@voorbeeld.example,immediate,cloud,")
+    collect(portal, "De gemeente")
+    portal.wait(hours=1)
+    assert (tick(portal), tick(portal), editions()) == ([], [], [])
+    with portal.open() as app, app.store.read() as work:
+        assert reader(portal, "c@voorbeeld.example").subscriber.cursor == work.log.head()
+    collect(portal, "De cloud twee")
+    portal.wait(hours=1)
+    (report,) = tick(portal)
+    assert (report.planned, editions()) == (1, [str(report.edition)])
+    with portal.open() as app, app.store.write() as work:
+        work.subscribers.pause(1, portal.now + timedelta(days=30))
+    collect(portal, "De cloud drie")
+    portal.wait(hours=1)
+    (report,) = tick(portal)
+    assert (report.skipped, len(editions())) == ({"paused": 1}, 2), "who was passed over is told"
+
+
 def test_what_a_clock_that_ran_ahead_collected_goes_out_at_once_when_that_is_set_right(portal) -> None:
     text = portal.config.read_text()
     portal.config.write_text(text + '[[digest]]\nfrequency = "immediate"\n')
