@@ -90,6 +90,7 @@ def _claimable(condition: sa.ColumnElement[bool], most: int) -> sa.Select[Any]:
             _subscriber.c.email,
             _subscriber.c.name,
             _subscriber.c.state,
+            _subscriber.c.paused_until,
             _subscriber.c.cursor,
             _suppression.c.address_key.label("suppressed"),
         )
@@ -224,8 +225,13 @@ class _Candidate(NamedTuple):
     email: str
     name: str
     state: str
+    paused_until: datetime | None
     cursor: int
     suppressed: str | None
+
+    def is_back(self, now: datetime) -> bool:
+        """Whether the reader had paused, until a moment that has come."""
+        return self.state == State.PAUSED and self.paused_until is not None and self.paused_until <= now
 
 
 class Leaving(NamedTuple):
@@ -246,8 +252,8 @@ class Outbox:
     def claim(self, wanted: Wanted, worker: str, limit: int, now: datetime) -> tuple[list[Claim], int]:
         """Take up to ``limit`` deliveries in hand, and cancel those that must not be made any more.
 
-        Rule by rule: the reader must still be active and not suppressed, and must not have been
-        served past the delivery's start meanwhile. Gives the claims and the last id looked at, from
+        Rule by rule: the reader must still be active, or be so again, and not suppressed, and must not have
+        been served past the delivery's start meanwhile. Gives the claims and the last id looked at, from
         which the next call may go on; 0 once everything was looked at that can be claimed.
         """
         rows = self._candidates(_planned, wanted, limit, now)
@@ -256,14 +262,17 @@ class Outbox:
             rows = [*rows, *self._candidates(_waited, wanted, limit - len(rows), now)]
         claims: list[Claim] = []
         refused: dict[int, str] = {}
+        back: list[int] = []
         for row in rows:
             if row.suppressed is not None:
                 refused[row.id] = State.SUPPRESSED
-            elif row.state != State.ACTIVE:
+            elif row.state != State.ACTIVE and not row.is_back(now):
                 refused[row.id] = row.state
             elif row.cursor != row.from_position:
                 refused[row.id] = Cancel.STALE
             elif wanted.admits(row.domain):
+                if row.state != State.ACTIVE:
+                    back.append(row.subscriber)
                 claims.append(
                     Claim(
                         row.id,
@@ -278,6 +287,12 @@ class Outbox:
                     )
                 )
         self.cancel(refused, worker, now)
+        if back:  # planning ends a pause too, but this mail may have waited since before it began
+            self._session.execute(
+                sa.update(_subscriber)
+                .where(_subscriber.c.id.in_(back))
+                .values(state=str(State.ACTIVE), paused_until=None)
+            )
         if refused and not claims:
             last = last or _BEFORE_ALL  # they may have stood before others
         if claims:

@@ -503,6 +503,30 @@ def test_an_edition_is_stopped_in_the_middle_and_what_was_sent_stays_sent(
         assert Counter(mailer.sent) == Counter(many(60))
 
 
+def test_whose_pause_ends_before_an_edition_is_approved_gets_it_and_no_one_else_who_paused(portal) -> None:
+    name = planned(portal, "kort@a.example", "lang@a.example", "weg@a.example")
+    with portal.open() as app:
+        app.desk().hold(name)
+        with app.store.write() as work:
+            for who, days in (("kort", 1), ("lang", 9), ("weg", 1)):
+                id = work.subscribers.by_email(f"{who}@a.example").id
+                work.subscribers.pause(id, portal.now + timedelta(days=days))
+        app.enroller().suppress("weg@a.example", "op verzoek")
+        portal.wait(days=2)
+        app.desk().approve(name)
+    mailer = Mailer()
+    send(portal, name, mailer)
+    assert mailer.sent == ["kort@a.example"]
+    assert balanced(portal, name)
+    with portal.open() as app, app.store.read() as work:
+        found = [work.subscribers.by_email(f"{who}@a.example").subscriber for who in ("kort", "lang")]
+    assert [str(one.state) for one in found] == ["active", "paused"]
+    assert found[0].paused_until is None
+    portal.wait(days=14)
+    send(portal, plan(portal), mailer)
+    assert mailer.sent == ["kort@a.example", "lang@a.example"]
+
+
 def test_two_senders_share_an_edition_and_never_overlap(portal) -> None:
     name = planned(portal, *many(300))
     portal.go_live()
