@@ -531,10 +531,10 @@ def test_what_mail_from_says_about_the_message_is_settled_with_the_message(
         assert transport.send(SENDER, READER, LETTER) == outcome(answer.decode())
 
 
-def test_a_server_that_chokes_on_smtputf8_refuses_that_reader_alone() -> None:
+def test_a_server_that_chokes_on_smtputf8_lacks_it_for_that_reader_alone() -> None:
     script = {"EHLO": b"250-mail.example\r\n250 SMTPUTF8", "MAIL": b"555 5.5.4 unsupported option"}
     with scripted(script) as (transport, _):
-        assert transport.send(SENDER, "josé@x.example", LETTER) == Rejected("555 5.5.4 unsupported option")
+        assert transport.send(SENDER, "josé@x.example", LETTER) == Unsupported("555 5.5.4 unsupported option")
 
 
 # -- smtp: who we talk to --------------------------------------------------------------------------

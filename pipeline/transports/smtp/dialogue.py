@@ -311,7 +311,8 @@ class Dialogue:
             self.confused = True
         elif 400 <= code < 600:
             self._reset_first = stage > 0
-            self._settle(parcel, _refusal(code, words))
+            # To a sender that all others may be: it is the way in which this address has to be written.
+            self._settle(parcel, Unsupported(words) if at_us else _refusal(code, words))
             return
         self.outcomes.append((parcel, Unsent(words)))
         self._end(words)

@@ -1,5 +1,6 @@
 """The dialogue by itself: what is said when, and what becomes of each message whatever the server answers."""
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,22 @@ def test_what_the_server_can_t_take_is_settled_without_asking() -> None:
     assert outcomes(dialogue)[2] == Unsupported(
         "mail.example:25 does not offer SMTPUTF8, which this address needs"
     )
+
+
+@pytest.mark.parametrize("reply", ["553 not from you", "550 5.6.7 no SMTPUTF8 after all", "555 SMTPUTF8?"])
+def test_a_sender_refused_for_an_address_beyond_ascii_is_nothing_that_its_reader_did(reply: str) -> None:
+    dialogue = talk(Offers(pipelining=True, smtputf8=True))
+    dialogue.begin(parcel(1, "josé@x.example"))
+    dialogue.feed(f"{reply}\r\n503 none\r\n503 none\r\n".encode())
+    assert outcomes(dialogue) == {1: Unsupported(reply)}
+    assert not dialogue.over
+
+
+def test_what_is_too_large_for_a_server_that_did_not_say_so_is_rejected_as_such() -> None:
+    dialogue = talk(Offers(pipelining=True, smtputf8=True))
+    dialogue.begin(parcel(1, "josé@x.example"))
+    dialogue.feed(b"552 5.3.4 too large\r\n503 none\r\n503 none\r\n")
+    assert outcomes(dialogue) == {1: Rejected("552 5.3.4 too large")}
 
 
 def test_after_a_refused_recipient_the_next_begins_with_a_reset() -> None:
