@@ -283,7 +283,7 @@ class Outbox:
                         row.segment,
                         row.cutoff,
                         row.attempts + 1,
-                        row.first_attempt or now,
+                        min(row.first_attempt or now, now),  # a clock may have run ahead then
                     )
                 )
         self.cancel(refused, worker, now)

@@ -430,6 +430,20 @@ def test_a_clock_that_jumps_ahead_and_back_strands_nobody(portal) -> None:
     assert balanced(portal, name)
 
 
+def test_a_clock_that_ran_ahead_when_a_mail_was_first_tried_lets_nobody_be_tried_for_ever(portal) -> None:
+    name = planned(portal, "a@a.example")
+    right = portal.now
+    later = Mailer(lambda _: Deferred("450 4.2.1 later"))
+    portal.wait(days=400)
+    send(portal, name, later)
+    portal.now = right
+    for _ in range(30):
+        send(portal, name, later)
+        portal.wait(hours=4)
+    row = deliveries(portal)["a@a.example"]
+    assert (str(row.state), row.reason) == ("rejected", "expired")
+
+
 # -- in the middle ---------------------------------------------------------------------------------
 
 
