@@ -75,6 +75,11 @@ class Subscriber(SQLModel):
     confirmed_at: datetime | None = Field(default=None, sa_type=Moment)
     created_at: datetime = Field(sa_type=Moment)
 
+    def state_at(self, now: datetime) -> State:
+        """Where they stand. A pause that is over is none, though nobody has ended it yet."""
+        over = self.state == State.PAUSED and self.paused_until is not None and self.paused_until <= now
+        return State.ACTIVE if over else self.state
+
     @field_validator("email")
     @classmethod
     def _is_an_address(cls, value: str) -> str:

@@ -162,14 +162,15 @@ class Explainer:
             if reader is None:
                 return Outlook("unknown", signup.language if signup else "", reason, asked)
             who = reader.subscriber
+            state = who.state_at(self._clock())
             return Outlook(
-                str(who.state),
+                str(state),
                 who.language,
                 reason,
                 asked,
                 tuple(work.deliveries.of_reader(reader.id, _LAST)),
                 who.paused_until,
-                len(self._due(work, reader)) if who.state is State.ACTIVE else 0,
+                len(self._due(work, reader)) if state is State.ACTIVE else 0,
                 self._next_due(work, reader),
                 _is_beyond(work, reader),
             )
@@ -186,8 +187,8 @@ class Explainer:
             else "has had no digest yet"
         )
         waiting = next((one for one in past if one.state in OPEN), None)
-        if who.state is not State.ACTIVE:
-            comes = f"gets none now, being {who.state}"
+        if (state := who.state_at(self._clock())) is not State.ACTIVE:
+            comes = f"gets none now, being {state}"
         elif waiting is not None:
             reply = f" ({waiting.reply})" if waiting.reply else ""
             comes = f"has one in {waiting.edition} with {_count(len(waiting.digest))}, {waiting.state}{reply}"
@@ -274,8 +275,8 @@ class Explainer:
             return "did not get this, because it has been withdrawn"
         if article.visibility == Visibility.WAITING:
             return f"did not get this yet, because it appears only on {self._day(article.published)}"
-        if reader.subscriber.state is not State.ACTIVE:
-            return f"did not get this, because they get no mail, being {reader.subscriber.state}"
+        if (state := reader.subscriber.state_at(self._clock())) is not State.ACTIVE:
+            return f"did not get this, because they get no mail, being {state}"
         return ""
 
     def _comes(

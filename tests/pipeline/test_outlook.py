@@ -87,6 +87,17 @@ def test_who_paused_hears_until_when(portal) -> None:
     assert "U hebt een pauze tot 4 december 2026; wat u mist, komt daarna." in told(portal)
 
 
+def test_whose_pause_is_over_hears_what_comes_though_nothing_was_planned_since(portal) -> None:
+    joined(portal)
+    with portal.open() as app, app.store.write() as work:
+        work.subscribers.pause(1, portal.now + timedelta(days=1))
+    assert "being paused" in portal.run("explain", EMAIL).stdout
+    portal.wait(days=2)
+    assert "Er is één nieuw artikel voor u; dat komt op 30 november 2026." in told(portal)
+    assert "is due one article, in the weekly edition" in portal.run("explain", EMAIL).stdout
+    assert "is to get this as new in the weekly edition" in portal.run("explain", EMAIL, "1").stdout
+
+
 def test_who_rests_hears_that_mail_came_back(portal) -> None:
     with mail_server({"RCPT": b"550 5.1.1 no such user"}) as server:
         url = f"smtp://127.0.0.1:{server.port}"
