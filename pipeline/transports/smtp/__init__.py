@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.transports.smtp import relay as relays
 from pipeline.transports.smtp.connection import Connection
 from pipeline.transports.smtp.dialogue import Dialogue
-from pipeline.transports.smtp.openers import Openers
+from pipeline.transports.smtp.openers import Openers, hang_up
 from pipeline.transports.smtp.relay import Relay, Unreachable
 from subscribers.delivery import Deferred, Outcome, Parcel, TransportUnavailable, Uncertain, Unsent
 
@@ -104,6 +104,9 @@ class SmtpTransport:
 
     def _welcome(self, loop: selectors.BaseSelector, openers: Openers) -> None:
         for relay, result in openers.opened():
+            if relay.takes_nothing:  # this was on its way when that turned out
+                hang_up(result)
+                continue
             if isinstance(result, Unreachable) and self._open_to(relay):
                 relay.most = self._open_to(relay)  # some servers take no more than a few connections
                 continue
@@ -187,7 +190,8 @@ class SmtpTransport:
         if dialogue.refused:
             relay.fail(
                 f"the mail server {relay.place} takes no mail from us: {dialogue.refused}; "
-                "nothing is lost: mend [mail] from or transport, and send again"
+                "nothing is lost: mend [mail] from or transport, and send again",
+                greets=True,
             )
             return
         # Some recipients make a server break off, and so do some messages; when one after another does, or
@@ -198,7 +202,8 @@ class SmtpTransport:
         if at_one and relay.break_offs < BREAK_OFFS and relay.doubts < BREAK_OFFS:
             return
         relay.fail(
-            f"the mail server {relay.place} breaks off: {dialogue.over}; nothing is lost, send again later"
+            f"the mail server {relay.place} breaks off: {dialogue.over}; nothing is lost, send again later",
+            greets=True,
         )
         if not dialogue.settled:  # then it was not the recipient either
             dialogue.outcomes = [

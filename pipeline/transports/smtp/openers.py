@@ -42,7 +42,7 @@ class Openers:
         with self._lock:
             self._closed = True
             for _, result in self.opened():
-                _hang_up(result)
+                hang_up(result)
             self.bell.close()
             self._button.close()
 
@@ -58,13 +58,14 @@ class Openers:
             )
         with self._lock:
             if self._closed:
-                _hang_up(result)
+                hang_up(result)
                 return
             self._results.put((relay, result))
             with suppress(BlockingIOError):  # it rings already
                 self._button.send(b"\0")
 
 
-def _hang_up(result: Result) -> None:
+def hang_up(result: Result) -> None:
+    """Close a connection that nobody wants any more, if it is one."""
     if not isinstance(result, Unreachable):
         result[0].close()

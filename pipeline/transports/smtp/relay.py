@@ -50,6 +50,7 @@ class Relay:
         self.doubts = 0
         """Connections lost over a message of which nobody can know."""
         self._down_until = 0.0
+        self._greets = False
 
     @property
     def place(self) -> str:
@@ -59,9 +60,18 @@ class Relay:
     def up(self) -> bool:
         return not self.fault or time.monotonic() >= self._down_until
 
-    def fail(self, fault: str) -> None:
-        """Leave it alone for a while. ``fault`` is a sentence that names the server and says what to do."""
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether it is left alone though connections to it can be opened: one more of them is no news."""
+        return self._greets and not self.up
+
+    def fail(self, fault: str, *, greets: bool = False) -> None:
+        """Leave it alone for a while. ``fault`` is a sentence that names the server and says what to do.
+
+        ``greets`` tells that a connection could be opened, and what came after that was at fault.
+        """
         self.fault = fault
+        self._greets = greets
         self._down_until = time.monotonic() + REST
 
     def recover(self) -> None:

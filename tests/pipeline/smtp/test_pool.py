@@ -322,6 +322,26 @@ def test_whatever_goes_wrong_on_the_way_to_a_relay_its_mail_goes_to_the_next(
     assert "nobody foresaw (ZeroDivisionError: integer division or modulo by zero)" in fault
 
 
+@pytest.mark.parametrize("number", [1, 2, 6])
+@pytest.mark.parametrize("answer", [b"550 not from you", b"moo", HANG_UP], ids=["refuses", "?", "hangs up"])
+def test_a_relay_that_greets_and_takes_nothing_is_left_alone_whatever_is_still_being_opened_to_it(
+    answer: bytes, number: int
+) -> None:
+    with (
+        serving(FAST | {"MAIL": answer}) as bad,
+        serving(FAST) as good,
+        transport_to(bad, connections=4) as alone,
+        transport_to(bad, good, connections=4) as with_another,
+    ):
+        found, why = drive(alone, parcels(number))
+        assert f"127.0.0.1:{bad.port}" in why
+        assert all(isinstance(outcome, Unsent) for outcome in found.values())
+        found, why = drive(with_another, parcels(number))
+    assert not why
+    assert all(isinstance(outcome, Accepted) for outcome in found.values())
+    assert len(good.taken) == number
+
+
 def test_when_all_relays_fail_each_is_named() -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(serving({"220": b"554 no"})) for _ in range(2)]
