@@ -17,6 +17,7 @@ MEMORY = timedelta(days=60)
 
 SOFT_LIMIT = 5.0
 SOFT_REST = timedelta(days=30)
+"""The longest rest of all; one that lies further off was set by a clock that had jumped."""
 HALF_LIFE = timedelta(days=14)
 """In which half of the soft bounces are forgotten."""
 
@@ -68,7 +69,7 @@ class Bounces:
 
     def _is_counted(self, delivery: int | None, now: datetime) -> bool:
         """Whether this is known: the same mail's, or of one that left before the address began to rest."""
-        rests = self.rests_until is not None and now < self.rests_until
+        rests = self.rests_until is not None and now < self.rests_until <= now + SOFT_REST
         return rests or (delivery is not None and delivery == self.last)
 
 

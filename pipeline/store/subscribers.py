@@ -9,6 +9,7 @@ from sqlalchemy import delete, exists, update
 from sqlmodel import Session, SQLModel, col, func, select
 
 from pipeline.store.tables import BounceRow, ConsentRow, DeliveryRow, InterestSet, SubscriberRow, Suppression
+from subscribers.bounces import SOFT_REST
 from subscribers.delivery import REPLACEABLE, DeliveryState
 from subscribers.edition import Cancel
 from subscribers.frequency import Frequency
@@ -231,7 +232,9 @@ class Subscribers:
 
     def wake(self, now: datetime) -> None:
         """End the pauses whose date has come, and the rest after a bounce that has lasted long enough."""
-        rested = select(BounceRow.subscriber_id).where(col(BounceRow.rests_until) <= now)
+        until = col(BounceRow.rests_until)
+        # A rest longer than any of ours was set by a clock that had jumped.
+        rested = select(BounceRow.subscriber_id).where(sa.or_(until <= now, until > now + SOFT_REST))
         self._session.execute(
             update(SubscriberRow)
             .where(col(SubscriberRow.state) == State.SUSPENDED, col(SubscriberRow.id).in_(rested))

@@ -444,6 +444,19 @@ def test_a_clock_that_ran_ahead_when_a_mail_was_first_tried_lets_nobody_be_tried
     assert (str(row.state), row.reason) == ("rejected", "expired")
 
 
+def test_a_bounce_at_a_clock_that_ran_ahead_lets_nobody_rest_until_then(portal) -> None:
+    name = planned(portal, "a@a.example")
+    right = portal.now
+    portal.wait(days=400)
+    send(portal, name, Mailer(lambda _: Rejected("550 5.1.1 unknown")))
+    with portal.open() as app, app.store.read() as work:
+        assert work.subscribers.by_email("a@a.example").subscriber.state == State.SUSPENDED
+    portal.now = right
+    mailer = Mailer()
+    send(portal, plan(portal), mailer)
+    assert mailer.sent == ["a@a.example"]
+
+
 # -- in the middle ---------------------------------------------------------------------------------
 
 

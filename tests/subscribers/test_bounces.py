@@ -43,6 +43,11 @@ def test_a_hard_bounce_is_forgotten_after_a_while() -> None:
     assert first.hard(2, NOW + MEMORY + timedelta(seconds=1), spike=False)[1] is Verdict.REST
 
 
+def test_a_rest_set_by_a_clock_that_ran_ahead_hides_no_bounce() -> None:
+    ahead, _ = Bounces().hard(1, NOW + timedelta(days=400), spike=False)
+    assert ahead.soften(2, NOW)[0].soft == 1
+
+
 def test_on_a_bad_day_of_its_domain_no_address_is_suppressed() -> None:
     first, _ = Bounces().hard(1, NOW, spike=False)
     again, verdict = first.hard(2, NOW + REST, spike=True)
