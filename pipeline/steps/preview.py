@@ -16,7 +16,7 @@ from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EditionWork, Start
 from pipeline.steps.plan import Planner, PlanReport, slot_now
 from pipeline.steps.window import load_window
-from subscribers.delivery import OPEN
+from subscribers.delivery import OPEN, DeliveryState
 from subscribers.digest import Composer, Digest
 from subscribers.dkim import Signer
 from subscribers.edition import Edition, EditionName, Group, Verdict, decide
@@ -27,6 +27,8 @@ from subscribers.slot import Slot, fill
 from subscribers.subscriber import PAUSABLE, Reader
 from subscribers.timetable import Timetable
 from subscribers.token import EDITION, PREFERENCES, UNSUBSCRIBE, Tokens
+
+_NEVER_LEFT = (DeliveryState.SKIPPED, DeliveryState.CANCELLED)
 
 
 class PreviewError(Exception):
@@ -141,13 +143,19 @@ class Previewer:
             specimen = self._readers_own(work, edition, email, kept=True)
             reader = work.subscribers.by_email(email)
             assert reader is not None
-            state = work.deliveries.state_of(edition.id, reader.id)
+            standing = work.deliveries.standing(edition.id, reader.id)
+            assert standing is not None
+            state, cutoff = standing
         if reader.subscriber.state not in PAUSABLE:
             raise PreviewError(f"{email} is {reader.subscriber.state} and gets no mail")
         if state in OPEN:
             raise PreviewError(
                 f"their mail of {name} is {state}, so it may still come; 'kennisportal digest send {name}' "
                 "goes on with it, and 'kennisportal digest settle' decides about what is uncertain"
+            )
+        if state in _NEVER_LEFT and reader.subscriber.cursor < cutoff:
+            raise PreviewError(
+                f"their mail of {name} was {state} before it left; what it held comes with their next one"
             )
         base = self._newsletter.base_url
         recipient = replace(

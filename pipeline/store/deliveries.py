@@ -227,14 +227,14 @@ class Deliveries:
             )
         return past
 
-    def state_of(self, edition: int, subscriber: int) -> DeliveryState | None:
-        """How this reader's delivery in this edition stands; None where there is none."""
+    def standing(self, edition: int, subscriber: int) -> tuple[DeliveryState, int] | None:
+        """How this reader's delivery in this edition stands, and its cutoff; None where there is none."""
         found = self._session.exec(
-            select(DeliveryRow.state).where(
+            select(DeliveryRow.state, DeliveryRow.cutoff).where(
                 DeliveryRow.edition_id == edition, DeliveryRow.subscriber_id == subscriber
             )
         ).first()
-        return None if found is None else DeliveryState(found)
+        return None if found is None else (DeliveryState(found[0]), found[1])
 
     def segment_of(self, edition: int, subscriber: int) -> int | None:
         """The segment a reader is in, in this edition."""

@@ -208,6 +208,20 @@ def test_nothing_is_sent_again_to_who_left_or_is_still_to_get_it(portal) -> None
     assert len(portal.mails()) == 1
 
 
+def test_a_mail_that_was_cancelled_is_not_sent_again_as_its_articles_come_with_the_next_edition(
+    portal,
+) -> None:
+    joined(portal)
+    portal.run("digest", "plan", "weekly")
+    portal.run("digest", "cancel", "weekly/2026-11-23", "--yes")
+    cancelled = resend(portal, "--yes")
+    assert cancelled.exit_code == 1
+    assert "was cancelled before it left; what it held comes with their next one" in cancelled.stderr
+    sent(portal)
+    assert len(portal.mails()) == 1
+    assert resend(portal, "--yes").exit_code == 0, "now they had it all, and nothing of it is still to come"
+
+
 def test_who_had_no_mail_in_an_edition_cannot_have_it_again(portal) -> None:
     joined(portal)
     sent(portal)
