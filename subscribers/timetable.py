@@ -5,7 +5,7 @@ whatever day it is moved to, and slots keep their order: what a skipped one woul
 the next, since a reader's cursor stays where it was.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from subscribers.frequency import Frequency, OnHoliday, Schedule
 
 BY_HAND = "by hand"
+CANCELLED = "cancelled"
 
 _EARLIEST = "Etc/GMT-14"
 """Where a local time comes first of all (the sign is POSIX's: this is UTC+14)."""
@@ -42,11 +43,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """``changes`` are slots that were moved to a day, or skipped (None), by hand; they win over holidays."""
+    """``changes`` are slots that were moved to a day, or skipped (None), by hand; they win over holidays.
+
+    ``cancelled`` are those whose edition an administrator cancelled: nothing more of them is planned by the
+    clock. Who tells what comes gives them; planning itself looks at the edition.
+    """
 
     schedule: Schedule
     holiday: Holiday = no_holidays
     changes: Mapping[date, date | None] = field(default_factory=dict)
+    cancelled: Collection[date] = ()
 
     @property
     def frequency(self) -> Frequency:
@@ -54,6 +60,8 @@ class Timetable:
 
     def turn(self, slot: date) -> Turn:
         """What becomes of a slot."""
+        if slot in self.cancelled:
+            return Turn(slot, None, CANCELLED)
         if slot in self.changes:
             return Turn(slot, self.changes[slot], BY_HAND)
         name = self.holiday(slot)

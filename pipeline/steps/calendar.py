@@ -1,7 +1,7 @@
 """The schedule, as administrators see and change it: which edition goes out when."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import takewhile
 from typing import Protocol
@@ -16,6 +16,7 @@ from subscribers.timetable import Holiday, SlotError, Timetable, Turn
 
 class CalendarEditions(Protocol):
     def latest(self, frequency: Frequency, slot: str) -> Edition | None: ...
+    def cancelled(self, frequency: Frequency) -> Collection[date]: ...
 
 
 class CalendarWork(Protocol):
@@ -74,7 +75,7 @@ class Calendar:
         for schedule in self._schedules.values():
             if schedule.frequency is Frequency.IMMEDIATE:
                 continue
-            timetable = self.timetable(schedule)
+            timetable = self._as_it_comes(schedule)
             for turn in takewhile(lambda turn: turn.slot <= last, timetable.turns(today)):
                 at = schedule.due(turn.day or turn.slot, self._zone)
                 if at > now:
@@ -87,7 +88,9 @@ class Calendar:
         found = []
         for schedule in self._schedules.values():
             if schedule.frequency is not Frequency.IMMEDIATE:
-                found.append(Coming(schedule.frequency, *self.timetable(schedule).next_turn(now, self._zone)))
+                found.append(
+                    Coming(schedule.frequency, *self._as_it_comes(schedule).next_turn(now, self._zone))
+                )
         return sorted(found, key=lambda one: (one.at, one.frequency))
 
     def skip(self, frequency: Frequency, slot: date) -> None:
@@ -112,6 +115,12 @@ class Calendar:
             if not work.slots.restore(frequency, slot):
                 raise SlotError(f"{frequency}/{slot} was neither moved nor skipped by hand")
             return Timetable(timetable.schedule, self._holiday).turn(slot)
+
+    def _as_it_comes(self, schedule: Schedule) -> Timetable:
+        """The same, less what was cancelled ahead or in the middle: no more of that comes."""
+        with self._read() as work:
+            cancelled = work.editions.cancelled(schedule.frequency)
+        return replace(self.timetable(schedule), cancelled=cancelled)
 
     def _changeable(self, work: CalendarWork, frequency: Frequency, slot: date) -> Timetable:
         """The timetable of a slot that nobody has got anything of yet."""

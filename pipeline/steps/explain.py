@@ -58,6 +58,10 @@ class ExplainSlots(Protocol):
     def changes(self, frequency: Frequency) -> Mapping[date, date | None]: ...
 
 
+class ExplainEditions(Protocol):
+    def cancelled(self, frequency: Frequency) -> Collection[date]: ...
+
+
 class ExplainRegister(Protocol):
     def fact(self, name: str) -> str: ...
 
@@ -77,6 +81,8 @@ class ExplainWork(Protocol):
     def signups(self) -> ExplainSignUps: ...
     @property
     def slots(self) -> ExplainSlots: ...
+    @property
+    def editions(self) -> ExplainEditions: ...
     @property
     def register(self) -> ExplainRegister: ...
 
@@ -354,7 +360,9 @@ class Explainer:
         schedule = self._schedules.get(Frequency(who.frequency))
         if schedule is None or schedule.frequency is Frequency.IMMEDIATE:
             return None
-        timetable = Timetable(schedule, self._holiday, work.slots.changes(schedule.frequency))
+        changes = work.slots.changes(schedule.frequency)
+        cancelled = work.editions.cancelled(schedule.frequency)
+        timetable = Timetable(schedule, self._holiday, changes, cancelled)
         return timetable.next_due(self._clock(), who.timezone)
 
     def _facts(self, reader: Reader) -> dict[str, object]:

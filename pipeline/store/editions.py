@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import and_, delete, update
 from sqlmodel import Session, col, func, select
 
 from pipeline.store.tables import EditionRow, Segment, Wave
@@ -44,6 +44,21 @@ class Editions:
             .order_by(col(EditionRow.n).desc())
         ).first()
         return _edition(row) if row else None
+
+    def cancelled(self, frequency: Frequency) -> set[date]:
+        """The slots whose last edition was cancelled, of a frequency that has slots."""
+        last = (
+            select(EditionRow.slot, func.max(EditionRow.n).label("n"))
+            .where(EditionRow.frequency == frequency)
+            .group_by(EditionRow.slot)
+            .subquery()
+        )
+        rows = self._session.exec(
+            select(EditionRow.slot)
+            .join(last, and_(col(EditionRow.slot) == last.c.slot, col(EditionRow.n) == last.c.n))
+            .where(EditionRow.frequency == frequency, EditionRow.state == EditionState.CANCELLED)
+        )
+        return {date.fromisoformat(slot) for slot in rows}
 
     def open(self) -> list[Edition]:
         """Editions that are not done or cancelled, the oldest first."""

@@ -117,6 +117,23 @@ def test_what_a_skipped_edition_would_have_brought_comes_with_the_next(friday) -
     assert mailer.sent == ["a@voorbeeld.example"]
 
 
+def test_an_edition_that_was_cancelled_ahead_is_promised_to_nobody(friday) -> None:
+    sign_up(friday)
+    assert planned(friday) == []
+    friday.write("a", "De cloud")
+    ok(friday, "collect", "--force")
+    ok(friday, "digest", "plan", "weekly", "--at", "2026-12-25")
+    ok(friday, "digest", "cancel", "weekly/2026-12-25", "--yes")
+    assert coming(friday)["weekly/2026-12-25"] is None
+    assert "weekly/2027-01-01 on Fri 2027-01-01 08:00" in ok(friday, "status")
+    assert "of 2027-01-01T08:00:00" in ok(friday, "explain", "a@voorbeeld.example")
+    assert "next: 2027-01-01 08:00" in ok(friday, "subscribers", "show", "a@voorbeeld.example")
+    friday.now = datetime(2026, 12, 25, 7, 0, tzinfo=UTC)
+    assert planned(friday) == []
+    friday.now = datetime(2027, 1, 1, 7, 0, tzinfo=UTC)
+    assert planned(friday) == ["weekly/2027-01-01"]
+
+
 def test_a_restored_edition_goes_out_as_the_config_says(friday) -> None:
     before = coming(friday)
     ok(friday, "schedule", "skip", "weekly", "2026-12-25")
