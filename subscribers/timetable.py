@@ -103,6 +103,17 @@ class Timetable:
         _, due = self.next_turn(now, zone)
         return due
 
+    def next_open(self, now: datetime, zone: str) -> datetime:
+        """As ``next_due``, of the first slot that takes in what comes now: one that is not frozen yet."""
+        if not self.schedule.prepare:
+            return self.next_due(now, zone)
+        frozen = self.frozen_slot(now)
+        return next(
+            self.schedule.due(turn.day, zone)
+            for turn in self.turns(frozen)
+            if turn.slot > frozen and turn.day is not None
+        )
+
     def next_turn(self, now: datetime, zone: str) -> tuple[Turn, datetime]:
         """The turn that goes out first after ``now`` in ``zone``, and when. Raises ValueError as above."""
         return next(

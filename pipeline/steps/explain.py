@@ -169,15 +169,17 @@ class Explainer:
                 return Outlook("unknown", signup.language if signup else "", reason, asked)
             who = reader.subscriber
             state = who.state_at(self._clock())
+            past = tuple(work.deliveries.of_reader(reader.id, _LAST))
+            is_in_one = any(one.state in OPEN for one in past)
             return Outlook(
                 str(state),
                 who.language,
                 reason,
                 asked,
-                tuple(work.deliveries.of_reader(reader.id, _LAST)),
+                past,
                 who.paused_until,
                 len(self._due(work, reader)) if state is State.ACTIVE else 0,
-                self._next_due(work, reader),
+                self._next_due(work, reader, with_news=not is_in_one),
                 _is_beyond(work, reader),
             )
 
@@ -351,11 +353,11 @@ class Explainer:
             return f" that comes once there are {schedule.min_articles} articles for them"
         if who.frequency is Frequency.IMMEDIATE:
             return ", as soon as the log has been quiet for a while"
-        at = self._next_due(work, reader)
+        at = self._next_due(work, reader, with_news=True)
         return f" of {self._moment(at)}" if at else ""
 
-    def _next_due(self, work: ExplainWork, reader: Reader) -> datetime | None:
-        """When the reader's next edition is due by the clock, if it ever is."""
+    def _next_due(self, work: ExplainWork, reader: Reader, *, with_news: bool) -> datetime | None:
+        """When the reader's next edition is due by the clock, if it ever is; or that which takes in news."""
         who = reader.subscriber
         schedule = self._schedules.get(Frequency(who.frequency))
         if schedule is None or schedule.frequency is Frequency.IMMEDIATE:
@@ -363,7 +365,8 @@ class Explainer:
         changes = work.slots.changes(schedule.frequency)
         cancelled = work.editions.cancelled(schedule.frequency)
         timetable = Timetable(schedule, self._holiday, changes, cancelled)
-        return timetable.next_due(self._clock(), who.timezone)
+        next_due = timetable.next_open if with_news else timetable.next_due
+        return next_due(self._clock(), who.timezone)
 
     def _facts(self, reader: Reader) -> dict[str, object]:
         who = reader.subscriber

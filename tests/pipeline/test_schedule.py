@@ -134,6 +134,43 @@ def test_an_edition_that_was_cancelled_ahead_is_promised_to_nobody(friday) -> No
     assert planned(friday) == ["weekly/2027-01-01"]
 
 
+def test_what_comes_after_an_edition_was_frozen_is_promised_with_the_next(friday) -> None:
+    text = friday.config.read_text()
+    friday.config.write_text(
+        text.replace('day = "friday"', 'day = "friday"\napproval = true\nprepare = "24h"')
+    )
+    sign_up(friday)
+    assert planned(friday) == []
+    friday.now = datetime(2026, 12, 24, 12, 0, tzinfo=UTC)
+    assert planned(friday) == ["weekly/2026-12-25"]
+    friday.write("a", "De cloud")
+    ok(friday, "collect", "--force")
+    for asked in ((), ("https://portaal.example/artikelen/a",)):
+        assert "of 2027-01-01T08:00:00" in ok(friday, "explain", "a@voorbeeld.example", *asked)
+    shown = ok(friday, "subscribers", "show", "a@voorbeeld.example")
+    assert "1 januari 2027" in shown
+    assert "next: 2027-01-01 08:00" in shown
+    assert coming(friday)["weekly/2026-12-25"] == "2026-12-25T07:00:00+00:00"
+
+
+def test_who_is_in_a_frozen_edition_hears_when_that_comes(friday) -> None:
+    text = friday.config.read_text()
+    friday.config.write_text(
+        text.replace('day = "friday"', 'day = "friday"\napproval = true\nprepare = "24h"')
+    )
+    sign_up(friday)
+    assert planned(friday) == []
+    friday.write("a", "De cloud")
+    ok(friday, "collect", "--force")
+    friday.now = datetime(2026, 12, 24, 12, 0, tzinfo=UTC)
+    assert planned(friday) == ["weekly/2026-12-25"]
+    assert "next: 2026-12-25 08:00" in ok(friday, "subscribers", "show", "a@voorbeeld.example")
+    friday.write("b", "Nog een cloud")
+    ok(friday, "collect", "--force")
+    told = ok(friday, "explain", "a@voorbeeld.example", "https://portaal.example/artikelen/b")
+    assert "of 2027-01-01T08:00:00" in told
+
+
 def test_a_restored_edition_goes_out_as_the_config_says(friday) -> None:
     before = coming(friday)
     ok(friday, "schedule", "skip", "weekly", "2026-12-25")
