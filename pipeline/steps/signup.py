@@ -195,7 +195,6 @@ class SignUpDesk:
                 work.subscribers.rename(id, signup.email, now)
             work.subscribers.edit(id, _with(reader.subscriber, signup), interests, now)
             work.subscribers.begin(id, max(head, reader.subscriber.cursor), now)
-            work.subscribers.pause(id, None)
         return id, interests, {"after": min(after, head), "cutoff": head}
 
     def _write_down(

@@ -271,13 +271,16 @@ class Subscribers:
         self._put_state(id, state)
 
     def begin(self, id: int, cursor: int, at: datetime) -> None:
-        """Make a subscriber active, served up to ``cursor``, with nothing held against their address."""
+        """Make a subscriber active, served up to ``cursor``, with nothing held against their address.
+
+        A pause that they asked for before they left is over.
+        """
         self._session.execute(delete(BounceRow).where(col(BounceRow.subscriber_id) == id))
         self._return_if_gone(id, State.ACTIVE)
         self._session.execute(
             update(SubscriberRow)
             .where(col(SubscriberRow.id) == id)
-            .values(state=State.ACTIVE, cursor=cursor, confirmed_at=at)
+            .values(state=State.ACTIVE, paused_until=None, cursor=cursor, confirmed_at=at)
         )
 
     def rename(self, id: int, email: str, at: datetime) -> None:

@@ -245,6 +245,22 @@ def test_a_pause_outlasts_a_bad_day_of_a_provider(portal, tmp_path: Path) -> Non
     assert [shown(portal, f"r{one}@streng.example") for one in range(2)] == ["active", "paused"]
 
 
+def test_a_pause_is_over_for_who_left_after_it_and_came_back(portal, tmp_path: Path) -> None:
+    ready(portal, 1)
+    with portal.open() as app:
+        with app.store.write() as work:
+            work.subscribers.pause(1, portal.now + timedelta(days=60))
+        app.enroller().unsubscribe(1, "test")
+        app.enroller().confirm("r0@streng.example", "op papier")
+    for place in ("een", "twee"):
+        edition(portal, place)
+        ingest(portal, tmp_path, latest(portal), place)
+        portal.wait(days=8)
+    assert shown(portal, "r0@streng.example") == "suppressed"
+    portal.run("bounces", "undo", "--domain", "streng.example", "--since", "2026-11-24", "--yes")
+    assert shown(portal, "r0@streng.example") == "active"
+
+
 def test_undoing_leaves_alone_who_complained_or_left(portal, tmp_path: Path) -> None:
     ready(portal, 3)
     portal.run("subscribers", "suppress", "r0@streng.example", "--reason", "complaint")
