@@ -283,7 +283,7 @@ def own_feed(app: App, email: str, renew: bool, revoke: bool, who: str, as_json:
 def _spoken(app: App, outlook: Outlook) -> str:
     """One or two sentences in the reader's language."""
     environment = app.templates[outlook.language or app.settings.site.language]
-    names = ("state", "reason", "last", "waiting", "until", "beyond", "due", "next", "asked")
+    names = ("state", "reason", "last", "waiting", "until", "beyond", "due", "thin", "next", "asked")
     context = {name: getattr(outlook, name) for name in names}
     return " ".join(environment.get_template("desk/spoken.txt.j2").render(context).split())
 

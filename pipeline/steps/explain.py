@@ -104,7 +104,8 @@ class Outlook:
     """What somebody got, and what comes: ``past`` are their last editions, ``due`` a number of articles.
 
     ``state`` is ``unknown`` for nobody's address, for which ``asked`` tells when it was signed up, if it was.
-    ``beyond`` tells whether planning skips them, as no mail server of ours takes their address.
+    ``beyond`` tells whether planning skips them, as no mail server of ours takes their address; ``thin``
+    whether what they are due is too little for a mail as yet.
     """
 
     state: str
@@ -116,6 +117,7 @@ class Outlook:
     due: int = 0
     next: datetime | None = None
     beyond: bool = False
+    thin: bool = False
 
     @property
     def last(self) -> datetime | None:
@@ -171,6 +173,7 @@ class Explainer:
             state = who.state_at(self._clock())
             past = tuple(work.deliveries.of_reader(reader.id, _LAST))
             is_in_one = any(one.state in OPEN for one in past)
+            due = self._due(work, reader) if state is State.ACTIVE else ()
             return Outlook(
                 str(state),
                 who.language,
@@ -178,9 +181,10 @@ class Explainer:
                 asked,
                 past,
                 who.paused_until,
-                len(self._due(work, reader)) if state is State.ACTIVE else 0,
+                len(due),
                 self._next_due(work, reader, with_news=not is_in_one),
                 _is_beyond(work, reader),
+                self._is_thin(reader, due),
             )
 
     def _how(self, work: ExplainWork, reader: Reader) -> Explanation:
@@ -349,12 +353,17 @@ class Explainer:
         schedule = self._schedules.get(who.frequency)
         if schedule is None:
             return f", which has no [[digest]]: 'kennisportal digest send {who.frequency}' sends it"
-        if due and len(due) < schedule.min_articles:
+        if self._is_thin(reader, due):
             return f" that comes once there are {schedule.min_articles} articles for them"
         if who.frequency is Frequency.IMMEDIATE:
             return ", as soon as the log has been quiet for a while"
         at = self._next_due(work, reader, with_news=True)
         return f" of {self._moment(at)}" if at else ""
+
+    def _is_thin(self, reader: Reader, due: Sequence[Due]) -> bool:
+        """Whether planning leaves what a reader is due until more comes."""
+        schedule = self._schedules.get(Frequency(reader.subscriber.frequency))
+        return schedule is not None and 0 < len(due) < schedule.min_articles
 
     def _next_due(self, work: ExplainWork, reader: Reader, *, with_news: bool) -> datetime | None:
         """When the reader's next edition is due by the clock, if it ever is; or that which takes in news."""

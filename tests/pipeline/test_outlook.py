@@ -38,6 +38,16 @@ def test_who_is_about_to_get_their_first_hears_when(portal) -> None:
     )
 
 
+def test_who_is_due_too_little_for_a_mail_hears_no_day_on_which_it_comes(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text.replace('frequency = "weekly"', 'frequency = "weekly"\nmin_articles = 2'))
+    joined(portal)
+    assert told(portal).endswith("Er is één nieuw artikel voor u; dat komt met het volgende overzicht.")
+    portal.write("meer", "Nog een cloud", "Tekst.")
+    portal.run("collect", "--force")
+    assert told(portal).endswith("die komen op 30 november 2026.")
+
+
 def test_who_got_one_hears_that_their_server_took_it_and_the_administrator_with_which_words(portal) -> None:
     with mail_server({".": b"250 2.0.0 queued as 4D8hJ7"}) as server:
         url = f"smtp://127.0.0.1:{server.port}"
