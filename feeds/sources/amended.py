@@ -1,5 +1,6 @@
 """feedparser, amended where it gives an article what is another's, or takes minutes over it."""
 
+from types import SimpleNamespace
 from typing import Any
 from xml.sax.saxutils import unescape
 
@@ -28,6 +29,8 @@ _start_title = _Mixin._start_title
 _end_title = _Mixin._end_title
 _decode_entities = _Loose.decode_entities
 _OF_A_PICTURE = "image_title"
+_AS_XML = SimpleNamespace(contentparams={})
+"""A parser of what stays escaped: of that, feedparser gives references by number their names."""
 
 
 def _add_few_tags(parser: Any, term: str, scheme: str, label: str) -> None:
@@ -80,9 +83,11 @@ def _leave_entry(parser: Any) -> None:
 
 
 def _decode_all(parser: Any, element: str, text: str) -> str:
-    # Of what is malformed, feedparser leaves names, categories and ids as they are written.
-    decoded: str = _decode_entities(parser, element, text)
-    return decoded if parser.contentparams else unescape(decoded, {"&quot;": '"', "&apos;": "'"})
+    # Of what is malformed, feedparser leaves names, categories and ids as they are written, and decodes a
+    # quotation mark twice that is escaped in HTML.
+    named: str = _decode_entities(_AS_XML, element, text)
+    kind = parser.contentparams.get("type", "xml") if parser.contentparams else ""
+    return named if kind.endswith("xml") else unescape(named, {"&quot;": '"', "&apos;": "'"})
 
 
 def _begin_title(parser: Any, attributes: Any) -> None:

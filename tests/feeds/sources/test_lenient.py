@@ -1,6 +1,7 @@
 """Documents that are made to be read for minutes: each is read in a moment, or refused in one line."""
 
 from datetime import UTC, datetime
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -163,6 +164,13 @@ def test_names_and_ids_of_a_malformed_feed_are_those_of_a_well_formed_one(text: 
     (draft,) = read(f"{begin}<item><title>Bericht</title>{names}{more}</item></channel></rss>").drafts
     assert draft.key == draft.url == "https://b.example/R&D <3"
     assert (draft.categories, draft.author) == (("R&amp;D &lt;3",), "R&amp;D &lt;3")
+
+
+@pytest.mark.parametrize("more", ["", "<br>"], ids=["well-formed", "malformed"])
+def test_what_is_escaped_in_the_html_of_a_malformed_feed_stays_so(more: str) -> None:
+    text = '<img alt="een &quot;hut&quot;"><code>&amp;apos; &amp;quot; &amp;lt; &amp;amp;</code>'
+    (draft,) = read(f"{ODD}{item(f'<description>{escape(text)}</description>{more}')}</channel></rss>").drafts
+    assert draft.summary == text
 
 
 @pytest.mark.parametrize(
