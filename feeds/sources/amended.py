@@ -1,5 +1,6 @@
 """feedparser, amended where it gives an article what is another's, or takes minutes over it."""
 
+import html
 from types import SimpleNamespace
 from typing import Any
 from xml.sax.saxutils import unescape
@@ -28,6 +29,7 @@ _unknown_endtag = _Mixin.unknown_endtag
 _start_title = _Mixin._start_title
 _end_title = _Mixin._end_title
 _decode_entities = _Loose.decode_entities
+_normalize_attributes = _Loose._normalize_attributes
 _OF_A_PICTURE = "image_title"
 _AS_XML = SimpleNamespace(contentparams={})
 """A parser of what stays escaped: of that, feedparser gives references by number their names."""
@@ -90,6 +92,15 @@ def _decode_all(parser: Any, element: str, text: str) -> str:
     return named if kind.endswith("xml") else unescape(named, {"&quot;": '"', "&apos;": "'"})
 
 
+def _decode_attribute(parser: Any, given: tuple[str, str]) -> tuple[str, str]:
+    # There feedparser decodes &amp; and nothing else. Those within a text are written out again with it.
+    name, value = given
+    plain: tuple[str, str] = _normalize_attributes(
+        (name, value if parser.incontent else html.unescape(value).replace("&", "&amp;"))
+    )
+    return plain
+
+
 def _begin_title(parser: Any, attributes: Any) -> None:
     if parser.inentry and parser.inimage:  # that of a picture in RSS, which feedparser gives to the article
         parser.push(_OF_A_PICTURE, 1)
@@ -122,6 +133,7 @@ _Mixin._end_title = _end_of_title
 _Mixin._start_media_description = _begin_caption
 _Mixin._end_media_description = _end_caption
 _Loose.decode_entities = _decode_all
+_Loose._normalize_attributes = _decode_attribute
 
 # It takes the first six figures of 20-11-2026 for a day in 2020.
 feedparser.registerDateHandler(day_first)

@@ -167,6 +167,17 @@ def test_names_and_ids_of_a_malformed_feed_are_those_of_a_well_formed_one(text: 
 
 
 @pytest.mark.parametrize("more", ["", "<br>"], ids=["well-formed", "malformed"])
+def test_attributes_of_a_malformed_feed_are_those_of_a_well_formed_one(more: str) -> None:
+    entry = (
+        "<id>urn:x:1</id><title>Bericht</title><link href='https://b.example/?p=1&#038;taal=nl&amp;copy=2'/>"
+        f"<category term='&quot;R&#38;D&quot; &amp;amp;c'/><content type='html'>Tekst</content>{more}"
+    )
+    (draft,) = read(f'<feed xmlns="http://www.w3.org/2005/Atom"><entry>{entry}</entry></feed>').drafts
+    assert draft.url == "https://b.example/?p=1&taal=nl&copy=2"
+    assert [plain_text(name) for name in draft.categories] == ['"R&D" &amp;c']
+
+
+@pytest.mark.parametrize("more", ["", "<br>"], ids=["well-formed", "malformed"])
 def test_what_is_escaped_in_the_html_of_a_malformed_feed_stays_so(more: str) -> None:
     text = '<img alt="een &quot;hut&quot;"><code>&amp;apos; &amp;quot; &amp;lt; &amp;amp;</code>'
     (draft,) = read(f"{ODD}{item(f'<description>{escape(text)}</description>{more}')}</channel></rss>").drafts
