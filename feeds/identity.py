@@ -117,18 +117,26 @@ def _address_alias(canonical: str) -> str:
 
 
 def distinct(drafts: Iterable[Draft], problems: list[Problem]) -> list[Draft]:
-    """Each key once. Where a source gives different pages one id, the page's address is the key."""
+    """Each key once. Where a source gives different pages one id, the page's address is the key.
+
+    Addresses that differ in scheme or tracking only are of one page: it is the same entry, shown twice.
+    """
     drafts = list(drafts)
+    times = Counter(draft.key for draft in drafts)
     pages: dict[str, set[str]] = {}
     for draft in drafts:
-        pages.setdefault(draft.key, set()).add(draft.url)
-    shared = Counter(draft.key for draft in drafts if len(pages[draft.key]) > 1)
-    for key, times in shared.items():
-        why = f"{times} entries share this id; their links serve as ids"
+        if times[draft.key] > 1:
+            pages.setdefault(draft.key, set()).add(_place(draft.url))
+    shared = {key: times[key] for key, places in pages.items() if len(places) > 1}
+    for key, number in shared.items():
+        why = f"{number} entries share this id; their links serve as ids"
         problems.append(Problem(shorten(one_line(key), 200), why, lost=False))
     found: dict[str, Draft] = {}
+    at: dict[str, str] = {}
     for draft in drafts:
-        key = draft.url or draft.key if draft.key in shared else draft.key
+        key = draft.key
+        if key in shared:
+            key = at.setdefault(_place(draft.url), draft.url) or key
         if (same := found.get(key)) is not None and unlike(_words_of(same), _words_of(draft)):
             key = f"{key} {draft.title}"
             why = f"two articles share this id and this link; {draft.title!r} is known by its title as well"
@@ -137,6 +145,13 @@ def distinct(drafts: Iterable[Draft], problems: list[Problem]) -> list[Draft]:
             )
         found.setdefault(key, draft if key == draft.key else replace(draft, key=key))
     return list(found.values())
+
+
+def _place(url: str) -> str:
+    """Where on a page an entry is, the same however its address is written."""
+    page, mark, fragment = url.partition("#")
+    canonical = canonical_url(page)
+    return f"{canonical.partition('://')[2] or canonical}{mark}{fragment}"
 
 
 def unlike(one: tuple[str, str], other: tuple[str, str]) -> bool:

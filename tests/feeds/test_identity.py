@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from feeds import address, identity
 from feeds.address import web_address
-from feeds.draft import Draft
+from feeds.draft import Draft, Problem
 from feeds.fingerprint import fingerprint
 from feeds.identity import (
     WORDS,
@@ -207,6 +207,24 @@ TOLD = (
 SHARED = st.sampled_from(["een", "twee", ""])
 """What articles have in common with others, or have for themselves."""
 LOOKS = st.lists(st.lists(st.sampled_from(range(len(TOLD))), min_size=1, unique=True), max_size=4)
+
+
+@pytest.mark.parametrize(
+    "other", ["http://b.example/1", "https://b.example/1?utm_source=rss", "https://B.example/1"]
+)
+@pytest.mark.parametrize("more", [[], ["https://b.example/2"]])
+def test_an_entry_that_is_shown_twice_is_one_however_its_address_is_written(
+    other: str, more: list[str]
+) -> None:
+    problems: list[Problem] = []
+    drafts = [Draft(key="1", url=url, title="Bericht") for url in ("https://b.example/1", other, *more)]
+    assert [draft.url for draft in distinct(drafts, problems)] == ["https://b.example/1", *more]
+    assert bool(problems) == bool(more)
+
+
+def test_places_on_a_page_that_share_an_id_are_articles_each() -> None:
+    drafts = [Draft(key="1", url=f"https://b.example/live#{n}", title="Bericht") for n in range(3)]
+    assert [draft.key for draft in distinct(drafts, [])] == [draft.url for draft in drafts]
 
 
 @settings(max_examples=300)
