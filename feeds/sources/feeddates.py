@@ -15,9 +15,10 @@ _MONTHS = ("jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt",
 _OTHER_MONTHS = {"maa": "mrt", "mar": "mrt", "may": "mei", "oct": "okt"}
 _DAY_FIRST = re.compile(
     r"(?:[a-z]+,?\s+)?(\d{1,2})(?:[-.]\s*|\s+)(\d{1,2}|[a-z]{3,9})(?:[-.]\s*|\s+)(\d{4})"
-    r"(?:(?:T|[,\s]+(?:om\s+)?)(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?)?(?:\s+uur)?(\s*\S{1,10})?",
+    r"(?:(?:T|[,\s]+(?:om\s+|-\s+)?)(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?)?(?:\s+uur)?(\s*\S{1,10})?",
     re.IGNORECASE,
 )
+_BEGUN = re.compile(r"(?:[a-z]+,?\s+)?\d{1,2}[-.]\s*\d{1,2}[-.]\s*\d{4}(?!\d)", re.IGNORECASE)
 _OFFSET = re.compile(r"([+-]\d{2}):?(\d{2})")
 
 
@@ -25,10 +26,12 @@ def day_first(given: str) -> Any:
     """A moment whose day comes first, such as 20-11-2026 10:00 or vrijdag 20 november 2026 om 10.00 uur.
 
     Gives a time tuple in UTC, which it is taken to be where no zone stands; of zeros where there is no such
-    day, for others to make nothing else of it; and None where it is written in another way.
+    day, or nobody can tell what stands behind it, for others to make nothing else of it; and None where it is
+    written in another way.
     """
-    if not (found := _DAY_FIRST.fullmatch(given.strip())):
-        return None
+    given = given.strip()
+    if not (found := _DAY_FIRST.fullmatch(given)):
+        return (0,) * 9 if _BEGUN.match(given) else None
     day, month, year, hour, minute, second, zone = found.groups(default="0")
     named = not month.isdigit()
     if named and zone != "0":

@@ -271,6 +271,8 @@ def test_what_stands_under_a_picture_is_not_what_an_article_says(
         ("Vrijdag 20 november 2026 om 10:00 uur", 10),
         ("vr 20 nov 2026 10:00", 10),
         ("20-11-2026T10:00:00", 10),
+        ("20-11-2026 - 10:00", 10),
+        ("vrijdag 20 november 2026 - 10:00", 10),
         ("20-11-2026 10:00 CET", 9),
         ("20-11-2026 10:00:00 +01:30", 8),
         ("20-11-2026 10:00 -0100", 11),
@@ -286,7 +288,11 @@ def test_a_date_may_begin_with_its_day(begin: str, given: str, hour: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "given", ["32-11-2026", "20-13-2026", "20 brumaire 2026", "20-11-2026 25:00", "20-11-2026 vroeg"]
+    "given",
+    [
+        *("32-11-2026", "20-13-2026", "20 brumaire 2026", "20-11-2026 25:00", "20-11-2026 vroeg"),
+        *("20-11-2026 10:00 Europe/Amsterdam", "vr 20.11.2026 in de ochtend"),
+    ],
 )
 def test_a_date_that_no_calendar_has_is_none(given: str) -> None:
     (draft,) = read(f"{ODD}{item(f'<pubDate>{given}</pubDate>')}</channel></rss>").drafts
