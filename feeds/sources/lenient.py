@@ -37,6 +37,7 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
     fault = ""
     if not _is_well_formed(document) and (escaped := with_ampersands_escaped(document)) != document:
         document, fault = escaped, "an & in it that begins no reference should be &amp;"
+        _is_well_formed(document)  # the first look ended there, and what follows may be too much
     if b"&#" in document:
         document = _SURROGATES.sub(_whole_characters, document)
     whole = _in_utf_8(document, headers)

@@ -47,6 +47,11 @@ def test_an_address_is_sought_in_the_beginning_of_an_authors_name_only() -> None
         pytest.param(
             "<z:a " + " ".join(f'a{n}="b"' for n in range(50_000)) + "/>", "attributes", id="attributes"
         ),
+        pytest.param(
+            "R & D<z:a " + " ".join(f'a{n}="b"' for n in range(50_000)) + "/>",
+            "attributes",
+            id="attributes behind a fault",
+        ),
     ],
 )
 def test_what_would_take_minutes_is_refused(more: str, why: str) -> None:
