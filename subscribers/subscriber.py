@@ -61,6 +61,11 @@ class AddressError(ValueError):
     """This is no e-mail address; the text says what is wrong with it."""
 
 
+def is_back(state: str, paused_until: datetime | None, now: datetime) -> bool:
+    """Whether somebody had paused, until a moment that has come."""
+    return state == State.PAUSED and paused_until is not None and paused_until <= now
+
+
 class Subscriber(SQLModel):
     """One person, one row. ``cursor`` is the position in the log up to which they have been served."""
 
@@ -77,8 +82,7 @@ class Subscriber(SQLModel):
 
     def state_at(self, now: datetime) -> State:
         """Where they stand. A pause that is over is none, though nobody has ended it yet."""
-        over = self.state == State.PAUSED and self.paused_until is not None and self.paused_until <= now
-        return State.ACTIVE if over else self.state
+        return State.ACTIVE if is_back(self.state, self.paused_until, now) else self.state
 
     @field_validator("email")
     @classmethod

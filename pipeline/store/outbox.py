@@ -24,7 +24,7 @@ from pipeline.store.tables import (
 from subscribers.delivery import LONGEST_RETRY, Claim, DeliveryState, Settlement, Wanted
 from subscribers.edition import Cancel, EditionState, Situation
 from subscribers.provider import LONGEST_HOLD
-from subscribers.subscriber import State
+from subscribers.subscriber import State, is_back
 
 # Made once: an edition runs each of these thousands of times.
 
@@ -229,10 +229,6 @@ class _Candidate(NamedTuple):
     cursor: int
     suppressed: str | None
 
-    def is_back(self, now: datetime) -> bool:
-        """Whether the reader had paused, until a moment that has come."""
-        return self.state == State.PAUSED and self.paused_until is not None and self.paused_until <= now
-
 
 class Leaving(NamedTuple):
     """How far the claims on an edition go: the highest cutoff, and the highest id of a delivery."""
@@ -266,7 +262,7 @@ class Outbox:
         for row in rows:
             if row.suppressed is not None:
                 refused[row.id] = State.SUPPRESSED
-            elif row.state != State.ACTIVE and not row.is_back(now):
+            elif row.state != State.ACTIVE and not is_back(row.state, row.paused_until, now):
                 refused[row.id] = row.state
             elif row.cursor != row.from_position:
                 refused[row.id] = Cancel.STALE
