@@ -34,6 +34,11 @@ class Shown:
     places: Mapping[str, Placement] | None = None
     former: tuple[str, ...] = ()
 
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """What it is known by once it is stored."""
+        return (*self.names, self.by_words) if self.by_words else self.names
+
 
 def make_ready(
     reading: Reading, source: Source, language: str, classifier: Classifier | None = None

@@ -33,7 +33,6 @@ from pipeline.keep import Keeper
 from pipeline.ports import Clock, EditionWork, Start, Transport
 from pipeline.settings import ConfigError, Settings, load
 from pipeline.settings_mail import bare
-from pipeline.steps.absorb import House
 from pipeline.steps.account import Accounts
 from pipeline.steps.calendar import Calendar
 from pipeline.steps.collect import Collector
@@ -48,6 +47,7 @@ from pipeline.steps.letters import Stationery
 from pipeline.steps.notify import Desk as NoticeDesk
 from pipeline.steps.notify import Notifier
 from pipeline.steps.ping import Pinger
+from pipeline.steps.placing import House
 from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
 from pipeline.steps.providers import ProviderDesk

@@ -10,7 +10,7 @@ from pipeline.cli import recasting
 from pipeline.cli.console import json_option, say, say_json, table, with_app
 from pipeline.cli.finding import find
 from pipeline.settings import load
-from pipeline.steps.absorb import classify
+from pipeline.steps.placing import classify
 
 
 @click.group()

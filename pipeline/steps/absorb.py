@@ -5,36 +5,27 @@ drafts ─▶ recognise ─▶ judge ─┬▶ new: placed in themes ─▶ an a
                               └▶ what a complete source no longer shows ─▶ withdrawn
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence, Set
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from feeds.article import Article, Sighting, Visibility, judge
 from feeds.change import what_changed
-from feeds.characters import one_line
-from feeds.classify import Classification, Classifier, Placement, only_repeats
 from feeds.draft import Draft, Problem
-from feeds.identity import (
-    address_alias,
-    aliases,
-    canonical_url,
-    recognise,
-    recognise_texts,
-    shared_addresses,
-    tag_uri,
-    unlike,
-)
+from feeds.identity import aliases, canonical_url, tag_uri
 from feeds.log import Kind, kind_of_first_sight
 from feeds.markup import plain_text
 from feeds.shown import Shown
 from feeds.source import Reading, Source, SourceError
 from feeds.weight import VERSIONS, Weight, goes_back_and_forth, weigh
-from pipeline.ports import SERVED_UNTIL_FACT, CollectWork
+from pipeline.ports import CollectWork
+from pipeline.steps.announce import announce, served_until
 from pipeline.steps.arrivals import Arrival, Arrivals
+from pipeline.steps.placing import House, place, retheme
+from pipeline.steps.recognise import look_up
 
 FAR_AHEAD = timedelta(days=366)
 """Nobody waits so long for an article: its date is more likely wrong."""
@@ -61,19 +52,6 @@ class Outcome:
     problems: list[Problem] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """What is the same for every source: under which name and calendar ids are minted, and the rules.
-
-    ``sources`` are the names of all there are.
-    """
-
-    host: str
-    zone: ZoneInfo
-    classifier: Classifier
-    sources: frozenset[str]
-
-
 def absorb(
     work: CollectWork,
     house: House,
@@ -92,45 +70,16 @@ def absorb(
     shown is gone. Raises SourceError when such a source had articles and shows none, unless forced: a folder
     that isn't mounted looks just like that.
     """
-    names = [(*one.names, *one.former) for one in shown]
-    texts = [one.by_words for one in shown]
-    known = work.articles.find(all_names(shown))
-    stored = work.articles.get(set(known.values()))
-    dates = {id: article.published for id, article in stored.items()}
-    others: set[int] = set()
-    shared = shared_addresses(one.draft.url for one in shown)
-
-    def may_be(place: int, id: int) -> bool:
-        draft, article = shown[place].draft, stored[id]
-        # By an address of its own: others tell of it in words of their own.
-        if article.source != source.name and names[place][1] not in shared:
-            return True
-        text = f"{article.title} {article.summary} {plain_text(article.content)}"
-        other = unlike((draft.title, f"{draft.title} {draft.summary} {draft.text}"), (article.title, text))
-        if other:
-            others.add(place)
-        return not other
-
-    found = recognise(names, known, lambda known_as: address_alias(stored[known_as].url), may_be)
-    ids = recognise_texts(names, texts, [one.draft.published for one in shown], found, known, dates)
+    found = look_up(work, source, shown)
     absorber = _Absorber(work, house, source, now)
     problems = absorber.outcome.problems
-    problems += reading.problems
-    for number, (one, id) in enumerate(zip(shown, ids, strict=True)):
-        if id is None and one.names[0] in known and number not in others:
-            why = "another entry of this source is the same article; this one was left out"
-            problems.append(Problem(one.draft.url, why, lost=False))
-            continue
-        if id is None and number in others:
-            one = _told_apart(one, source)
-            known |= work.articles.find(one.names[-1:])
-            if (id := known.get(one.names[-1])) is not None:
-                stored |= work.articles.get([id])
+    problems += [*reading.problems, *found.problems]
+    for one, id, known in found.sightings:
         if one.draft.published is not None and one.draft.published > now + FAR_AHEAD:
             why = f"its date, {one.draft.published:%Y-%m-%d}, is far ahead; until then it is not shown"
             problems.append(Problem(one.draft.url, why, lost=False))
         try:
-            absorber.take(one, id, None if id is None else stored[id])
+            absorber.take(one, id, known)
         except ValidationError as error:
             fault = error.errors()[0]
             why = f"its {fault['loc'][0]} can't be kept ({fault['msg']}); it was left out"
@@ -139,75 +88,14 @@ def absorb(
     for article, own in absorber.seen:
         for alias in own:
             # A name that is taken keeps its meaning.
-            if alias not in known:
+            if alias not in found.known:
                 named.setdefault(alias, article)
     work.articles.know_as(named)
-    arrivals.expect(absorber.arrivals(known.keys() | named.keys()))
+    arrivals.expect(absorber.arrivals(found.known | named.keys()))
     if complete:
         seen = {*arrivals.store(), *(article for article, _ in absorber.seen)}
         absorber.withdraw_all_but(seen | _unread(work, source, reading, problems), force)
     return absorber.outcome
-
-
-def all_names(shown: Iterable[Shown]) -> set[str]:
-    """The names by which all that a source shows may be known."""
-    return {name for one in shown for name in (*_names(one), *one.former)}
-
-
-def release(work: CollectWork, now: datetime) -> int:
-    """Publish the articles whose date has come; gives how many."""
-    ids = work.articles.released(now)
-    places = work.articles.themes(ids)
-    for id in ids:
-        work.articles.show(id, Visibility.VISIBLE)
-        announce(work, id, Kind.NEW, places[id], now)
-    return len(ids)
-
-
-def announce(work: CollectWork, id: int, kind: Kind, themes: Collection[str], now: datetime) -> None:
-    """Log an article as here. One that was here before is restored instead: it is not mailed again.
-
-    Nor is one that may have come out between a backup and its restore.
-    """
-    if work.log.introduced(id):
-        kind = Kind.RESTORED
-    elif (until := served_until(work)) is not None and work.articles.get([id])[id].published <= until:
-        kind = Kind.BACKFILL
-    work.log.append(id, kind, themes, now)
-
-
-def served_until(work: CollectWork) -> datetime | None:
-    """Up to when readers may have had what a restored database knows nothing of; None for any other."""
-    moment = work.register.fact(SERVED_UNTIL_FACT)
-    return datetime.fromisoformat(moment) if moment else None
-
-
-def place(
-    house: House, article: Article, source_themes: Sequence[str], text: str | None = None
-) -> dict[str, Placement]:
-    """Where an article stands in the theme tree, by the rules as they are now.
-
-    ``text`` is its content without markup, where that is known already.
-    """
-    return house.classifier.place(classify(house, article, source_themes, text))
-
-
-def classify(
-    house: House, article: Article, source_themes: Sequence[str], text: str | None = None
-) -> Classification:
-    """The article's themes with all evidence. A summary that only repeats the text counts once."""
-    text = plain_text(article.content) if text is None else text
-    repeats = only_repeats(article.summary, text)
-    text = one_line(text)
-    return house.classifier.classify(
-        title=article.title,
-        text=text if repeats else f"{article.summary}\n{text}",
-        categories=article.categories,
-        source=article.source,
-        source_themes=source_themes,
-        language=article.language,
-        editor=article.editor,
-    )
 
 
 def _unread(work: CollectWork, source: Source, reading: Reading, problems: Iterable[Problem]) -> set[int]:
@@ -215,15 +103,6 @@ def _unread(work: CollectWork, source: Source, reading: Reading, problems: Itera
     keys = {draft.key for draft in reading.drafts} | {problem.what for problem in problems}
     names = {aliases(Draft(key=key, url="", title=""), source.name)[0] for key in keys}
     return set(work.articles.find(names).values())
-
-
-def _told_apart(one: Shown, source: Source) -> Shown:
-    """An article whose id is another's: its permanent one is made of more, and so is one more name.
-
-    By its other names it may not be found again: after a merge and a split, all of them may be others'.
-    """
-    draft = replace(one.draft, key=f"{one.draft.key} {one.draft.url}")
-    return replace(one, draft=draft, names=(*one.names, aliases(draft, source.name)[0]))
 
 
 def _told(draft: Draft) -> dict[str, Any]:
@@ -239,11 +118,6 @@ def _told(draft: Draft) -> dict[str, Any]:
         "image": draft.image,
         "enclosures": [asdict(enclosure) for enclosure in draft.enclosures],
     }
-
-
-def _names(one: Shown) -> tuple[str, ...]:
-    """What an article is known by from now on."""
-    return (*one.names, one.by_words) if one.by_words else one.names
 
 
 class _Absorber:
@@ -266,7 +140,7 @@ class _Absorber:
         if known is not None and id is not None and self._is_orphan(known):
             self._work.articles.adopt(id, self._source.name)
             known = known.model_copy(update={"source": self._source.name})
-        draft, mark, names = one.draft, one.mark, _names(one)
+        draft, mark, names = one.draft, one.mark, one.known_as
         sighting = judge(
             known, source=self._source.name, fingerprint=mark, published=draft.published, now=self._now
         )
@@ -311,7 +185,7 @@ class _Absorber:
                     served,
                 )
                 self.outcome.backfill += kind is Kind.BACKFILL
-            found.append(Arrival(article, places, [name for name in _names(one) if name not in taken], kind))
+            found.append(Arrival(article, places, [name for name in one.known_as if name not in taken], kind))
         self.outcome.new += len(found)
         return found
 
@@ -433,16 +307,3 @@ class _Absorber:
         self._work.articles.revise(id, article)
         self._work.articles.place(id, article.published, new)
         return retheme(self._work, id, old, new, self._now)
-
-
-def retheme(
-    work: CollectWork,
-    id: int,
-    old: Mapping[str, Placement],
-    new: Mapping[str, Placement],
-    now: datetime,
-) -> frozenset[str]:
-    """Log the themes a visible article reached or lost, if any; gives those it kept."""
-    if moved := old.keys() ^ new.keys():
-        work.log.append(id, Kind.RETHEMED, moved, now)
-    return frozenset(old.keys() & new.keys())

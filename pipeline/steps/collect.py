@@ -34,7 +34,8 @@ from feeds.source import (
     is_due,
 )
 from pipeline.ports import Clock, CollectWork, Start
-from pipeline.steps.absorb import House, release
+from pipeline.steps.announce import release
+from pipeline.steps.placing import House
 from pipeline.steps.settle import Answer, Look, Settler, SourceReport, in_words, place_of
 from pipeline.steps.visit import Fetch, drive
 

@@ -15,7 +15,8 @@ from feeds.identity import address_alias, tag_uri
 from feeds.log import Kind
 from feeds.source import Source
 from pipeline.ports import Clock, CollectWork, Start
-from pipeline.steps.absorb import House, announce, place, retheme
+from pipeline.steps.announce import announce
+from pipeline.steps.placing import House, place, retheme
 
 CORRECTED = ("title", "summary", "url", "author")
 

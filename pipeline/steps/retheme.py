@@ -9,7 +9,7 @@ from feeds.source import Source
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, CollectWork, Start
 from pipeline.settings import ConfigError
-from pipeline.steps.absorb import House, place, retheme
+from pipeline.steps.placing import House, place, retheme
 
 _RULES = "theme rules"
 

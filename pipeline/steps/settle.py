@@ -19,8 +19,10 @@ from feeds.draft import Problem
 from feeds.health import FLOOD, breach, due_at_pace, look_at
 from feeds.source import Memory, Move, NotModified, Source, SourceError, SourceKind, moving
 from pipeline.ports import Clock, CollectWork, Start, StoreError
-from pipeline.steps.absorb import House, Outcome, absorb, all_names
+from pipeline.steps.absorb import Outcome, absorb
 from pipeline.steps.arrivals import Arrivals
+from pipeline.steps.placing import House
+from pipeline.steps.recognise import all_names
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from feeds.classify import Classifier, Reason
 from feeds.source import Source
 from feeds.theme import ThemeTree
 from pipeline.ports import CollectWork, Start
-from pipeline.steps.absorb import House, classify, place
+from pipeline.steps.placing import House, classify, place
 
 SAMPLE = 10
 

@@ -22,7 +22,7 @@ from feeds.sources.feed import FeedSource
 from feeds.theme import Theme, ThemeTree
 from pipeline.edges import parser
 from pipeline.edges.parser import parsing
-from pipeline.steps import absorb
+from pipeline.steps import placing
 
 FEEDS = sorted((Path(__file__).parents[1] / "data" / "feed").iterdir())
 SOURCE = Source(name="bron", kind="feed", url="https://bron.example/feed")
@@ -180,6 +180,6 @@ def test_a_new_article_gets_the_places_that_it_would_get_later(title: str, summa
         article = Article.model_construct(
             **values, source=SOURCE.name, categories=list(one.draft.categories), editor={}
         )
-        house = absorb.House("portaal.example", None, CLASSIFIER, frozenset())  # type: ignore[arg-type]
-        assert one.places == absorb.place(house, article, SOURCE.themes)
-        assert one.places == absorb.place(house, article, SOURCE.themes, one.draft.text)
+        house = placing.House("portaal.example", None, CLASSIFIER, frozenset())  # type: ignore[arg-type]
+        assert one.places == placing.place(house, article, SOURCE.themes)
+        assert one.places == placing.place(house, article, SOURCE.themes, one.draft.text)
