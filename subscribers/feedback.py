@@ -95,7 +95,7 @@ def _read(message: Message, tokens: Tokens) -> Feedback:
             words = Reply.quoted(words) or words
         reply = words if Reply.read(words).status else f"{status} {words}".strip()
         action = one_line(str(fields.get("Action", ""))).lower().partition(" ")[0]
-        kind = _kind(action, Reply.read(reply).status or status)
+        kind = _kind(action, Reply(Reply.read(words).code, Reply.read(reply).status or status))
         return Feedback(kind, delivery, status=status[:20], reply=reply[:_LONGEST_REPLY])
     if _is_automatic(message):
         return Feedback(FeedbackKind.AUTO_REPLY, delivery)
@@ -186,15 +186,15 @@ def _reports(message: Message) -> Iterator[Message]:
             yield from (block for block in blocks if isinstance(block, Message) and "Action" in block)
 
 
-def _kind(action: str, status: str) -> FeedbackKind:
+def _kind(action: str, reply: Reply) -> FeedbackKind:
     if action in ("delivered", "relayed", "expanded"):
         return FeedbackKind.DELIVERED
     if action == "delayed":
         return FeedbackKind.DELAYED
     if action != "failed":
         return FeedbackKind.OTHER
-    if status.startswith("5.7."):
+    if reply.is_policy:
         return FeedbackKind.POLICY
     # A mailbox that is full, or a mail too large, is refused for good by some, and fits another day.
-    hard = not status or Reply(0, status).blames_address
+    hard = reply.blames_address or not (reply.status or reply.code)
     return FeedbackKind.HARD if hard else FeedbackKind.SOFT

@@ -53,9 +53,10 @@ class Reply:
         """Whether there is no such mailbox, or no longer (RFC 3463 §3.2), not just no room or no liking.
 
         ``5.1.7`` and ``5.1.8`` are about the sender's address; ``5.0.0`` says nothing, and is what many say
-        of who they do not know.
+        of who they do not know. So do some, Outlook.com among them, with ``550 5.5.0``, of which the code
+        alone tells.
         """
-        if not self.status:
+        if not self.status or self.status == "5.5.0":
             return self.code in (550, 551, 553)
         about_address = self.status.startswith("5.1.") and self.status not in ("5.1.7", "5.1.8")
         return about_address or self.status in ("5.0.0", "5.2.1")

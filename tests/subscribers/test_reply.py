@@ -25,6 +25,9 @@ def test_a_reply_is_read_from_its_beginning(text: str, reply: Reply) -> None:
 def test_only_what_is_said_of_a_mailbox_blames_the_address() -> None:
     assert Reply.read("550 5.1.1 unknown").blames_address
     assert Reply.read("550 unknown").blames_address
+    assert Reply.read("550 5.5.0 Requested action not taken: mailbox unavailable").blames_address
+    assert not Reply.read("554 5.5.0 no").blames_address
+    assert not Reply.read("550 5.5.1 bad sequence").blames_address
     assert not Reply.read("550 #5.7.1 refused").blames_address
     assert Reply.read("550 #5.7.1 refused").is_policy
     assert Reply.read("421 4.7.0 later").asks_for_patience
