@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -115,7 +116,12 @@ def warn(text: str) -> None:
 
 
 def say_json(document: object) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+    """One JSON document; moments as in RFC 3339, which ``str`` does not write them as."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_in_json))
+
+
+def _in_json(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -292,6 +292,7 @@ def test_every_report_is_one_json_document(portal) -> None:
         result = portal.run(*words, "--json")
         assert result.exit_code == 0, (words, result.output)
         assert json.loads(result.stdout)
+        assert not re.search(r"\d-\d\d \d\d:\d\d", result.stdout), "a moment is written as in RFC 3339"
         plain = portal.run(*words)
         assert plain.exit_code == 0
         assert plain.stdout.strip()
