@@ -92,7 +92,7 @@ def _read_xml(source: Source, document: bytes, payload: Payload) -> Reading:
         document, number = shorten_to(document, ENTRIES)
         parsed = _parse(source, document, charset)
         whole = _is_whole(document)
-        if not whole and 0 < number < len(parsed.entries):
+        if not whole and number < len(parsed.entries):
             parsed.entries.pop()  # it broke off in the middle of this one
         lost = not whole or len(parsed.entries) < entries_begun(document)
     number = max(number, len(parsed.entries))

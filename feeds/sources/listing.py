@@ -61,13 +61,25 @@ def is_sitemap(document: bytes) -> bool:
     return re.search(rb"<(?:\w+:)?(?:urlset|sitemapindex)[\s>]", document[:5_000]) is not None
 
 
-def read_sitemap(source: Source, answer: Payload) -> tuple[bool, list[Listed]]:
-    """Whether it is an index, and what it lists, the newest first. Raises SourceError."""
+@dataclass(frozen=True, slots=True)
+class Sitemap:
+    """What a sitemap lists, the newest first: other sitemaps, where it ``is_index``, or pages.
+
+    One that broke off is not ``whole``: it may list more than what could be read.
+    """
+
+    is_index: bool
+    listed: list[Listed]
+    whole: bool = True
+
+
+def read_sitemap(source: Source, answer: Payload) -> Sitemap:
+    """The sitemap in an answer. Raises SourceError."""
     document = _unpacked(source, next(iter(answer.documents.values()), b""))
     start = document.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:4].lower() == b"http":
         lines = start.decode("utf-8", "replace").splitlines()[:LISTED]
-        return False, [Listed(url) for line in lines if (url := web_address(line, ""))]
+        return Sitemap(False, [Listed(url) for line in lines if (url := web_address(line, ""))])
     try:
         kind, entries = _opened(with_ampersands_escaped(truly_labelled(start)))
         listed = [
@@ -80,7 +92,9 @@ def read_sitemap(source: Source, answer: Payload) -> tuple[bool, list[Listed]]:
             f"source {source.name}: {shown(answer)} is no sitemap; give the address of one "
             "(the robots.txt of a site often names it)"
         )
-    return kind == "sitemapindex", sorted(listed, key=lambda page: page.order, reverse=True)
+    whole = kind.encode() in document[-500:].replace(b"\x00", b"").rpartition(b"</")[2]
+    listed.sort(key=lambda page: page.order, reverse=True)
+    return Sitemap(kind == "sitemapindex", listed, whole)
 
 
 def _opened(document: bytes) -> tuple[str, Iterator[dict[str, str]]]:

@@ -144,7 +144,8 @@ def _pages(
     followed may be among the newest when other sitemaps are read. Tells ``past`` which sitemaps were read,
     and whether some are left for the next visit.
     """
-    past.unfinished = False
+    sitemap = read_sitemap(source, answer)
+    past.unfinished = not sitemap.whole
     # A site that moved lists its pages under its new name.
     hosts = {_host(source.url), _host(answer.base or source.url)}
     others: set[str] = set()
@@ -159,34 +160,33 @@ def _pages(
         found.clear()
         found.update((page.url, page) for page in newest)
 
-    index, listed = read_sitemap(source, answer)
-    if not index:
-        take(listed)
+    if not sitemap.is_index:
+        take(sitemap.listed)
     else:
         left = LISTED  # of as many as one sitemap may list: reading them takes a second
-        chosen, rest = _choose_sitemaps(listed, past.sitemaps)
-        past.unfinished = any(sitemap.name not in past.sitemaps for sitemap in rest)
-        for sitemap in chosen:
+        chosen, rest = _choose_sitemaps(sitemap.listed, past.sitemaps)
+        past.unfinished = past.unfinished or any(one.name not in past.sitemaps for one in rest)
+        for one in chosen:
             if left <= 0:
                 past.unfinished = True
                 break
             try:
-                part = yield HttpRequest(sitemap.url, accept=_ACCEPT, as_robot=True)
+                part = yield HttpRequest(one.url, accept=_ACCEPT, as_robot=True)
                 assert isinstance(part, Payload)
-                nested, pages = read_sitemap(source, part)
+                inner = read_sitemap(source, part)
             except SourceError as error:
                 if error.wait or isinstance(error, OutOfTime):
                     raise
-                reading.problems.append(Problem(sitemap.url, shorten(str(error), 300), lost=False))
+                reading.problems.append(Problem(one.url, shorten(str(error), 300), lost=False))
                 continue
-            past.sitemaps.pop(sitemap.name, None)  # so that it goes to the end
-            past.sitemaps[sitemap.name] = sitemap.changed
-            if nested:
+            past.sitemaps.pop(one.name, None)  # so that it goes to the end
+            past.sitemaps[one.name] = one.changed if inner.whole else ""
+            if inner.is_index:
                 why = "it is an index within an index; give its address as a source of its own"
-                reading.problems.append(Problem(sitemap.url, why, lost=False))
+                reading.problems.append(Problem(one.url, why, lost=False))
                 continue
-            left -= len(pages)
-            take([replace(page, within=sitemap.name) for page in pages], sitemap.name)
+            left -= len(inner.listed)
+            take([replace(page, within=one.name) for page in inner.listed], one.name)
     if others and not others & hosts:
         raise SourceError(
             f"source {source.name}: all pages that {shown(answer)} lists are on other hosts "

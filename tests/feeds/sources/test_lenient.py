@@ -76,6 +76,14 @@ def test_a_shortened_document_is_still_well_formed() -> None:
     assert shorten_to(document, 3) == (document, 3)
 
 
+@pytest.mark.parametrize("begin", [ODD, ODD.replace("<z:z/>", "")], ids=["odd", "plain"])
+def test_of_a_feed_that_broke_off_no_entry_is_read_in_part(begin: str) -> None:
+    document = f"{begin}{item()}{item(number=2)}"
+    for place in range(len(begin), len(document)):
+        read_of_it = [draft.url[-1] for draft in read(document[:place]).drafts]
+        assert read_of_it == (["1"] if place >= len(begin + item()) else [])
+
+
 def test_a_page_is_told_from_a_feed_by_how_it_begins() -> None:
     with pytest.raises(SourceError, match="is a web page"):
         read("\n <!DOCTYPE html><html><body>" + "<p>x" * 400_000)

@@ -657,3 +657,58 @@ def test_a_page_is_read_in_its_encoding_whoever_says_which(
 def test_a_page_that_would_take_minutes_to_look_through_is_no_article(document: bytes) -> None:
     with pytest.raises(NoArticle, match="more elements"):
         read_page("https://bron.example/a", document)
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_sitemap_that_broke_off_is_asked_for_its_rest(compress: Callable[[bytes], bytes]) -> None:
+    end = b"</urlset>"
+    urls = b"".join(
+        b"<url><loc>https://bron.example/%d</loc><lastmod>2026-11-2%d</lastmod></url>" % (n, n)
+        for n in range(3)
+    )
+    whole = b"<urlset>" + urls + end
+
+    def respond(document: bytes) -> Respond:
+        def answer(request: Request) -> Payload | NotModified | SourceError:
+            assert isinstance(request, HttpRequest)
+            if not request.url.endswith(".xml"):
+                return page(request, PAGE)
+            if request.validators != Validators():
+                return NotModified()
+            return replace(page(request, compress(document)), validators=Validators(etag='"1"'))
+
+        return answer
+
+    first, _ = look(respond(whole[: -len(end) - 30]))
+    assert len(first.drafts) == 3
+    memory = Memory(first.validators, bookmark=first.bookmark)
+    second, asked = look(respond(whole), memory)
+    assert asked[0] == "/sitemap.xml"
+    assert second.validators == Validators(etag='"1"')
+
+
+def test_a_part_of_an_index_that_broke_off_is_read_again_though_it_did_not_change() -> None:
+    index = (
+        b"<sitemapindex><sitemap><loc>https://bron.example/een.xml</loc><lastmod>2026-11-24</lastmod>"
+        b"</sitemap></sitemapindex>"
+    )
+    urls = [
+        b"<url><loc>https://bron.example/%d</loc><lastmod>2026-11-2%d</lastmod></url>" % (n, n)
+        for n in (1, 2)
+    ]
+
+    def respond(*parts: bytes) -> Respond:
+        documents = {"sitemap.xml": index, "een.xml": b"".join([b"<urlset>", *parts])}
+
+        def answer(request: Request) -> Payload:
+            assert isinstance(request, HttpRequest)
+            return page(request, documents.get(request.url.rpartition("/")[2], PAGE))
+
+        return answer
+
+    first, _ = look(respond(urls[0]))
+    assert [draft.key for draft in first.drafts] == ["https://bron.example/1"]
+    second, asked = look(respond(*urls, b"</urlset>"), Memory(first.validators, bookmark=first.bookmark))
+    assert asked == ["/sitemap.xml", "/een.xml", "/2"]
+    _, asked = look(respond(*urls, b"</urlset>"), Memory(second.validators, bookmark=second.bookmark))
+    assert asked == ["/sitemap.xml"]
