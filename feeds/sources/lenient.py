@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 from xml.parsers import expat
@@ -16,6 +17,7 @@ ATTRIBUTES = 200
 """Attributes of one element: looking them up takes their square."""
 
 _SURROGATES = re.compile(rb"(?:&#(?:[xX]0{0,4}[dD][89a-fA-F][0-9a-fA-F]{2}|0{0,4}5[5-7][0-9]{3});)+")
+_LONG = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{6,})|([0-9]{7,}));?")
 _ENTRY = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:item|entry)[\s/>]")
 _ENTRY_END = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>")
 
@@ -40,6 +42,7 @@ def parse_leniently(document: bytes, headers: Mapping[str, str]) -> Any:
         _is_well_formed(document)  # the first look ended there, and what follows may be too much
     if b"&#" in document:
         document = _SURROGATES.sub(_whole_characters, document)
+        document = _LONG.sub(_within_unicode, document)
     whole = _in_utf_8(document, headers)
     # Given text or bytes, feedparser would open a file or a URL of that name: only a stream is safe.
     parsed = feedparser.parse(
@@ -74,6 +77,13 @@ def _whole_characters(references: re.Match[bytes]) -> bytes:
     numbers = [_number(one) for one in references[0].split(b";")[:-1]]
     text = "".join(map(chr, numbers)).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
     return text.encode("ascii", "xmlcharrefreplace")
+
+
+def _within_unicode(reference: re.Match[bytes]) -> bytes:
+    """A reference by number, or nothing where there is no such character: feedparser fails on it as well."""
+    base, digits = (16, reference[1]) if reference[1] else (10, reference[2])
+    digits = digits.lstrip(b"0") or b"0"
+    return reference[0] if len(digits) < 8 and int(digits, base) <= sys.maxunicode else b""
 
 
 def _number(reference: bytes) -> int:

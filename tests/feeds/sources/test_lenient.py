@@ -100,6 +100,17 @@ def test_references_to_halves_of_a_character_cost_no_entry(references: str, read
     assert reading.drafts[0].summary == f"Hoera{read_as}"
 
 
+@pytest.mark.parametrize("begin", ["", "R&D "], ids=["otherwise well-formed", "malformed"])
+@pytest.mark.parametrize(
+    "number", ["99999999", "1114112", "x110000", "X00fFfFfFf", "9" * 5_000, "9" * 20 + " "]
+)
+def test_a_reference_to_no_character_costs_no_entry(number: str, begin: str) -> None:
+    text = f"<title>Feest&#{number};</title><description>{begin}Hoera&#x00000021;</description>"
+    reading = read(f"{ODD}<item><link>https://bron.example/2</link>{text}</item>{item()}</channel></rss>")
+    assert [draft.title.rstrip(" ;") for draft in reading.drafts] == ["Feest", "Bericht"]
+    assert plain_text(reading.drafts[0].summary) == f"{begin}Hoera!"
+
+
 @pytest.mark.parametrize("declared", ["", ' encoding="UTF-8"'])
 def test_a_character_that_was_cut_in_two_leaves_all_others_as_they_are(declared: str) -> None:
     text = "<description>Één café in Zeeuws-Vlaanderen, ideeën@</description>"
