@@ -2,6 +2,7 @@
 
 import html
 import json
+from calendar import timegm
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,8 +15,11 @@ from feeds.draft import Draft, Enclosure, Problem
 from feeds.encoding import text_of
 from feeds.normalise import EARLIEST
 from feeds.source import Reading, Source, SourceError
+from feeds.sources.amended import feedparser
 
 ITEMS = 2_000
+_DATE = 100
+"""Characters; no date has more."""
 
 
 def _text(value: Any) -> Any:
@@ -175,18 +179,27 @@ def _moment(item: Item, key: str, problems: list[Problem]) -> datetime | None:
     for given in (item.date_published, item.date_modified):
         if not given:
             continue
-        try:
-            moment = aware(datetime.fromisoformat(given.strip()))
-        except (ValueError, OverflowError):
-            doubtful = doubtful or given
-            continue
-        if moment >= EARLIEST:
-            return moment.astimezone(UTC)
+        moment = _read_date(given.strip()[:_DATE])
+        if moment is not None and moment >= EARLIEST:
+            return moment
         doubtful = doubtful or given
     if doubtful:
         why = f"its date {shorten(one_line(doubtful), 60)!r} can't be read or is before {EARLIEST.year}"
         problems.append(Problem(shorten(one_line(key), 200), why, lost=False))
     return None
+
+
+def _read_date(given: str) -> datetime | None:
+    """A date as RFC 3339 has it, and as all other feeds write theirs."""
+    try:
+        return aware(datetime.fromisoformat(given))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        parsed = feedparser.datetimes._parse_date(given)
+        return datetime.fromtimestamp(timegm(parsed), UTC) if parsed else None
+    except (ValueError, OverflowError, OSError):  # a year outside the calendar
+        return None
 
 
 def _fault(error: Exception) -> str:

@@ -176,6 +176,33 @@ def test_what_a_json_feed_gets_wrong_beside_the_point_costs_no_item(odd: dict[st
     assert draft.author in ("", "Jan", "Jan, Jan")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "2026-11-20T09:00:00+01:00",
+        "Fri, 20 Nov 2026 08:00:00 GMT",
+        "Fri, 20 Nov 2026 09:00:00 +0100",
+        "20 Nov 2026 09:00 CET",
+        "20-11-2026 08:00",
+    ],
+)
+def test_a_json_feed_has_its_dates_read_as_those_of_other_feeds(given: str) -> None:
+    items = [{"id": "1", "url": "https://bron.example/1", "title": "Een", "date_published": given}]
+    reading = read(json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}))
+    assert reading.drafts[0].published == datetime(2026, 11, 20, 8, tzinfo=UTC)
+    assert reading.problems == []
+
+
+@pytest.mark.parametrize(
+    "given", ["gisteren", "31-02-2026 10:00", "Fri, 20 Nov 99999 08:00:00 GMT", "1764000000"]
+)
+def test_a_date_in_a_json_feed_that_nobody_can_read_costs_the_date(given: str) -> None:
+    items = [{"id": "1", "url": "https://bron.example/1", "title": "Een", "date_published": given}]
+    reading = read(json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}))
+    assert reading.drafts[0].published is None
+    assert given in reading.problems[0].why
+
+
 @pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=windows-1252", "; charset=iso-8859-1"])
 def test_a_json_feed_in_the_encoding_of_windows_is_read_in_it(charset: str) -> None:
     items = [{"id": "1", "url": "https://bron.example/1", "title": "Eén “loket” – €5"}]
