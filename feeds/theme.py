@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from feeds.words import fold
+
 EVERYTHING = "all"
 """The feed of all articles. No theme may take this slug, nor the file names beside the feeds."""
 
@@ -53,12 +55,15 @@ def left_behind(theme: Theme, into: Theme) -> list[str]:
         found.append(
             f"{into.slug} keeps its threshold of {into.threshold}; that of {theme.slug} is {theme.threshold}."
         )
-    if fresh := [word for word in theme.exclude if word not in into.exclude]:
+    excluded = {fold(word) for word in into.exclude}
+    if fresh := [word for word in theme.exclude if fold(word) not in excluded]:
         words = ", ".join(map(repr, fresh))
         found.append(f"What {theme.slug} excludes is not excluded from {into.slug}: {words}.")
+    weights = {fold(word): into.weights.get(word, 1) for word in into.keywords}
     for word in theme.keywords:
-        theirs, ours = theme.weights.get(word, 1), into.weights.get(word, 1)
-        if word in into.keywords and theirs != ours:
+        theirs = theme.weights.get(word, 1)
+        ours = weights.get(fold(word), theirs)
+        if theirs != ours:
             found.append(
                 f"{word!r} keeps its weight of {ours} in {into.slug}; in {theme.slug} it is {theirs}."
             )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.items import Array
 
 from feeds.words import fold
 from pipeline.edges.config import read, replace
@@ -53,12 +54,13 @@ def merged(path: Path, slug: str, into: str) -> ThemeConfig:
 
     def change(themes: "_Themes") -> None:
         theme, other = themes.pick(slug), themes.pick(into)
-        fresh = set(theme.get("keywords", [])).difference(other.get("keywords", []))
+        known = {fold(word) for word in other.get("keywords", [])}
         for key in _TAKEN_IN:
             themes.extend(other, key, theme.get(key, []))
         themes.keep_labels(other, theme)
         weights = themes.weights(slug)
-        themes.weigh(other, {word: weight for word, weight in weights.items() if word in fresh})
+        kept = {fold(word): word for word in other.get("keywords", []) if fold(word) not in known}
+        themes.weigh(other, {kept[fold(w)]: weight for w, weight in weights.items() if fold(w) in kept})
         themes.extend(other, "formerly", [*theme.get("formerly", []), slug])
         if other.get("parent") == slug:
             other["parent"] = theme.get("parent", "")
@@ -85,6 +87,11 @@ class _Themes:
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
         self._parts = parts(text)
+        for name in ("theme", "source"):
+            if any(isinstance(part.document.get(name), Array) for part in self._parts):
+                raise ConfigError(
+                    f"{path}: {name} is no list of [[{name}]] tables; write it so, and try again"
+                )
 
     def __str__(self) -> str:
         return "".join(map(str, self._parts))
@@ -122,9 +129,12 @@ class _Themes:
             self.drop(source, "themes", slug)
 
     def extend(self, theme: Any, key: str, values: Sequence[str]) -> None:
-        """Add these to a list of a theme, each once."""
+        """Add these to a list of a theme, each once, however it is capitalised."""
         known = theme.get(key)
-        added = [value for value in dict.fromkeys(values) if value not in (known or ())]
+        fresh = {fold(value): value for value in reversed(values)}
+        for value in known or ():
+            fresh.pop(fold(value), None)
+        added = list(reversed(fresh.values()))
         if known is not None:
             known.extend(added)  # in its place: it may be written over several lines, with comments
         elif added:

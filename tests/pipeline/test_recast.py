@@ -1,6 +1,7 @@
 """Themes get other names, go together, apart or away; their readers get everything once all the same."""
 
 import json
+import re
 from datetime import timedelta
 from email import message_from_bytes, policy
 
@@ -219,6 +220,57 @@ def test_which_rules_are_left_behind_is_said_before_a_theme_is_taken_in(portal) 
     assert "'gemeente' keeps its weight of 1 in gemeenten; in cloud it is 4." in said
     assert 'slug = "cloud"' in config(portal), "nobody was asked yet"
     assert "keeps" not in run(portal, "themes", "merge", "gemeenten", "overheid", "--yes")
+
+
+def test_words_that_differ_in_capitals_alone_are_taken_in_once(portal) -> None:
+    ours, theirs = 'keywords = ["gemeente"]\n', 'keywords = ["cloud"]\n'
+    portal.config.write_text(
+        config(portal)
+        .replace(ours, 'keywords = ["Azure", "Raad"]\ncategories = ["ICT"]\nweights = { Azure = 2 }\n')
+        .replace(
+            theirs,
+            'keywords = ["azure", "wolk", "Wolk"]\ncategories = ["ict", "Ict", "cloud"]\n'
+            "weights = { azure = 4, Wolk = 5 }\n",
+        )
+    )
+    said = run(portal, "themes", "merge", "cloud", "gemeenten", "--yes")
+    assert "'azure' keeps its weight of 2 in gemeenten; in cloud it is 4." in said
+    with portal.open() as app:
+        theme = app.tree["gemeenten"]
+    assert (theme.keywords, theme.categories) == (["Azure", "Raad", "wolk"], ["ICT", "cloud"])
+    assert theme.weights == {"Azure": 2, "wolk": 5}
+
+
+@pytest.mark.parametrize("name", ["theme", "source"])
+@pytest.mark.parametrize(
+    "words", ["rename cloud wolken", "merge cloud gemeenten", "split cloud --into gemeenten", "retire cloud"]
+)
+def test_themes_in_a_config_without_tables_are_left_as_they_are(portal, name: str, words: str) -> None:
+    themes = [{"slug": "cloud", "name": "Cloud"}, {"slug": "gemeenten", "name": "Gemeenten"}]
+    sources = [
+        {
+            "name": "map",
+            "kind": "folder",
+            "path": "artikelen",
+            "url": "https://x.example/",
+            "themes": ["cloud"],
+        }
+    ]
+    begin, tables = config(portal).split("[[theme]]", 1)
+    inline = {"theme": themes, "source": sources}.pop(name)
+    listed = ", ".join(
+        "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in one.items()) + " }"
+        for one in inline
+    )
+    others = re.split(r"(?m)^(?=\[\[)", f"[[theme]]{tables}")
+    kept = [other for other in others if not other.startswith(f"[[{name}]]")]
+    portal.config.write_text(f"{name} = [{listed}]\n{begin}{''.join(kept)}")
+    before = config(portal)
+    result = portal.run("themes", *words.split(), "--yes")
+    assert result.exit_code == 1
+    assert f"{name} is no list of [[{name}]] tables; write it so, and try again" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert config(portal) == before
 
 
 @pytest.mark.parametrize(
