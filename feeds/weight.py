@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TypeVar
 
+from feeds.classify import only_repeats
 from feeds.words import TOKEN, composed
 
 TOKENS = 4_000
@@ -72,6 +73,17 @@ def weigh(old: str, new: str) -> Weight:
     runs = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     alike = all(_alike(before[a:b], after[c:d]) for kind, a, b, c, d in runs if kind != "equal")
     return Weight.COSMETIC if alike else Weight.SUBSTANTIVE
+
+
+def told_by(*versions: tuple[str, str]) -> list[str]:
+    """What versions of an article say, each given as a summary and a text, to be weighed against each other.
+
+    Where all summaries are but how their texts begin, they are left out: a letter more moves the word at
+    which such a one is cut.
+    """
+    if all(not text or only_repeats(summary, text) for summary, text in versions):
+        return [text or summary for summary, text in versions]
+    return [f"{summary}\n{text}" for summary, text in versions]
 
 
 def goes_back_and_forth(versions: Sequence[str], new: str) -> bool:

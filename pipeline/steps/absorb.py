@@ -20,7 +20,7 @@ from feeds.log import Kind, kind_of_first_sight
 from feeds.markup import plain_text
 from feeds.shown import Shown
 from feeds.source import Reading, Source, SourceError
-from feeds.weight import VERSIONS, Weight, goes_back_and_forth, weigh
+from feeds.weight import VERSIONS, Weight, goes_back_and_forth, told_by, weigh
 from pipeline.ports import CollectWork
 from pipeline.steps.announce import announce, served_until
 from pipeline.steps.arrivals import Arrival, Arrivals
@@ -225,9 +225,9 @@ class _Absorber:
 
     def _update(self, id: int, known: Article, draft: Draft, mark: str) -> None:
         """Other words: news, unless they mean the same or the source goes back and forth."""
-        before = plain_text(f"{known.summary}\n{known.content}")
         told = _told(draft) | known.corrections  # what an editor corrected is not what changed
-        after = plain_text(f"{told['summary']}\n{draft.content}")
+        old, new = plain_text(known.content), plain_text(draft.content)
+        before, after = told_by((known.summary, old), (told["summary"], new))
         weight = weigh(f"{known.title}\n{before}", f"{told['title']}\n{after}")
         versions = known.versions or [known.fingerprint]
         seen = {"fingerprint": mark, "versions": [*versions, mark][-VERSIONS:]}

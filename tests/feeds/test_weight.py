@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.weight import TOKENS, Weight, goes_back_and_forth, weigh
+from feeds.characters import one_line, shorten
+from feeds.weight import TOKENS, Weight, goes_back_and_forth, told_by, weigh
 
 TEXT = (
     "De gemeente Utrecht koopt geen nieuwe servers.\n"
@@ -135,3 +136,34 @@ def test_few_words_over_and_over_are_not_looked_into() -> None:
     one = " ".join("abc"[n * n % 7 % 3] for n in range(3_900))
     other = " ".join("abc"[n * n % 11 % 3] for n in range(3_900))
     assert weigh(f"x {one} y", f"z {other} q") is Weight.SUBSTANTIVE
+
+
+def test_a_slip_within_what_a_text_begins_with_is_cosmetic_wherever_that_is_cut() -> None:
+    for length in range(20, len(TEXT)):
+        versions = TEXT, TEXT.replace("servers", "serrvers")
+        old, new = told_by(*((shorten(one_line(text), length), text) for text in versions))
+        assert weigh(old, new) is Weight.COSMETIC
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        (("Utrecht koopt 3 servers.", TEXT), ("Utrecht koopt 4 servers.", TEXT)),
+        ((TEXT.partition("\n")[0], TEXT), (TEXT.partition("\n")[0].replace("geen ", ""), TEXT)),
+        (("Kort bericht over 3 servers.", ""), ("Kort bericht over 4 servers.", "")),
+        ((one_line(TEXT), ""), ("De gemeente Utrecht koopt…", f"{TEXT}\nEn in juni nog een.")),
+    ],
+)
+def test_what_a_summary_says_counts_where_it_says_something_of_its_own(
+    old: tuple[str, str], new: tuple[str, str]
+) -> None:
+    assert weigh(*told_by(old, new)) is Weight.SUBSTANTIVE
+
+
+def test_a_summary_that_grew_into_a_text_is_no_change() -> None:
+    old, new = told_by((one_line(TEXT), ""), ("De gemeente Utrecht koopt…", TEXT))
+    assert weigh(old, new) is Weight.NONE
+    old, new = told_by(
+        (TEXT.partition("\n")[0], TEXT), (TEXT.partition("\n")[0], TEXT.replace("koopt", "kooptt"))
+    )
+    assert weigh(old, new) is Weight.COSMETIC
