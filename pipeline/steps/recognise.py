@@ -42,9 +42,9 @@ def look_up(work: CollectWork, source: Source, shown: Sequence[Shown]) -> Recogn
     others: set[int] = set()
 
     def may_be(place: int, id: int) -> bool:
-        article = stored[id]
+        article, address = stored[id], names[place][1]
         # By an address of its own: others tell of it in words of their own.
-        if article.source != source.name and names[place][1] not in shared:
+        if article.source != source.name and known.get(address) == id and address not in shared:
             return True
         other = _is_another(shown[place].draft, article)
         if other:

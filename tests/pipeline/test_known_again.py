@@ -82,6 +82,35 @@ def test_an_article_whose_names_all_went_to_another_is_new_once(portal, feed: Fe
         assert numbers(collect(portal)) == {"unchanged": 2}
 
 
+def entries(*shown: tuple[str, str, str]) -> str:
+    """A feed of entries, each a guid, a link and a title that TOLD has the text of."""
+    items = "".join(
+        f"<item><guid isPermaLink='false'>{guid}</guid><link>https://{link}</link><title>{title}</title>"
+        f"<description>{TOLD[title.removesuffix('!')]}</description></item>"
+        for guid, link, title in shown
+    )
+    return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+
+def test_an_id_that_a_copy_had_and_that_is_used_again_is_of_another_article(
+    portal, feed: Feed, httpserver: HTTPServer
+) -> None:
+    one, two, _ = TOLD
+    with portal.config.open("a") as config:
+        config.write(FEED.format(url=feed.url.replace("/feed", "/ander")).replace('"nieuws"', '"ander"'))
+    httpserver.expect_request("/ander").respond_with_data(entries(("o", "ander.example/o", one)))
+    feed.document = lambda: entries()  # type: ignore[method-assign]
+    assert numbers(collect(portal))["new"] == 1
+    for guid, link, title, expected in (
+        ("1", "ander.example/o", one, "unchanged"),
+        ("1", "nieuws.example/n", two, "new"),
+        ("1", "nieuws.example/n", two, "unchanged"),
+    ):
+        document = entries((guid, link, title))
+        feed.document = lambda document=document: document  # type: ignore[method-assign, misc]
+        assert numbers(collect(portal))[expected] == (1 if expected == "new" else 2), title
+
+
 def test_an_article_stored_when_slashes_made_other_pages_is_known_when_its_source_moves(
     portal, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
