@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -185,30 +185,37 @@ def _is_front_page(canonical: str) -> bool:
 def recognise(
     sightings: Sequence[Sequence[str]],
     known: Mapping[str, int],
-    own: Callable[[int], str],
+    own: Callable[[int], Collection[str]],
     may_be: Callable[[int, int], bool],
 ) -> list[int | None]:
     """Which known article each of a source's sightings is, given their aliases; None for new ones.
 
-    Stronger aliases go first over all sightings, and no article is taken twice: where a source links
-    all its entries to one page, an entry with an id of its own is still an article of its own. Of several
-    that an article is known by, such as after a merge, the one at its ``own`` address goes first. The id
-    or the address alone, without the other, counts only where the sighting at that place ``may_be`` the
-    article; so do both, where path and title are those of another.
+    What two of its id, its address, and its path with title agree on goes first, then stronger aliases over
+    all sightings; and no article is taken twice: where a source links all its entries to one page, an entry
+    with an id of its own is still an article of its own. Of several that an article is known by, such as
+    after a merge, the one with its ``own`` names goes first. The id or the address alone counts only where
+    the sighting at that place ``may_be`` the article; so do both, where path and title are those of another.
     """
     found: list[int | None] = [None] * len(sightings)
     claimed = [known.get(names[0]) for names in sightings]
     order = list(range(len(sightings)))
     if any(times > 1 for article, times in Counter(claimed).items() if article is not None):
-        order.sort(key=lambda place: (id := claimed[place]) is None or own(id) != sightings[place][1])
+        order.sort(key=lambda place: (id := claimed[place]) is None or not {*own(id)} & {*sightings[place]})
+    agreed = [_agreed(names, known) for names in sightings]
     taken: set[int] = set()
+    for by_id in (True, False):
+        for place in order:
+            article = agreed[place]
+            if article is not None and (article == claimed[place]) is by_id and article not in taken:
+                found[place] = article
+                taken.add(article)
     for strength in range(max(map(len, sightings), default=0)):
         for place in order:
             names = sightings[place]
             article = known.get(names[strength]) if strength < len(names) else None
-            if found[place] is not None or article is None:
+            if found[place] is not None or article is None or article == agreed[place]:
                 continue
-            if strength < 2 and _is_doubtful(names, strength, known) and not may_be(place, article):
+            if strength < 2 and not may_be(place, article):
                 continue
             if article not in taken:
                 found[place] = article
@@ -216,13 +223,16 @@ def recognise(
     return found
 
 
-def _is_doubtful(names: Sequence[str], strength: int, known: Mapping[str, int]) -> bool:
-    """Whether of an article's id, address, and path with title another of them is that of another article.
+def _agreed(names: Sequence[str], known: Mapping[str, int]) -> int | None:
+    """The article that two of a sighting's id, address, and path with title are names of.
 
-    The last tells apart what shares both of the others, in whichever order and company it is shown.
+    The last tells apart what shares both of the others, in whichever order and company it is shown; so they
+    do not agree on one article where it is a name of another.
     """
-    article = known[names[strength]]
-    return known.get(names[1 - strength]) != article or known.get(names[2], article) != article
+    id, address, page = (known.get(name) for name in names[:3])
+    if page is None:
+        return id if id == address else None
+    return page if page in (id, address) else None
 
 
 def recognise_texts(

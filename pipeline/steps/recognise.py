@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from feeds.article import Article
 from feeds.draft import Draft, Problem
-from feeds.identity import address_alias, aliases, recognise, recognise_texts, shared_addresses, unlike
+from feeds.identity import aliases, recognise, recognise_texts, shared_addresses, unlike
 from feeds.markup import plain_text
 from feeds.shown import Shown
 from feeds.source import Source
@@ -51,7 +51,10 @@ def look_up(work: CollectWork, source: Source, shown: Sequence[Shown]) -> Recogn
             others.add(place)
         return not other
 
-    found = recognise(names, known, lambda known_as: address_alias(stored[known_as].url), may_be)
+    def as_stored(id: int) -> tuple[str, ...]:
+        return aliases(Draft("", stored[id].url, stored[id].title), stored[id].source)[1:]
+
+    found = recognise(names, known, as_stored, may_be)
     ids = recognise_texts(
         names,
         [one.by_words for one in shown],

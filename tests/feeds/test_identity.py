@@ -250,7 +250,7 @@ def test_articles_keep_their_ids_in_whichever_order_and_company_they_are_shown(
             )
 
         ids = {}
-        found = recognise(names, dict(known), lambda known_as: address_alias(stored[known_as].url), may_be)
+        found = recognise(names, dict(known), lambda known_as: [address_alias(stored[known_as].url)], may_be)
         for draft, own, id in zip(shown, names, found, strict=True):
             if id is None:
                 id = len(stored)

@@ -111,6 +111,37 @@ def test_an_id_that_a_copy_had_and_that_is_used_again_is_of_another_article(
         assert numbers(collect(portal))[expected] == (1 if expected == "new" else 2), title
 
 
+def test_of_merged_articles_each_stays_what_it_is_when_the_source_moves(portal, feed: Feed) -> None:
+    one, two, _ = TOLD
+    for host in ("oud", "nieuw", "nieuwer"):
+        shown = entries(("1", f"{host}.example/1", one), ("2", f"{host}.example/2", two))
+        feed.document = lambda shown=shown: shown  # type: ignore[method-assign, misc]
+        if host == "oud":
+            assert numbers(collect(portal))["new"] == 2
+            links = [f"https://oud.example/{number}" for number in (1, 2)]
+            assert portal.run("articles", "merge", *links, "--yes").exit_code == 0
+        assert numbers(collect(portal)) == {"unchanged": 1}
+
+
+@pytest.mark.parametrize("titles", [("Weer: storm", "Weer: regen"), ("Weer", "Weer")])
+def test_articles_that_change_ids_with_one_another_stay_where_they_are(
+    portal, feed: Feed, titles: tuple[str, str]
+) -> None:
+    def shown(*ids: str) -> str:
+        items = "".join(
+            f"<item><guid isPermaLink='false'>{id}</guid><link>https://nieuws.example/{number}</link>"
+            f"<title>{title}</title><description>Het waait in gebied {number}.</description></item>"
+            for number, (id, title) in enumerate(zip(ids, titles, strict=True), 1)
+        )
+        return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+    feed.document = lambda: shown("1", "2")  # type: ignore[method-assign]
+    assert numbers(collect(portal))["new"] == 2
+    for ids in (("2", "1"), ("1", "2")):
+        feed.document = lambda ids=ids: shown(*ids)  # type: ignore[method-assign, misc]
+        assert numbers(collect(portal)) == {"unchanged": 2}
+
+
 def test_an_article_stored_when_slashes_made_other_pages_is_known_when_its_source_moves(
     portal, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
