@@ -229,7 +229,8 @@ class _Absorber:
         old, new = plain_text(known.content), plain_text(draft.content)
         before, after = told_by((known.summary, old), (told["summary"], new))
         weight = weigh(f"{known.title}\n{before}", f"{told['title']}\n{after}")
-        versions = known.versions or [known.fingerprint]
+        # While it was away it may have changed, of which nobody was told.
+        versions = [*known.versions, *({known.fingerprint} - {*known.versions[-1:]})]
         seen = {"fingerprint": mark, "versions": [*versions, mark][-VERSIONS:]}
         if weight is not Weight.SUBSTANTIVE or goes_back_and_forth(versions, mark):
             self._store(id, self._revised(known, draft, **seen))
@@ -255,11 +256,10 @@ class _Absorber:
         waiting = sighting is Sighting.EMBARGOED
         changed = mark != known.fingerprint
         moved = waiting and draft.published != known.published
-        published = draft.published or known.published
         article = self._revised(
             known,
             draft,
-            published=published if known.visibility == Visibility.WAITING else known.published,
+            published=(known.visibility == Visibility.WAITING and draft.published) or known.published,
             updated=self._now if changed and sighting is Sighting.RESTORED else known.updated,
             fingerprint=mark,
             visibility=Visibility.WAITING if waiting else Visibility.VISIBLE,

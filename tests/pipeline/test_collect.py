@@ -207,6 +207,27 @@ def test_a_dry_run_tells_and_keeps_nothing(portal) -> None:
     assert numbers(collect(portal)) == {"new": 1}
 
 
+def test_what_changed_while_an_article_was_away_is_no_step_that_was_told(portal) -> None:
+    portal.write("b", "Ander nieuws")
+
+    def shown(text: str) -> dict[str, int]:
+        portal.write("a", "De gemeente verhuist", text)
+        return numbers(collect(portal))
+
+    shown("Het kost 3 euro.")
+    assert shown("Het kost 4 euro.")["updated"] == 1
+    portal.remove("a")
+    assert numbers(collect(portal))["withdrawn"] == 1
+    assert shown("Het kost 3 euro.")["restored"] == 1
+    assert shown("Het kost 4 euro.")["polished"] == 1  # readers know of this step
+    address = "https://portaal.example/artikelen/a"
+    assert portal.run("articles", "withdraw", address, "--yes").exit_code == 0
+    for price in (5, 6, 5):
+        shown(f"Het kost {price} euro.")
+    assert portal.run("articles", "restore", address).exit_code == 0
+    assert shown("Het kost 6 euro.")["updated"] == 1  # and of this one nobody was told
+
+
 # Feeds, over loopback HTTP.
 
 
