@@ -147,7 +147,7 @@ class _Absorber:
         if known is None or id is None:
             self._new.append((self._made(draft, mark, sighting), one))
             return
-        if known.kept_out:
+        if known.kept_out and known.source == self._source.name:
             # It stays out, and is up to date when it is let out again.
             self._work.articles.revise(id, self._revised(known, draft, fingerprint=mark))
             self.outcome.unchanged += 1

@@ -360,6 +360,16 @@ def test_a_copy_in_another_source_changes_nothing(portal, feed: Feed) -> None:
     assert [title for title, *_ in log(portal)] == ["Het origineel"]
 
 
+def test_a_copy_changes_nothing_of_an_article_that_is_kept_out(portal, feed: Feed) -> None:
+    portal.write("a", "Het origineel", more="url: https://nieuws.example/1\n")
+    collect(portal)
+    assert portal.run("articles", "withdraw", "https://nieuws.example/1", "--yes").exit_code == 0
+    feed.entries = [("1", "De kopie")]
+    assert portal.run("collect", "nieuws", "--force").exit_code == 0
+    assert portal.run("articles", "restore", "https://nieuws.example/1").exit_code == 0
+    assert {title for title, *_ in log(portal)} == {"Het origineel"}
+
+
 def test_of_two_sources_that_show_an_article_at_once_one_has_it(portal, feed: Feed) -> None:
     with portal.config.open("a") as config:
         config.write(FEED.format(url=feed.url).replace('"nieuws"', '"kopie"'))
