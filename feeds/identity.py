@@ -197,16 +197,17 @@ def recognise(
     the sighting at that place ``may_be`` the article; so do both, where path and title are those of another.
     """
     found: list[int | None] = [None] * len(sightings)
-    claimed = [known.get(names[0]) for names in sightings]
+    by_id = [known.get(names[0]) for names in sightings]
+    agreed = [_agreed(names, known) for names in sightings]
+    claimed = [id if article is None else article for id, article in zip(by_id, agreed, strict=True)]
     order = list(range(len(sightings)))
     if any(times > 1 for article, times in Counter(claimed).items() if article is not None):
         order.sort(key=lambda place: (id := claimed[place]) is None or not {*own(id)} & {*sightings[place]})
-    agreed = [_agreed(names, known) for names in sightings]
     taken: set[int] = set()
-    for by_id in (True, False):
+    for with_id in (True, False):
         for place in order:
             article = agreed[place]
-            if article is not None and (article == claimed[place]) is by_id and article not in taken:
+            if article is not None and (article == by_id[place]) is with_id and article not in taken:
                 found[place] = article
                 taken.add(article)
     for strength in range(max(map(len, sightings), default=0)):

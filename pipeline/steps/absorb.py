@@ -255,7 +255,6 @@ class _Absorber:
         """An article that was not out: it comes, it is back, or its date is (still) to come."""
         waiting = sighting is Sighting.EMBARGOED
         changed = mark != known.fingerprint
-        moved = waiting and draft.published != known.published
         article = self._revised(
             known,
             draft,
@@ -271,7 +270,7 @@ class _Absorber:
             announce(self._work, id, Kind.NEW, places, self._now)
         if sighting is Sighting.RESTORED:
             self.outcome.restored += 1
-        elif waiting and not changed and not moved:
+        elif waiting and not changed and draft.published == known.published:
             self.outcome.unchanged += 1
         elif waiting:
             self.outcome.updated += 1

@@ -66,12 +66,14 @@ def look_up(work: CollectWork, source: Source, shown: Sequence[Shown]) -> Recogn
     sightings: list[tuple[Shown, int | None, Article | None]] = []
     problems: list[Problem] = []
     for place, (one, id) in enumerate(zip(shown, ids, strict=True)):
+        left_out = id is None and one.names[0] in known
         if id is None and place in others:
             one = _told_apart(one, source)
-            known |= work.articles.find(one.names[-1:])
-            if (id := known.get(one.names[-1])) is not None:
-                stored |= work.articles.get([id])
-        elif id is None and one.names[0] in known:
+            known |= (apart := work.articles.find(one.names[-1:]))
+            stored |= work.articles.get(apart.values())
+            id = known.get(one.names[-1])
+            left_out = id is not None and id in ids
+        if left_out:
             why = "another entry of this source is the same article; this one was left out"
             problems.append(Problem(one.draft.url, why, lost=False))
             continue
