@@ -193,23 +193,28 @@ def recognise(
     What two of its id, its address, and its path with title agree on goes first, then stronger aliases over
     all sightings; and no article is taken twice: where a source links all its entries to one page, an entry
     with an id of its own is still an article of its own. Of several that an article is known by, such as
-    after a merge, the one with its ``own`` names goes first. The id or the address alone counts only where
-    the sighting at that place ``may_be`` the article; so do both, where path and title are those of another.
+    after a merge, the one with its ``own`` names goes first, and then the one with its id. The id or the
+    address alone counts only where the sighting at that place ``may_be`` the article; so do both, where path
+    and title are those of another.
     """
     found: list[int | None] = [None] * len(sightings)
     by_id = [known.get(names[0]) for names in sightings]
     agreed = [_agreed(names, known) for names in sightings]
     claimed = [id if article is None else article for id, article in zip(by_id, agreed, strict=True)]
     order = list(range(len(sightings)))
+
+    def rank(place: int) -> tuple[bool, bool]:
+        article = claimed[place]
+        return article is None or not {*own(article)} & {*sightings[place]}, article != by_id[place]
+
     if any(times > 1 for article, times in Counter(claimed).items() if article is not None):
-        order.sort(key=lambda place: (id := claimed[place]) is None or not {*own(id)} & {*sightings[place]})
+        order.sort(key=rank)
     taken: set[int] = set()
-    for with_id in (True, False):
-        for place in order:
-            article = agreed[place]
-            if article is not None and (article == by_id[place]) is with_id and article not in taken:
-                found[place] = article
-                taken.add(article)
+    for place in order:
+        article = agreed[place]
+        if article is not None and article not in taken:
+            found[place] = article
+            taken.add(article)
     for strength in range(max(map(len, sightings), default=0)):
         for place in order:
             names = sightings[place]
