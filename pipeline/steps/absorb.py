@@ -230,7 +230,9 @@ class _Absorber:
         before, after = told_by((known.summary, old), (told["summary"], new))
         weight = weigh(f"{known.title}\n{before}", f"{told['title']}\n{after}")
         # While it was away it may have changed, of which nobody was told.
-        versions = [*known.versions, *({known.fingerprint} - {*known.versions[-1:]})]
+        versions = list(known.versions)
+        if versions[-1:] != [known.fingerprint]:
+            versions.append(known.fingerprint)
         seen = {"fingerprint": mark, "versions": [*versions, mark][-VERSIONS:]}
         if weight is not Weight.SUBSTANTIVE or goes_back_and_forth(versions, mark):
             self._store(id, self._revised(known, draft, **seen))
@@ -255,10 +257,13 @@ class _Absorber:
         """An article that was not out: it comes, it is back, or its date is (still) to come."""
         waiting = sighting is Sighting.EMBARGOED
         changed = mark != known.fingerprint
+        published = known.published
+        if known.visibility == Visibility.WAITING and draft.published is not None:
+            published = draft.published  # nobody has seen the other one
         article = self._revised(
             known,
             draft,
-            published=(known.visibility == Visibility.WAITING and draft.published) or known.published,
+            published=published,
             updated=self._now if changed and sighting is Sighting.RESTORED else known.updated,
             fingerprint=mark,
             visibility=Visibility.WAITING if waiting else Visibility.VISIBLE,
@@ -270,7 +275,7 @@ class _Absorber:
             announce(self._work, id, Kind.NEW, places, self._now)
         if sighting is Sighting.RESTORED:
             self.outcome.restored += 1
-        elif waiting and not changed and draft.published == known.published:
+        elif waiting and not changed and published == known.published:
             self.outcome.unchanged += 1
         elif waiting:
             self.outcome.updated += 1
