@@ -5,42 +5,40 @@ through the real store and steps. Beside it runs a model that knows the whole lo
 cursor, and works out by the plainest reading of the rules what each mail must hold.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from email import message_from_bytes, policy
-from itertools import count
-from pathlib import Path
-from typing import Any
+from datetime import date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from histories import (
+    SLUGS,
+    TREE,
+    ZONES,
+    History,
+    Killed,
+    articles_in,
+    own_message_id,
+    places,
+    some_themes,
+)
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
     rule,
     run_state_machine_as_test,
 )
-from sqlmodel import SQLModel
 
-from feeds.article import Article, Visibility
-from feeds.classify import Placement
+from feeds.article import Visibility
 from feeds.log import Kind
-from feeds.theme import Theme, ThemeTree
-from pipeline.ports import Lookout
-from pipeline.steps.deliver import Deliverer, MailRules
-from pipeline.steps.letters import Stationery
 from pipeline.steps.plan import Planner, slot_now
 from pipeline.steps.tick import Ticker
 from pipeline.store.session import Database
-from pipeline.store.tables import DeliveryRow, EditionRow, Segment, SubscriberRow, Wave
-from pipeline.store.work import Store
+from pipeline.store.tables import DeliveryRow, EditionRow, Segment, SubscriberRow
 from pipeline.transports.immediate import Immediate
 from subscribers.bounces import REST
 from subscribers.delivery import (
@@ -54,34 +52,16 @@ from subscribers.delivery import (
     TransportUnavailable,
     Uncertain,
 )
-from subscribers.edition import CLOSED, Edition, EditionName, balanced
+from subscribers.edition import CLOSED, Edition, EditionName
 from subscribers.frequency import Frequency, Schedule
-from subscribers.message import Newsletter, message_id
-from subscribers.pace import Limits
-from subscribers.render import Letter
 from subscribers.subscriber import CANDIDATES, State, Subscriber
 from subscribers.timetable import Timetable, no_holidays
-from subscribers.token import Tokens
 
-TREE = ThemeTree(
-    [
-        Theme(slug="a", name="A"),
-        Theme(slug="a1", name="A1", parent="a"),
-        Theme(slug="a2", name="A2", parent="a"),
-        Theme(slug="b", name="B"),
-        Theme(slug="c", name="C"),
-    ]
-)
-SLUGS = [theme.slug for theme in TREE]
-ZONES = ["Pacific/Pago_Pago", "America/Curacao", "Europe/Amsterdam", "Pacific/Auckland", "Pacific/Kiritimati"]
 SCHEDULES = [
     Schedule(frequency=Frequency.DAILY, at="07:00"),
     Schedule(frequency=Frequency.WEEKLY, day="monday", at="08:00", min_articles=2),
 ]
 FREQUENCIES = [schedule.frequency for schedule in SCHEDULES]
-
-some_themes = st.sets(st.sampled_from(SLUGS), min_size=1, max_size=3)
-places = st.integers(0, 1000)
 
 
 @dataclass
@@ -108,54 +88,12 @@ class ModelEntry:
     themes: frozenset[str]
 
 
-class Renderer:
-    """Stands in for the templates: the letter names its articles, and that is all."""
-
-    def letter(self, digest, articles, *, frequency: str, day: date, language: str, web_url: str) -> Letter:
-        body = " ".join(f"{item.article}:{item.kind}" for item in digest)
-        return Letter("subject", body, body)
-
-    def greeting_name(self, name: str, language: str) -> str:
-        return name
-
-
-class Claims:
-    """Workers that die when the machine says so."""
-
-    def __init__(self, worker: str, dead: set[str]) -> None:
-        self.worker = worker
-        self._dead = dead
-
-    def is_dead(self, worker: str) -> bool:
-        return worker in self._dead
-
-    def check(self) -> None: ...
-
-    def sending(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-
-class Killed(BaseException):
-    """The process is gone: not even ``finally`` may do anything."""
-
-
-class Portal(RuleBasedStateMachine):
-    database: Database
-
+class Portal(History):
     def __init__(self) -> None:
         super().__init__()
-        for table in reversed(SQLModel.metadata.sorted_tables):
-            with self.database.engine.connect() as connection, connection.begin():
-                connection.execute(table.delete())
-        self.store = Store(self.database, b"suppression")
-        self.now = datetime(2026, 10, 21, 9, 0, tzinfo=UTC)
         self.log: list[ModelEntry] = []
         self.hidden: set[int] = set()
-        self.articles: list[int] = []
-        self.placed: dict[int, frozenset[str]] = {}
         self.readers: dict[int, ModelReader] = {}
-        self.numbers = count()
-        self.dead: set[str] = set()
         self.started: dict[Frequency, datetime] = {}
         self.ticked: dict[Frequency, set[tuple[date, datetime]]] = {
             frequency: set() for frequency in FREQUENCIES
@@ -163,7 +101,6 @@ class Portal(RuleBasedStateMachine):
         self.plans: dict[tuple[str, int], list[tuple[int, Kind]]] = {}
         self.cutoffs: dict[tuple[str, int], int] = {}
         self.starts: dict[tuple[str, int], int] = {}
-        self.start_worker()
         self.planner = Planner(self.store.write, TREE, lambda: self.now)
         self.ticker = Ticker(
             self.store.read, self.store.write, self.planner, SCHEDULES, no_holidays, lambda: self.now
@@ -174,20 +111,7 @@ class Portal(RuleBasedStateMachine):
 
     @rule(themes=some_themes, kind=st.sampled_from([Kind.NEW, Kind.NEW, Kind.NEW, Kind.BACKFILL]))
     def publish(self, themes: set[str], kind: Kind) -> None:
-        number = next(self.numbers)
-        article = Article(
-            uri=f"tag:x.example,2026:{number}",
-            source="s",
-            url=f"https://x.example/{number}",
-            title=f"Article {number}",
-            published=self.now - timedelta(hours=number % 5),
-            updated=self.now,
-            fingerprint="x",
-        )
-        with self.store.write() as work:
-            (id,) = work.articles.add([(article, {})])
-        self.articles.append(id)
-        self.place(id, themes)
+        id = self.write_article(themes)
         self.append(id, kind, self.placed[id])
 
     @precondition(lambda self: self.articles)
@@ -381,8 +305,7 @@ class Portal(RuleBasedStateMachine):
                     reader = work.subscribers.by_email(email)
                     assert reader is not None
                     # The administrator says that it did not arrive, and answers for it.
-                    id = message_id("x.example", str(edition.name), reader.id, b"secret")
-                    self.readers[reader.id].inbox.pop(f"<{id}>", None)
+                    self.readers[reader.id].inbox.pop(own_message_id(edition.name, reader.id), None)
                 work.deliveries.again(ids, self.now)
         self.follow_acceptances()
 
@@ -390,12 +313,7 @@ class Portal(RuleBasedStateMachine):
 
     @invariant()
     def everybody_is_accounted_for(self) -> None:
-        counts: dict[int, dict[str, int]] = defaultdict(dict)
-        for edition, state, number in self.rows(_COUNTS):
-            counts[edition][state] = number
-        for edition, candidates, nothing_due in self.rows(_CANDIDATES):
-            assert balanced(candidates, nothing_due, counts.pop(edition, {})), edition
-        assert not counts
+        self.check_everybody_is_accounted_for()
 
     @invariant()
     def cursors_stand_where_the_rules_put_them(self) -> None:
@@ -511,52 +429,10 @@ class Portal(RuleBasedStateMachine):
 
     # -- helpers --------------------------------------------------------------------------------
 
-    def place(self, id: int, themes: set[str]) -> None:
-        placed = frozenset(name for slug in themes for name in (slug, *TREE.ancestors(slug)))
-        with self.store.write() as work:
-            work.articles.place(id, self.now, {slug: Placement(1, ()) for slug in placed})
-        self.placed[id] = placed
-
     def append(self, article: int, kind: Kind, themes: frozenset[str]) -> None:
         with self.store.write() as work:
             position = work.log.append(article, kind, themes, self.now)
         self.log.append(ModelEntry(position, article, kind, themes))
-
-    def start_worker(self) -> None:
-        self.claims = Claims(f"worker{next(self.numbers)}", self.dead)
-
-    def deliverer(self, transport: "_Transport") -> Deliverer:
-        return Deliverer(
-            read=self.alive(self.store.read),
-            write=self.alive(self.store.write),
-            lookout=Lookout(self.alive(self.store.read), lambda: True),
-            clock=lambda: self.now,
-            claims=self.claims,
-            transport=transport,
-            stationery=Stationery(
-                renderer=Renderer,  # type: ignore[arg-type]
-                newsletter=Newsletter("a@x.example", "", "X", "x.example", "https://x.example"),
-                signer=None,
-                tokens=Tokens([b"secret"]),
-                secret=b"secret",
-                host="x.example",
-                envelope_sender="a@x.example",
-            ),
-            rules=MailRules(timedelta(hours=24), None, Limits()),
-        )
-
-    def alive(self, start):
-        """A way to begin work that a killed process no longer has."""
-        worker = self.claims.worker
-
-        @contextmanager
-        def begin():
-            if worker in self.dead:
-                raise Killed
-            with start() as work:
-                yield work
-
-        return begin
 
     def open_editions(self) -> list[Edition]:
         with self.store.read() as work:
@@ -572,18 +448,7 @@ class Portal(RuleBasedStateMachine):
             for frequency, slot, n, reader, state, reason, items in self.rows(_DELIVERIES)
         }
 
-    def rows(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
-        """Straight from the tables: after each step all of this is looked at."""
-        with self.database.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(query)]
 
-
-_COUNTS = sa.select(DeliveryRow.edition_id, DeliveryRow.state, sa.func.count()).group_by(
-    DeliveryRow.edition_id, DeliveryRow.state
-)
-_CANDIDATES = sa.select(
-    Wave.edition_id, sa.func.sum(Wave.candidates), sa.func.sum(Wave.nothing_due)
-).group_by(Wave.edition_id)
 _CURSORS = sa.select(SubscriberRow.id, SubscriberRow.cursor)
 _DELIVERIES = (
     sa.select(
@@ -669,14 +534,12 @@ class _Transport(Immediate):
         model = self._portal.readers[reader.id]
         assert model.state is State.ACTIVE, "mailed without consent"
         assert model.cursor == self._portal.starts[self._edition, reader.id], "served past its start before"
-        parsed = message_from_bytes(parcel.message, policy=policy.default)
-        text = parsed.get_body(("plain",)).get_content().split()
-        items = [(int(a), Kind(k)) for a, k in (item.split(":") for item in text)]
+        message_id, items = articles_in(parcel.message)
         planned = self._portal.plans[self._edition, reader.id]
         assert sorted(items) == [item for item in planned if item[0] not in self._portal.hidden]
         outcome = next(self._outcomes)
         if outcome in ("accepted", "arrived", "killed"):
-            model.inbox[parsed["Message-ID"]] = items
+            model.inbox[message_id] = items
         if outcome == "killed":
             self._portal.dead.add(self._portal.claims.worker)
             raise Killed
@@ -684,7 +547,7 @@ class _Transport(Immediate):
             raise TransportUnavailable("down")
         if outcome == "leaves":
             # Another reader leaves while this one's mail is on its way.
-            model.inbox[parsed["Message-ID"]] = items
+            model.inbox[message_id] = items
             for id, other in sorted(self._portal.readers.items(), key=self._is_waiting, reverse=True):
                 if id != reader.id and other.state is State.ACTIVE:
                     other.state = State.UNSUBSCRIBED
@@ -704,19 +567,6 @@ class _Transport(Immediate):
         return (self._edition, item[0]) in self._portal.plans, item[0]
 
     def close(self) -> None: ...
-
-
-@pytest.fixture
-def database(tmp_path: Path, database_url: str) -> Iterator[Database]:
-    database = Database(database_url, tmp_path)
-    if database.engine.dialect.name == "sqlite":
-        # Power loss is not part of these histories; thousands of commits are.
-        sa.event.listen(
-            database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
-        )
-        SQLModel.metadata.create_all(database.engine)
-    yield database
-    database.close()
 
 
 @pytest.mark.each_database
