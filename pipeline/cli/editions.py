@@ -21,7 +21,7 @@ from pipeline.cli.console import (
 )
 from pipeline.steps.desk import Account
 from subscribers.delivery import DeliveryState
-from subscribers.edition import EditionName
+from subscribers.edition import EditionName, EditionState
 
 
 class EditionType(click.ParamType[EditionName]):
@@ -109,16 +109,21 @@ def reconcile(app: App, edition: EditionName, as_json: bool) -> None:
 def settle(app: App, edition: EditionName, how: str, who: str, yes: bool, as_json: bool) -> None:
     """Decide about mails of which nobody knows whether they arrived, with those a crash left in flight."""
     jobs.abandon_dead(app)
-    uncertain = len(app.desk().account(edition).uncertain)
+    account = app.desk().account(edition)
+    uncertain, cancelled = len(account.uncertain), account.state is EditionState.CANCELLED
     if how == "resend" and uncertain:
-        confirm(f"Send {uncertain} mails of {edition} again? Whoever has theirs gets it twice.", yes)
+        again = f"Have what {uncertain} mails of {edition}, which is cancelled, held come with the next one"
+        again = again if cancelled else f"Send {uncertain} mails of {edition} again"
+        confirm(f"{again}? Whoever has theirs gets it twice.", yes)
     settled = app.desk().settle(edition, resend=how == "resend")
     app.audit(who, "digest settle", f"{edition} as {how}: {settled}")
     if as_json:
         say_json({"edition": str(edition), "settled": settled, "as": how})
         return
     say(f"{edition}: {settled} uncertain deliveries settled as {how}.")
-    if how == "resend" and settled:
+    if how == "resend" and settled and cancelled:
+        say(f"{edition} stays cancelled; what they held comes with their readers' next edition.")
+    elif how == "resend" and settled:
         say(f"Next: kennisportal digest send {edition}")
 
 

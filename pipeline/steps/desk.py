@@ -127,7 +127,8 @@ class Desk:
         """Decide about the mails of which nobody knows whether they arrived; gives how many.
 
         As accepted, their readers' cursors move on. To resend, they are planned again, and claiming
-        checks them like any other.
+        checks them like any other; in an edition that was cancelled they are too, and what they held comes
+        with their readers' next one.
         """
         with self._write() as work:
             edition = _edition(work, name)
@@ -136,8 +137,8 @@ class Desk:
                 return 0
             if resend:
                 work.deliveries.again(ids, self._clock())
-                if edition.state in CLOSED:
-                    work.editions.set_state(edition.id, EditionState.PLANNED)
+                if edition.state is EditionState.CANCELLED:
+                    work.deliveries.cancel_edition(edition.id, self._clock())
             else:
                 work.deliveries.accept(ids, self._clock())
                 if edition.state is EditionState.SENDING and not work.deliveries.open(edition.id):

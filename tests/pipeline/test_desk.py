@@ -105,6 +105,21 @@ def test_what_a_dead_sender_had_in_hand_is_settled_right_after_it_died(
 
 
 @pytest.mark.each_database
+def test_what_is_to_be_sent_again_of_a_cancelled_edition_comes_with_the_next_one(portal) -> None:
+    ready(portal)
+    edition = planned(portal)
+    hand_in(portal, edition, "0" * 32)
+    assert portal.run("digest", "cancel", edition, "--yes").exit_code == 0
+    said = portal.run("digest", "settle", edition, "--as", "resend", "--yes").stdout
+    assert "stays cancelled" in said
+    assert "digest send" not in said
+    status = json.loads(portal.run("digest", "status", edition, "--json").stdout)
+    assert (status["state"], status["cancelled"]) == ("cancelled", {"cancelled": 1})
+    assert planned(portal) == f"{edition}.2"
+    assert counts(portal, f"{edition}.2") == {"planned": 1}
+
+
+@pytest.mark.each_database
 def test_what_a_living_sender_has_in_hand_is_not_for_others_to_settle(portal) -> None:
     ready(portal)
     edition = planned(portal)
