@@ -85,12 +85,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One edition as it stands. ``day`` is the local date that its mails bear."""
+    """One edition as it stands. ``day`` is the local date that its mails bear.
+
+    ``held`` tells that an administrator holds it, and whatever is planned of it, until they approve it.
+    """
 
     id: int
     name: EditionName
     day: date
     state: EditionState
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,8 @@ def decide(group: Group, window: Window, composer: Composer, min_articles: int) 
 def after_wave(state: EditionState, *, approval: bool, planned: int, open: int) -> EditionState:
     """Where an edition stands when a wave of it has been planned: ``planned`` mails, ``open`` in all.
 
-    With ``approval``, what was planned waits for an administrator, whatever was approved or paused
-    before. Otherwise what is paused or waits is moved by nobody but an administrator.
+    With ``approval``, by its rule or as it is held, what was planned waits for an administrator, whatever was
+    approved or paused before. Otherwise what is paused or waits is moved by nobody but an administrator.
     """
     if planned and approval:
         return EditionState.AWAITING_APPROVAL

@@ -94,11 +94,11 @@ class Desk:
 
     def approve(self, name: EditionName) -> None:
         """Let an edition that awaits approval go out."""
-        self._move(name, "approved", (EditionState.AWAITING_APPROVAL,), EditionState.PLANNED)
+        self._move(name, "approved", (EditionState.AWAITING_APPROVAL,), EditionState.PLANNED, held=False)
 
     def hold(self, name: EditionName) -> None:
-        """Let an edition of which nothing was sent wait for approval, as if that were its rule."""
-        self._move(name, "held", (EditionState.PLANNED,), EditionState.AWAITING_APPROVAL)
+        """Let an edition of which nothing was sent wait for approval, with what is planned of it later."""
+        self._move(name, "held", (EditionState.PLANNED,), EditionState.AWAITING_APPROVAL, held=True)
 
     def pause(self, name: EditionName) -> None:
         """Stop sending, for now."""
@@ -146,13 +146,20 @@ class Desk:
             return len(ids)
 
     def _move(
-        self, name: EditionName, done: str, allowed: tuple[EditionState, ...], to: EditionState
+        self,
+        name: EditionName,
+        done: str,
+        allowed: tuple[EditionState, ...],
+        to: EditionState,
+        held: bool | None = None,
     ) -> None:
         with self._write() as work:
             edition = _edition(work, name)
             if edition.state not in allowed:
                 raise _refused(edition, done)
             work.editions.set_state(edition.id, to)
+            if held is not None:
+                work.editions.set_held(edition.id, held)
 
 
 def _edition(work: DeskWork, name: EditionName) -> Edition:

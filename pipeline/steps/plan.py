@@ -180,7 +180,7 @@ class Planner:
         work.editions.count_wave(wave, candidates, nothing_due)
         state = after_wave(
             edition.state,
-            approval=schedule.approval,
+            approval=schedule.approval or edition.held,
             planned=planned,
             open=work.deliveries.open(edition.id),
         )

@@ -92,6 +92,9 @@ class Editions:
     def set_state(self, id: int, state: EditionState) -> None:
         self._session.execute(update(EditionRow).where(col(EditionRow.id) == id).values(state=state))
 
+    def set_held(self, id: int, held: bool) -> None:
+        self._session.execute(update(EditionRow).where(col(EditionRow.id) == id).values(held=held))
+
     def add_wave(self, edition: int, due: datetime, planned_at: datetime, cutoff: int) -> int:
         row = Wave(edition_id=edition, due=due, planned_at=planned_at, cutoff=cutoff)
         self._session.add(row)
@@ -115,4 +118,4 @@ class Editions:
 def _edition(row: EditionRow) -> Edition:
     assert row.id is not None
     name = EditionName(Frequency(row.frequency), row.slot, row.n)
-    return Edition(row.id, name, row.day, EditionState(row.state))
+    return Edition(row.id, name, row.day, EditionState(row.state), row.held)

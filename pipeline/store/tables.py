@@ -257,6 +257,8 @@ class FormCount(SQLModel, table=True):
 
 
 class EditionRow(SQLModel, table=True):
+    """``held`` is an administrator's word, until they approve it: also of what is planned of it later."""
+
     __tablename__ = "edition"
     __table_args__ = (
         UniqueConstraint("frequency", "slot", "n"),
@@ -269,6 +271,7 @@ class EditionRow(SQLModel, table=True):
     n: int = 1
     day: date
     state: EditionState = Field(sa_type=String(20))
+    held: bool = False
     created_at: datetime = Field(sa_type=Moment)
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from scripted import HANG_UP, serving
 
+from pipeline import jobs
 from subscribers.delivery import Wanted
 from subscribers.edition import EditionName
 
@@ -117,6 +118,45 @@ def test_what_is_to_be_sent_again_of_a_cancelled_edition_comes_with_the_next_one
     assert (status["state"], status["cancelled"]) == ("cancelled", {"cancelled": 1})
     assert planned(portal) == f"{edition}.2"
     assert counts(portal, f"{edition}.2") == {"planned": 1}
+
+
+def over_the_world(portal) -> str:
+    """Two readers of the daily digest, of whom the eastern one's hour has come; gives the edition."""
+    ready(portal, "west@voorbeeld.example", "oost@voorbeeld.example")
+    portal.run("subscribers", "edit", "oost@voorbeeld.example", "--timezone", "Pacific/Kiritimati")
+    for email in ("west@voorbeeld.example", "oost@voorbeeld.example"):
+        assert portal.run("subscribers", "edit", email, "--frequency", "daily").exit_code == 0
+    tick(portal)
+    portal.wait(hours=10)
+    assert tick(portal) == ["daily/2026-11-25"]
+    return "daily/2026-11-25"
+
+
+def tick(portal) -> list[str]:
+    with portal.open() as app:
+        reports = jobs.plan(app)
+        jobs.hand_out(app)
+        return [str(report.edition) for report in reports]
+
+
+def state(portal, edition: str) -> str:
+    return str(json.loads(portal.run("digest", "status", edition, "--json").stdout)["state"])
+
+
+@pytest.mark.each_database
+def test_an_edition_that_is_held_stays_held_also_while_nothing_of_it_waits(portal) -> None:
+    edition = over_the_world(portal)
+    portal.run("digest", "hold", edition)
+    portal.run("subscribers", "edit", "oost@voorbeeld.example", "--frequency", "weekly")
+    assert planned(portal)
+    tick(portal)
+    assert (state(portal, edition), counts(portal, edition)) == ("done", {"cancelled": 1})
+    portal.wait(hours=14)
+    assert tick(portal) == [edition]
+    assert state(portal, edition) == "awaiting_approval"
+    assert portal.run("digest", "approve", edition).exit_code == 0
+    assert portal.run("digest", "send", edition, "--yes").exit_code == 0
+    assert counts(portal, edition) == {"cancelled": 1, "accepted": 1}
 
 
 @pytest.mark.each_database
