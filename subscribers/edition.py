@@ -5,7 +5,7 @@ once per such group; the database then expands it to people.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -119,6 +119,15 @@ class Group:
     cursor: int
     language: str
     received: frozenset[int] = frozenset()
+
+
+def open_to_waves(editions: Sequence[Edition]) -> Edition | None:
+    """The edition of a slot, of all it has in their order, that takes in its next wave.
+
+    None where all were cancelled: then nothing more of the slot goes out. To cancel one that was made by hand
+    beside another leaves the slot to that one.
+    """
+    return next((one for one in reversed(editions) if one.state is not EditionState.CANCELLED), None)
 
 
 def decide(group: Group, window: Window, composer: Composer, min_articles: int) -> tuple[Verdict, Digest]:

@@ -26,6 +26,7 @@ from subscribers.edition import (
     Skip,
     after_wave,
     decide,
+    open_to_waves,
 )
 from subscribers.frequency import Frequency, Schedule
 from subscribers.timetable import Timetable
@@ -87,14 +88,12 @@ class Planner:
         """
         now = self._clock()
         schedule = timetable.schedule
-        name = EditionName(schedule.frequency, slot.isoformat())
         with self._start() as work:
             if not work.register.tick(tick_name(schedule), wave_tick(slot, due), now):
                 return None
-            latest = work.editions.latest(schedule.frequency, name.slot)
-            if latest is not None and latest.state is EditionState.CANCELLED:
+            edition = self._of_slot(work, timetable, slot, now)
+            if edition is None:
                 return None
-            edition = latest or self._open(work, schedule, name, timetable.turn(slot).day or slot, now)
             return self._wave(work, edition, schedule, zones, due, now, work.log.head())
 
     def freeze(self, timetable: Timetable, slot: date) -> PlanReport | None:
@@ -104,15 +103,13 @@ class Planner:
         """
         now = self._clock()
         schedule = timetable.schedule
-        name = EditionName(schedule.frequency, slot.isoformat())
         with self._start() as work:
             if not work.register.tick(tick_name(schedule), frozen_tick(slot), now):
                 return None
             zones = work.subscribers.zones(schedule.frequency)
-            edition = work.editions.latest(schedule.frequency, name.slot)
-            if not zones or (edition is not None and edition.state is EditionState.CANCELLED):
+            edition = self._of_slot(work, timetable, slot, now) if zones else None
+            if edition is None:
                 return None
-            edition = edition or self._open(work, schedule, name, timetable.turn(slot).day or slot, now)
             waves: dict[datetime, list[str]] = {}
             for zone in zones:
                 waves.setdefault(timetable.due(slot, zone), []).append(zone)
@@ -132,6 +129,15 @@ class Planner:
         n = latest.name.n + 1 if latest else 1
         edition = self._open(work, schedule, EditionName(schedule.frequency, slot, n), day, now)
         return self._wave(work, edition, schedule, None, now, now, work.log.head())
+
+    def _of_slot(self, work: EditionWork, timetable: Timetable, slot: date, now: datetime) -> Edition | None:
+        """The edition that takes in what the clock plans of a slot; None where no more of it goes out."""
+        schedule = timetable.schedule
+        name = EditionName(schedule.frequency, slot.isoformat())
+        editions = work.editions.of_slot(schedule.frequency, name.slot)
+        if editions:
+            return open_to_waves(editions)
+        return self._open(work, schedule, name, timetable.turn(slot).day or slot, now)
 
     def _open(
         self,

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import and_, delete, update
+from sqlalchemy import case, delete, update
 from sqlmodel import Session, col, func, select
 
 from pipeline.store.tables import EditionRow, Segment, Wave
@@ -45,18 +45,23 @@ class Editions:
         ).first()
         return _edition(row) if row else None
 
-    def cancelled(self, frequency: Frequency) -> set[date]:
-        """The slots whose last edition was cancelled, of a frequency that has slots."""
-        last = (
-            select(EditionRow.slot, func.max(EditionRow.n).label("n"))
-            .where(EditionRow.frequency == frequency)
-            .group_by(EditionRow.slot)
-            .subquery()
+    def of_slot(self, frequency: Frequency, slot: str) -> list[Edition]:
+        """All editions of a slot, in their order."""
+        rows = self._session.exec(
+            select(EditionRow)
+            .where(EditionRow.frequency == frequency, EditionRow.slot == slot)
+            .order_by(col(EditionRow.n))
         )
+        return [_edition(row) for row in rows]
+
+    def cancelled(self, frequency: Frequency) -> set[date]:
+        """The slots of which every edition was cancelled, of a frequency that has slots."""
+        stands = func.sum(case((col(EditionRow.state) == EditionState.CANCELLED, 0), else_=1))
         rows = self._session.exec(
             select(EditionRow.slot)
-            .join(last, and_(col(EditionRow.slot) == last.c.slot, col(EditionRow.n) == last.c.n))
-            .where(EditionRow.frequency == frequency, EditionRow.state == EditionState.CANCELLED)
+            .where(EditionRow.frequency == frequency)
+            .group_by(EditionRow.slot)
+            .having(stands == 0)
         )
         return {date.fromisoformat(slot) for slot in rows}
 

@@ -160,6 +160,28 @@ def test_an_edition_that_is_held_stays_held_also_while_nothing_of_it_waits(porta
 
 
 @pytest.mark.each_database
+def test_to_cancel_an_edition_made_by_hand_leaves_the_slot_to_the_one_before_it(portal) -> None:
+    edition = over_the_world(portal)
+    assert portal.run("digest", "send", edition, "--yes").exit_code == 0
+    second = f"{edition}.2"
+    assert second in portal.run("digest", "plan", "daily", "--at", "2026-11-25").stdout
+    assert portal.run("digest", "cancel", second, "--yes").exit_code == 0
+    portal.wait(hours=14)
+    assert tick(portal) == [edition]
+    assert counts(portal, edition) == {"accepted": 1, "planned": 1}
+
+
+@pytest.mark.each_database
+def test_to_cancel_every_edition_of_a_slot_stops_it_everywhere(portal) -> None:
+    edition = over_the_world(portal)
+    for name in (edition, f"{edition}.2"):
+        portal.run("digest", "plan", "daily", "--at", "2026-11-25")
+        assert portal.run("digest", "cancel", name, "--yes").exit_code == 0
+    portal.wait(hours=14)
+    assert tick(portal) == []
+
+
+@pytest.mark.each_database
 def test_what_a_living_sender_has_in_hand_is_not_for_others_to_settle(portal) -> None:
     ready(portal)
     edition = planned(portal)
