@@ -49,6 +49,8 @@ TOO_LARGE = "too_large"
 PROTOCOL = "protocol"
 """Rejected since the server did not understand or expect what we said: not the reader's fault either."""
 EXPIRED = "expired"
+UNTAKEN = "untaken"
+"""Given up on after a server put off whatever we sent, whomever it was for: not the reader's fault."""
 SMTPUTF8 = "smtputf8"
 """Skipped, since no mail server of ours takes an address beyond ASCII (RFC 6531)."""
 
@@ -87,9 +89,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not now (SMTP 4xx): try again later."""
+    """Not now (SMTP 4xx): try again later.
+
+    ``at_us`` tells that the server said so before it heard for whom the message is.
+    """
 
     reply: str
+    at_us: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +222,11 @@ def settle(
             return Settlement(DeliveryState.SKIPPED, reply, SMTPUTF8)
         case Uncertain(reply):
             return Settlement(DeliveryState.UNCERTAIN, reply)
-        case Deferred(reply):
+        case Deferred(reply, at_us):
             retry_at = now + min(FIRST_RETRY * 2 ** min(attempts - 1, 10), LONGEST_RETRY)
             if retry_at - first_attempt > retry_for:
-                return Settlement(DeliveryState.REJECTED, reply, EXPIRED)
+                untaken = at_us or Reply.read(reply).is_about_us_for_now
+                return Settlement(DeliveryState.REJECTED, reply, UNTAKEN if untaken else EXPIRED)
             return Settlement(DeliveryState.DEFERRED, reply, retry_at=retry_at)
         case Unsent(reply):
             return Settlement(DeliveryState.PLANNED, reply)

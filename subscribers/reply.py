@@ -62,6 +62,13 @@ class Reply:
         return about_address or self.status in ("5.0.0", "5.2.1")
 
     @property
+    def is_about_us_for_now(self) -> bool:
+        """Whether mail was put off for who we are, or for the server's own state (RFC 3463 §3.4)."""
+        if not self.status:
+            return self.code == _GOING_AWAY
+        return self.status.startswith(("4.3.", "4.7."))
+
+    @property
     def asks_for_patience(self) -> bool:
         """Whether the provider wants less of us for now, whoever the reader is."""
         return self.code == _GOING_AWAY or self.status.startswith("4.7.")

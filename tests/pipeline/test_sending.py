@@ -403,6 +403,31 @@ def test_an_address_beyond_ascii_is_skipped_where_no_server_takes_it_and_waits_f
     assert balanced(portal, name)
 
 
+@pytest.mark.parametrize(
+    "script, reason, counted",
+    [
+        ({"MAIL": b"451 later"}, "untaken", 0),
+        ({"RCPT": b"452 4.3.1 disk full"}, "untaken", 0),
+        ({"RCPT": b"450 4.7.1 not so fast"}, "untaken", 0),
+        ({"RCPT": b"452 4.2.2 mailbox full"}, "expired", 1),
+        ({"RCPT": b"450 later"}, "expired", 1),
+    ],
+)
+def test_what_was_put_off_for_too_long_counts_against_a_reader_only_where_it_was_for_them(
+    portal, script: dict[str, bytes], reason: str, counted: int
+) -> None:
+    name = planned(portal, "a@a.example")
+    with serving(script) as server:
+        transport = f"smtp://127.0.0.1:{server.port}"
+        text = portal.config.read_text().replace("maildir://mail", transport)
+        portal.config.write_text(text.replace("[mail]", '[mail]\nretry_for = "1m"'))
+        portal.run("digest", "send", str(name), "--yes")
+    row = deliveries(portal)["a@a.example"]
+    assert (str(row.state), row.reason) == ("rejected", reason)
+    with portal.open() as app, app.store.read() as work:
+        assert work.bounces.of(row.subscriber_id).soft == counted
+
+
 def test_what_is_deferred_for_too_long_is_given_up_with_the_last_reply(portal) -> None:
     name = planned(portal, "a@a.example")
     mailer = Mailer(lambda _: Deferred("451 4.2.0 later"))

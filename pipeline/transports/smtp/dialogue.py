@@ -312,7 +312,7 @@ class Dialogue:
         elif 400 <= code < 600:
             self._reset_first = stage > 0
             # To a sender that all others may be: it is the way in which this address has to be written.
-            self._settle(parcel, Unsupported(words) if at_us else _refusal(code, words))
+            self._settle(parcel, Unsupported(words) if at_us else _refusal(code, words, at_us=stage == 0))
             return
         self.outcomes.append((parcel, Unsent(words)))
         self._end(words)
@@ -359,8 +359,8 @@ class _Reply:
         return one_line(f"{lines[-1][:3]} {' '.join(line[4:] for line in lines)}")
 
 
-def _refusal(code: int, words: str) -> Outcome:
-    return Rejected(words) if 500 <= code < 600 else Deferred(words)
+def _refusal(code: int, words: str, *, at_us: bool = False) -> Outcome:
+    return Rejected(words) if 500 <= code < 600 else Deferred(words, at_us)
 
 
 def _is_done(code: int) -> bool:
