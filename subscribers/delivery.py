@@ -223,13 +223,32 @@ def settle(
         case Uncertain(reply):
             return Settlement(DeliveryState.UNCERTAIN, reply)
         case Deferred(reply, at_us):
-            retry_at = now + min(FIRST_RETRY * 2 ** min(attempts - 1, 10), LONGEST_RETRY)
+            retry_at = now + _delay(attempts)
             if retry_at - first_attempt > retry_for:
                 untaken = at_us or Reply.read(reply).is_about_us_for_now
                 return Settlement(DeliveryState.REJECTED, reply, UNTAKEN if untaken else EXPIRED)
             return Settlement(DeliveryState.DEFERRED, reply, retry_at=retry_at)
         case Unsent(reply):
             return Settlement(DeliveryState.PLANNED, reply)
+
+
+def trying_since(
+    first_attempt: datetime | None, attempts: int, planned_at: datetime, now: datetime
+) -> datetime:
+    """When a mail was first tried, of which so many attempts were made; now, where none was.
+
+    A moment before it was planned, or after now, is that of a clock that was wrong. Then it was as long ago
+    as so many attempts take: nobody is given up on at once, nor tried for ever.
+    """
+    if first_attempt is not None and planned_at <= first_attempt <= now:
+        return first_attempt
+    return now - sum(map(_delay, range(1, attempts + 1)), timedelta())
+
+
+def _delay(attempts: int) -> timedelta:
+    """How long to wait after so many attempts."""
+    doubled: timedelta = FIRST_RETRY * 2 ** min(attempts - 1, 10)
+    return min(doubled, LONGEST_RETRY)
 
 
 def _reason(reply: Reply) -> str:

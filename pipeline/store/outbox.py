@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from pipeline.store.attempts import first_planned
 from pipeline.store.prepared import Prepared
 from pipeline.store.tables import (
     IN_HAND,
@@ -21,7 +22,7 @@ from pipeline.store.tables import (
     Suppression,
     Wave,
 )
-from subscribers.delivery import LONGEST_RETRY, Claim, DeliveryState, Settlement, Wanted
+from subscribers.delivery import LONGEST_RETRY, Claim, DeliveryState, Settlement, Wanted, trying_since
 from subscribers.edition import Cancel, EditionState, Situation
 from subscribers.provider import LONGEST_HOLD
 from subscribers.subscriber import State, is_back
@@ -256,6 +257,7 @@ class Outbox:
         last = rows[-1].id if len(rows) == limit else 0
         if len(rows) < limit:
             rows = [*rows, *self._candidates(_waited, wanted, limit - len(rows), now)]
+        planned_at = first_planned(self._session, [row.id for row in rows if row.first_attempt])
         claims: list[Claim] = []
         refused: dict[int, str] = {}
         back: list[int] = []
@@ -279,7 +281,7 @@ class Outbox:
                         row.segment,
                         row.cutoff,
                         row.attempts + 1,
-                        min(row.first_attempt or now, now),  # a clock may have run ahead then
+                        trying_since(row.first_attempt, row.attempts, planned_at.get(row.id, now), now),
                     )
                 )
         self.cancel(refused, worker, now)

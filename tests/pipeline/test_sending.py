@@ -469,6 +469,24 @@ def test_a_clock_that_ran_ahead_when_a_mail_was_first_tried_lets_nobody_be_tried
     assert (str(row.state), row.reason) == ("rejected", "expired")
 
 
+@pytest.mark.each_database
+def test_a_clock_that_was_behind_when_a_mail_was_first_tried_gives_nobody_up_at_once(portal) -> None:
+    name = planned(portal, "a@a.example")
+    right = portal.now
+    later = Mailer(lambda _: Deferred("450 4.2.1 later"))
+    portal.wait(days=-400)
+    send(portal, name, later)
+    portal.now = right
+    tries = 1
+    while states(portal)["a@a.example"] == "deferred":
+        portal.wait(hours=4)
+        send(portal, name, later)
+        tries += 1
+    row = deliveries(portal)["a@a.example"]
+    assert (str(row.state), row.reason) == ("rejected", "expired")
+    assert tries == 7, "a day, of which nobody knows when it began"
+
+
 def test_a_bounce_at_a_clock_that_ran_ahead_lets_nobody_rest_until_then(portal) -> None:
     name = planned(portal, "a@a.example")
     right = portal.now

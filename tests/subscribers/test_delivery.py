@@ -18,6 +18,7 @@ from subscribers.delivery import (
     Settlement,
     Uncertain,
     settle,
+    trying_since,
 )
 
 FIRST = datetime(2026, 12, 7, 7, tzinfo=UTC)
@@ -69,6 +70,14 @@ def test_with_no_time_to_retry_the_first_deferral_ends_it() -> None:
 
 def test_what_a_new_plan_may_replace_is_open_and_not_under_way() -> None:
     assert set(REPLACEABLE) == set(OPEN) - {DeliveryState.IN_FLIGHT, DeliveryState.UNCERTAIN}
+
+
+@pytest.mark.parametrize("wrong", [FIRST - timedelta(seconds=1), FIRST + timedelta(days=400)])
+def test_a_first_attempt_at_a_wrong_clock_was_as_long_ago_as_so_many_attempts_take(wrong: datetime) -> None:
+    now = FIRST + timedelta(days=3)
+    assert trying_since(wrong, 3, FIRST, now) == now - timedelta(minutes=5 + 10 + 20)
+    assert trying_since(FIRST, 3, FIRST, now) == FIRST
+    assert trying_since(None, 0, FIRST, now) == now
 
 
 @given(
