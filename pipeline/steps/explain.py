@@ -17,6 +17,7 @@ from pipeline.ports import SMTPUTF8_FACT, Clock, Start
 from pipeline.steps.window import load_window
 from subscribers.delivery import OPEN, DeliveryState, Past
 from subscribers.digest import Facts
+from subscribers.edition import Edition, EditionName, open_to_waves
 from subscribers.frequency import Frequency, Schedule
 from subscribers.signup import SignUp
 from subscribers.subscriber import Reader, State, needs_smtputf8, normal_address
@@ -60,6 +61,7 @@ class ExplainSlots(Protocol):
 
 class ExplainEditions(Protocol):
     def cancelled(self, frequency: Frequency) -> Collection[date]: ...
+    def of_slot(self, frequency: Frequency, slot: str) -> list[Edition]: ...
 
 
 class ExplainRegister(Protocol):
@@ -372,10 +374,23 @@ class Explainer:
         if schedule is None or schedule.frequency is Frequency.IMMEDIATE:
             return None
         changes = work.slots.changes(schedule.frequency)
-        cancelled = work.editions.cancelled(schedule.frequency)
-        timetable = Timetable(schedule, self._holiday, changes, cancelled)
+        closed = set(work.editions.cancelled(schedule.frequency))
+        if with_news:
+            closed |= self._taken_part_in(work, reader, schedule.frequency)
+        timetable = Timetable(schedule, self._holiday, changes, closed)
         next_due = timetable.next_open if with_news else timetable.next_due
         return next_due(self._clock(), who.timezone)
+
+    def _taken_part_in(self, work: ExplainWork, reader: Reader, frequency: Frequency) -> set[date]:
+        """The last slots that bring a reader nothing more: also by hand, before their own hour."""
+        names = [EditionName.parse(one.edition) for one in work.deliveries.of_reader(reader.id, _LAST)]
+        return {
+            date.fromisoformat(name.slot)
+            for name in names
+            if name.frequency is frequency
+            and (standing := open_to_waves(work.editions.of_slot(frequency, name.slot))) is not None
+            and standing.name == name
+        }
 
     def _facts(self, reader: Reader) -> dict[str, object]:
         who = reader.subscriber

@@ -48,6 +48,16 @@ def test_who_is_due_too_little_for_a_mail_hears_no_day_on_which_it_comes(portal)
     assert told(portal).endswith("die komen op 30 november 2026.")
 
 
+def test_who_got_todays_by_hand_before_their_own_hour_is_promised_what_is_new_for_tomorrow(portal) -> None:
+    joined(portal)
+    edited = portal.run("subscribers", "edit", EMAIL, "--frequency", "daily", "--timezone", "America/Curacao")
+    assert edited.exit_code == 0
+    assert portal.run("digest", "send", "daily", "--yes").exit_code == 0
+    portal.write("meer", "Nog een cloud", "Tekst.")
+    portal.run("collect", "--force")
+    assert "daily edition of 2026-11-25T13:00" in portal.run("explain", EMAIL).stdout
+
+
 def test_who_got_one_hears_that_their_server_took_it_and_the_administrator_with_which_words(portal) -> None:
     with mail_server({".": b"250 2.0.0 queued as 4D8hJ7"}) as server:
         url = f"smtp://127.0.0.1:{server.port}"
