@@ -522,13 +522,13 @@ def test_a_server_that_refuses_us_costs_no_reader_their_mail(script: Script) -> 
 
 
 @pytest.mark.parametrize(
-    "answer, outcome", [(b"552 5.3.4 too large", Rejected), (b"452 4.3.1 no room", Deferred)]
+    "outcome", [Rejected("552 5.3.4 too large"), Deferred("452 4.3.1 no room", at_us=True)]
 )
 def test_what_mail_from_says_about_the_message_is_settled_with_the_message(
-    answer: bytes, outcome: type[Outcome]
+    outcome: Rejected | Deferred,
 ) -> None:
-    with scripted({"MAIL": answer}) as (transport, _):
-        assert transport.send(SENDER, READER, LETTER) == outcome(answer.decode())
+    with scripted({"MAIL": outcome.reply.encode()}) as (transport, _):
+        assert transport.send(SENDER, READER, LETTER) == outcome
 
 
 def test_a_server_that_chokes_on_smtputf8_lacks_it_for_that_reader_alone() -> None:
