@@ -46,6 +46,7 @@ from pipeline.steps.handout import HandOut
 from pipeline.steps.letters import Stationery
 from pipeline.steps.notify import Desk as NoticeDesk
 from pipeline.steps.notify import Notifier
+from pipeline.steps.outlook import Lookahead
 from pipeline.steps.ping import Pinger
 from pipeline.steps.placing import House
 from pipeline.steps.plan import Planner
@@ -310,9 +311,12 @@ class App:
             clock=self.clock,
         )
 
+    def lookahead(self) -> Lookahead:
+        return Lookahead(self.store.read, self.settings.digest, self.holiday, self.clock)
+
     def explainer(self) -> Explainer:
-        zone, schedules = self.settings.site.zone, self.settings.digest
-        return Explainer(self.store.read, self.tree, schedules, self.holiday, zone, self.clock)
+        zone = self.settings.site.zone
+        return Explainer(self.store.read, self.lookahead(), self.tree, zone, self.clock)
 
     def renderer(self) -> Renderer:
         return Renderer(self.templates, self._sender, self.tree)

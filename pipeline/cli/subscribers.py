@@ -19,7 +19,7 @@ from pipeline.cli.console import (
     yes_option,
 )
 from pipeline.cli.rosters import note_given
-from pipeline.steps.explain import Outlook
+from pipeline.steps.outlook import Outlook
 from subscribers.roster import COLUMNS
 from subscribers.subscriber import BY_HAND, Reader, State, normal_address
 
@@ -128,7 +128,7 @@ def find(app: App, text: str, as_json: bool) -> None:
 @with_app
 def show(app: App, email: str, as_json: bool) -> None:
     """One subscriber: what to say to them on the telephone, their consent, last editions and the next."""
-    outlook = app.explainer().outlook(email)
+    outlook = app.lookahead().outlook(email)
     spoken = _spoken(app, outlook)
     with app.store.read() as work:
         reader = work.subscribers.by_email(normal_address(email))

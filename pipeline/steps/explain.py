@@ -1,11 +1,11 @@
-"""Explaining: why a reader did or did not get an article, or what they got and will get.
+"""Explaining: why a reader did or did not get an article, or where their digest is.
 
 One sentence that can be read out on the telephone, then the facts it rests on.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -13,80 +13,33 @@ from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.log import Due, Entry, Kind
 from feeds.theme import ThemeTree
-from pipeline.ports import SMTPUTF8_FACT, Clock, Start
-from pipeline.steps.window import load_window
+from pipeline.ports import Clock, Start
+from pipeline.steps.outlook import LAST, Lookahead, OutlookArticles, OutlookLog, OutlookWork, is_beyond
 from subscribers.delivery import OPEN, DeliveryState, Past
-from subscribers.digest import Facts
-from subscribers.edition import Edition, EditionName, open_to_waves
-from subscribers.frequency import Frequency, Schedule
-from subscribers.signup import SignUp
-from subscribers.subscriber import Reader, State, needs_smtputf8, normal_address
-from subscribers.timetable import Holiday, Timetable
+from subscribers.frequency import Frequency
+from subscribers.subscriber import Reader, State, normal_address
 
 _ALL = 100_000
-_LAST = 5
 _BEYOND = "no mail server of ours takes an address beyond ASCII (SMTPUTF8)"
 
 
-class ExplainArticles(Protocol):
+class ExplainArticles(OutlookArticles, Protocol):
     def look_up(self, text: str) -> int | None: ...
     def get(self, ids: Collection[int]) -> dict[int, Article]: ...
-    def facts(self, ids: Collection[int]) -> tuple[dict[int, Facts], set[int]]: ...
     def themes(self, ids: Collection[int]) -> dict[int, dict[str, Placement]]: ...
 
 
-class ExplainLog(Protocol):
-    def head(self) -> int: ...
-    def news(self, after: int, cutoff: int, themes: Collection[str]) -> list[Entry]: ...
-    def introductions(self, articles: Collection[int], up_to: int) -> list[Entry]: ...
+class ExplainLog(OutlookLog, Protocol):
     def of_article(self, article: int) -> list[tuple[Entry, datetime]]: ...
 
 
-class ExplainDeliveries(Protocol):
-    def of_reader(self, subscriber: int, limit: int) -> list[Past]: ...
-
-
-class ExplainSubscribers(Protocol):
-    def by_email(self, email: str) -> Reader | None: ...
-    def suppression(self, email: str) -> str | None: ...
-
-
-class ExplainSignUps(Protocol):
-    def waiting(self, email: str) -> SignUp | None: ...
-
-
-class ExplainSlots(Protocol):
-    def changes(self, frequency: Frequency) -> Mapping[date, date | None]: ...
-
-
-class ExplainEditions(Protocol):
-    def cancelled(self, frequency: Frequency) -> Collection[date]: ...
-    def of_slot(self, frequency: Frequency, slot: str) -> list[Edition]: ...
-
-
-class ExplainRegister(Protocol):
-    def fact(self, name: str) -> str: ...
-
-
-class ExplainWork(Protocol):
+class ExplainWork(OutlookWork, Protocol):
     """What explaining needs of a transaction."""
 
     @property
     def articles(self) -> ExplainArticles: ...
     @property
     def log(self) -> ExplainLog: ...
-    @property
-    def subscribers(self) -> ExplainSubscribers: ...
-    @property
-    def deliveries(self) -> ExplainDeliveries: ...
-    @property
-    def signups(self) -> ExplainSignUps: ...
-    @property
-    def slots(self) -> ExplainSlots: ...
-    @property
-    def editions(self) -> ExplainEditions: ...
-    @property
-    def register(self) -> ExplainRegister: ...
 
 
 class ExplainError(Exception):
@@ -101,53 +54,20 @@ class Explanation:
     facts: dict[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What somebody got, and what comes: ``past`` are their last editions, ``due`` a number of articles.
-
-    ``state`` is ``unknown`` for nobody's address, for which ``asked`` tells when it was signed up, if it was.
-    ``beyond`` tells whether planning skips them, as no mail server of ours takes their address; ``thin``
-    whether what they are due is too little for a mail as yet.
-    """
-
-    state: str
-    language: str
-    reason: str = ""
-    asked: datetime | None = None
-    past: tuple[Past, ...] = ()
-    until: datetime | None = None
-    due: int = 0
-    next: datetime | None = None
-    beyond: bool = False
-    thin: bool = False
-
-    @property
-    def last(self) -> datetime | None:
-        """When their last digest was accepted."""
-        return next((one.at for one in self.past if one.state is DeliveryState.ACCEPTED), None)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a digest waits to be tried again."""
-        return any(one.state is DeliveryState.DEFERRED for one in self.past)
-
-
 class Explainer:
     """Answers for one portal. Times are told in ``zone``, the administrator's own."""
 
     def __init__(
         self,
         read: Start[ExplainWork],
+        ahead: Lookahead,
         tree: ThemeTree,
-        schedules: Sequence[Schedule],
-        holiday: Holiday,
         zone: ZoneInfo,
         clock: Clock,
     ) -> None:
         self._read = read
+        self._ahead = ahead
         self._tree = tree
-        self._schedules = {schedule.frequency: schedule for schedule in schedules}
-        self._holiday = holiday
         self._zone = zone
         self._clock = clock
 
@@ -161,38 +81,10 @@ class Explainer:
                 return self._why(work, reader, article)
             return self._how(work, reader)
 
-    def outlook(self, email: str) -> Outlook:
-        """What to tell whoever asks where their digest is, known to us or not. Raises AddressError."""
-        address = normal_address(email)
-        with self._read() as work:
-            reader = work.subscribers.by_email(address)
-            reason = work.subscribers.suppression(address) or ""
-            signup = work.signups.waiting(address)
-            asked = signup.at if signup else None
-            if reader is None:
-                return Outlook("unknown", signup.language if signup else "", reason, asked)
-            who = reader.subscriber
-            state = who.state_at(self._clock())
-            past = tuple(work.deliveries.of_reader(reader.id, _LAST))
-            is_in_one = any(one.state in OPEN for one in past)
-            due = self._due(work, reader) if state is State.ACTIVE else ()
-            return Outlook(
-                str(state),
-                who.language,
-                reason,
-                asked,
-                past,
-                who.paused_until,
-                len(due),
-                self._next_due(work, reader, with_news=not is_in_one),
-                _is_beyond(work, reader),
-                self._is_thin(reader, due),
-            )
-
     def _how(self, work: ExplainWork, reader: Reader) -> Explanation:
         """A reader's last editions and the next."""
-        past = work.deliveries.of_reader(reader.id, _LAST)
-        due = self._due(work, reader)
+        past = work.deliveries.of_reader(reader.id, LAST)
+        due = self._ahead.due(work, reader)
         who = reader.subscriber
         last = next((one for one in past if one.state is DeliveryState.ACCEPTED), None)
         got = (
@@ -206,7 +98,7 @@ class Explainer:
         elif waiting is not None:
             reply = f" ({waiting.reply})" if waiting.reply else ""
             comes = f"has one in {waiting.edition} with {_count(len(waiting.digest))}, {waiting.state}{reply}"
-        elif _is_beyond(work, reader):
+        elif is_beyond(work, reader):
             comes = f"gets none now, since {_BEYOND}"
         else:
             comes = (
@@ -236,7 +128,7 @@ class Explainer:
             for one in work.deliveries.of_reader(reader.id, _ALL)
             if any(item.article == id for item in one.digest)
         ]
-        due = self._due(work, reader)
+        due = self._ahead.due(work, reader)
         reason = (
             self._got(past, id, story)
             or self._is_out_of_reach(reader, article)
@@ -302,7 +194,7 @@ class Explainer:
                 return f"has this in {one.edition}, which is {one.state}{reply} for them"
         for item in due:
             if item.article == id:
-                if _is_beyond(work, reader):
+                if is_beyond(work, reader):
                     return f"did not get this, because {_BEYOND}"
                 how = "as an update" if item.kind is Kind.UPDATED else "as new"
                 edition = f"{reader.subscriber.frequency} edition{self._next(work, reader, due)}"
@@ -342,55 +234,20 @@ class Explainer:
             "before the point from which they are served; they joined or chose its theme later"
         )
 
-    def _due(self, work: ExplainWork, reader: Reader) -> list[Due]:
-        """What the reader would be due if their edition were planned now."""
-        cursor = reader.subscriber.cursor
-        head = work.log.head()
-        window, _ = load_window(work.log, work.articles, cursor, head, reader.interests)
-        return window.due(frozenset(reader.interests), cursor)
-
     def _next(self, work: ExplainWork, reader: Reader, due: Sequence[Due]) -> str:
         """Which edition takes what the reader is due."""
         who = reader.subscriber
-        schedule = self._schedules.get(who.frequency)
+        schedule = self._ahead.schedule(reader)
         if schedule is None:
             return f", which has no [[digest]]: 'kennisportal digest send {who.frequency}' sends it"
-        if self._is_thin(reader, due):
+        if self._ahead.is_thin(reader, due):
             return f" that comes once there are {schedule.min_articles} articles for them"
+        if who.frequency is Frequency.IMMEDIATE and self._ahead.waits_for_news(work):
+            return ", with the next article that appears"
         if who.frequency is Frequency.IMMEDIATE:
             return ", as soon as the log has been quiet for a while"
-        at = self._next_due(work, reader, with_news=True)
+        at = self._ahead.next_due(work, reader, with_news=True)
         return f" of {self._moment(at)}" if at else ""
-
-    def _is_thin(self, reader: Reader, due: Sequence[Due]) -> bool:
-        """Whether planning leaves what a reader is due until more comes."""
-        schedule = self._schedules.get(Frequency(reader.subscriber.frequency))
-        return schedule is not None and 0 < len(due) < schedule.min_articles
-
-    def _next_due(self, work: ExplainWork, reader: Reader, *, with_news: bool) -> datetime | None:
-        """When the reader's next edition is due by the clock, if it ever is; or that which takes in news."""
-        who = reader.subscriber
-        schedule = self._schedules.get(Frequency(who.frequency))
-        if schedule is None or schedule.frequency is Frequency.IMMEDIATE:
-            return None
-        changes = work.slots.changes(schedule.frequency)
-        closed = set(work.editions.cancelled(schedule.frequency))
-        if with_news:
-            closed |= self._taken_part_in(work, reader, schedule.frequency)
-        timetable = Timetable(schedule, self._holiday, changes, closed)
-        next_due = timetable.next_open if with_news else timetable.next_due
-        return next_due(self._clock(), who.timezone)
-
-    def _taken_part_in(self, work: ExplainWork, reader: Reader, frequency: Frequency) -> set[date]:
-        """The last slots that bring a reader nothing more: also by hand, before their own hour."""
-        names = [EditionName.parse(one.edition) for one in work.deliveries.of_reader(reader.id, _LAST)]
-        return {
-            date.fromisoformat(name.slot)
-            for name in names
-            if name.frequency is frequency
-            and (standing := open_to_waves(work.editions.of_slot(frequency, name.slot))) is not None
-            and standing.name == name
-        }
 
     def _facts(self, reader: Reader) -> dict[str, object]:
         who = reader.subscriber
@@ -431,11 +288,6 @@ class Explainer:
 
     def _moment(self, moment: datetime) -> str:
         return moment.astimezone(self._zone).isoformat(timespec="seconds")
-
-
-def _is_beyond(work: ExplainWork, reader: Reader) -> bool:
-    """Whether planning skips a reader, since no mail server of ours takes an address like theirs."""
-    return needs_smtputf8(reader.subscriber.email) and work.register.fact(SMTPUTF8_FACT) == "no"
 
 
 def _was_out(story: Sequence[tuple[Entry, datetime]], at: datetime) -> bool:

@@ -278,7 +278,7 @@ class Control(Controlled):
         self.tick()
         id, person = self.someone(which)
         email = self.stands(id).email
-        outlook = self.explainer.outlook(email)
+        outlook = self.lookahead.outlook(email)
         if not outlook.due or any(one.state in OPEN for one in outlook.past):
             return
         if person.frequency is Frequency.IMMEDIATE:

@@ -493,7 +493,7 @@ def test_immediate_does_not_wait_for_ever_where_the_log_is_never_quiet(portal) -
         got += [report.planned for report in tick(portal)]
         portal.wait(minutes=4)
     with portal.open() as app:
-        sizes = [len(past.digest) for past in app.explainer().outlook("c@voorbeeld.example").past]
+        sizes = [len(past.digest) for past in app.lookahead().outlook("c@voorbeeld.example").past]
     assert (got, sizes) == ([1, 1], [32, 16])
 
 

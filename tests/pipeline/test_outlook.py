@@ -7,6 +7,7 @@ from email import message_from_bytes
 import pytest
 from scripted import serving as mail_server
 
+from pipeline import jobs
 from pipeline.ports import SMTPUTF8_FACT
 from subscribers.frequency import Frequency
 from subscribers.signup import Wish
@@ -56,6 +57,20 @@ def test_who_got_todays_by_hand_before_their_own_hour_is_promised_what_is_new_fo
     portal.write("meer", "Nog een cloud", "Tekst.")
     portal.run("collect", "--force")
     assert "daily edition of 2026-11-25T13:00" in portal.run("explain", EMAIL).stdout
+
+
+def test_who_wants_everything_at_once_is_promised_it_with_more_once_all_there_is_was_planned(portal) -> None:
+    text = portal.config.read_text()
+    portal.config.write_text(text + '[[digest]]\nfrequency = "immediate"\n')
+    joined(portal)
+    assert portal.run("subscribers", "edit", EMAIL, "--frequency", "immediate").exit_code == 0
+    assert "as soon as the log has been quiet" in portal.run("explain", EMAIL).stdout
+    assert portal.run("subscribers", "edit", EMAIL, "--frequency", "weekly").exit_code == 0
+    portal.wait(hours=1)
+    with portal.open() as app:
+        jobs.plan(app)
+    assert portal.run("subscribers", "edit", EMAIL, "--frequency", "immediate").exit_code == 0
+    assert "edition, with the next article that appears." in portal.run("explain", EMAIL).stdout
 
 
 def test_who_got_one_hears_that_their_server_took_it_and_the_administrator_with_which_words(portal) -> None:

@@ -20,6 +20,7 @@ from pipeline.steps.desk import Desk, DeskError
 from pipeline.steps.editing import Editor
 from pipeline.steps.explain import Explainer
 from pipeline.steps.handout import HandOut
+from pipeline.steps.outlook import Lookahead
 from pipeline.steps.plan import Planner
 from pipeline.steps.preview import Previewer
 from pipeline.steps.tick import Ticker
@@ -98,7 +99,8 @@ class Controlled(History):
         every = list(self.schedules.values())
         self.ticker = Ticker(store.read, store.write, self.planner, every, no_holidays, clock)
         self.hand_out = HandOut(store.read, store.write, clock)
-        self.explainer = Explainer(store.read, TREE, every, no_holidays, UTC, clock)  # type: ignore[arg-type]
+        self.lookahead = Lookahead(store.read, every, no_holidays, clock)
+        self.explainer = Explainer(store.read, self.lookahead, TREE, UTC, clock)  # type: ignore[arg-type]
         self.editor = Editor(store.write, None, [], clock)  # type: ignore[arg-type]
         self.previewer = Previewer(
             read=store.read,
