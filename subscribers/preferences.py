@@ -101,7 +101,7 @@ class Form:
                 faults["pause"] = Fault.NO_DATE
             else:
                 if first <= day <= last:
-                    until = aware(datetime.combine(day, time(), ZoneInfo(zone)))
+                    until = pause_end(day, zone)
                 else:
                     faults["pause"] = Fault.PAST if day < first else Fault.FAR
         if faults:
@@ -113,3 +113,8 @@ def pause_days(zone: str, now: datetime) -> tuple[date, date]:
     """The first and the last day until which a reader in ``zone`` can pause."""
     today = now.astimezone(ZoneInfo(zone)).date()
     return today + timedelta(days=1), today + LONGEST_PAUSE
+
+
+def pause_end(day: date, zone: str) -> datetime:
+    """The moment at which a pause until a day is over for a reader in ``zone``."""
+    return aware(datetime.combine(day, time(), ZoneInfo(zone)))

@@ -1,8 +1,10 @@
 """``kennisportal subscribers``: who reads, and what they asked for."""
 
 from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -187,6 +189,50 @@ def edit(app: App, email: str, who: str, as_json: bool, **choices: str | None) -
 
 
 @subscribers.command()
+@click.argument("email")
+@as_option
+@json_option
+@with_app
+def unsubscribe(app: App, email: str, who: str, as_json: bool) -> None:
+    """Stop mailing somebody who asks you for it. 'confirm' brings them back, and so does the form."""
+    reader = app.enroller().known(email)
+    app.enroller().unsubscribe(reader.id, "administrator")
+    app.audit(who, "subscribers unsubscribe", f"subscriber {reader.id}")
+    _say_state(app.enroller().known(email), as_json)
+
+
+@subscribers.command()
+@click.argument("email")
+@click.option(
+    "--until",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    help="The day on which mail begins again.",
+)
+@as_option
+@json_option
+@with_app
+def pause(app: App, email: str, day: datetime, who: str, as_json: bool) -> None:
+    """Mail somebody nothing until a day; what they miss comes after that."""
+    reader = app.enroller().pause(email, day.date())
+    app.audit(who, "subscribers pause", f"subscriber {reader.id}: until {day:%Y-%m-%d}")
+    _say_state(reader, as_json)
+
+
+@subscribers.command()
+@click.argument("email")
+@as_option
+@json_option
+@with_app
+def resume(app: App, email: str, who: str, as_json: bool) -> None:
+    """End somebody's pause."""
+    reader = app.enroller().pause(email, None)
+    app.audit(who, "subscribers resume", f"subscriber {reader.id}")
+    _say_state(reader, as_json)
+
+
+@subscribers.command()
 @click.argument("email", required=False)
 @click.option("--from", "file", type=rosters.existing, metavar="CSV", help="All addresses in this file.")
 @click.option("--reason", default=BY_HAND, show_default=True, help="Where the file gives none.")
@@ -316,6 +362,23 @@ def _show(reader: Reader) -> None:
         say(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
 
 
+def _say_state(reader: Reader, as_json: bool) -> None:
+    if as_json:
+        say_json(_document(reader))
+        return
+    who = reader.subscriber
+    until = f" until {day:%Y-%m-%d}" if (day := _back_on(reader)) else ""
+    say(f"{who.email} is {who.state}{until}.")
+
+
+def _back_on(reader: Reader) -> date | None:
+    """The day, where they live, on which a pause of theirs ends."""
+    who = reader.subscriber
+    if who.state is not State.PAUSED or who.paused_until is None:
+        return None
+    return who.paused_until.astimezone(ZoneInfo(who.timezone)).date()
+
+
 def _document(reader: Reader) -> dict[str, object]:
     who = reader.subscriber
     return {
@@ -323,6 +386,7 @@ def _document(reader: Reader) -> dict[str, object]:
         "email": who.email,
         "name": who.name,
         "state": str(who.state),
+        "paused_until": _back_on(reader) or "",
         "language": who.language,
         "timezone": who.timezone,
         "frequency": str(who.frequency),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 
 from feeds.theme import ThemeTree
@@ -13,9 +13,18 @@ from pipeline.ports import Clock, EnrolWork, Start
 from pipeline.steps.known import Ids, Known
 from subscribers.frequency import PERIODS
 from subscribers.interest import UnknownTheme
-from subscribers.preferences import Preferences
+from subscribers.preferences import Preferences, pause_days, pause_end
 from subscribers.roster import BadRow, Enrolment, enrolment
-from subscribers.subscriber import LEFT, AddressError, Consent, Reader, State, Subscriber, normal_address
+from subscribers.subscriber import (
+    LEFT,
+    PAUSABLE,
+    AddressError,
+    Consent,
+    Reader,
+    State,
+    Subscriber,
+    normal_address,
+)
 
 _BATCH = 2_000
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -238,6 +247,25 @@ class Enroller:
                 work.subscribers.leave(id, State.UNSUBSCRIBED, str(State.UNSUBSCRIBED), now)
                 work.subscribers.consent(id, Consent(at=now, action="unsubscribe", source=source))
             return reader
+
+    def pause(self, email: str, day: date | None) -> Reader:
+        """Mail a reader nothing until a day comes where they live; or, without one, from now on again.
+
+        Raises EnrolError for who gets no mail anyway, and for a day that a reader could not choose either.
+        """
+        with self._start() as work:
+            reader = self._reader(work, email)
+            who = reader.subscriber
+            if who.state not in PAUSABLE:
+                raise EnrolError(f"{who.email} is {who.state}; a pause is for who gets mail")
+            if day is not None:
+                first, last = pause_days(who.timezone, self._clock())
+                if not first <= day <= last:
+                    raise EnrolError(
+                        f"a pause can last until {first}, or a later day up to {last}; not {day}"
+                    )
+            work.subscribers.pause(reader.id, None if day is None else pause_end(day, who.timezone))
+            return self._reader(work, email)
 
     def prefer(self, id: int, wish: Preferences, wording: str) -> Reader | None:
         """Change what a reader gets, at their own word; None for an id that is nobody's.
