@@ -199,7 +199,7 @@ def recognise(
     """
     found: list[int | None] = [None] * len(sightings)
     by_id = [known.get(names[0]) for names in sightings]
-    agreed = [_agreed(names, known) for names in sightings]
+    agreed = [_agreed(names, known, own) for names in sightings]
     claimed = [id if article is None else article for id, article in zip(by_id, agreed, strict=True)]
     order = list(range(len(sightings)))
 
@@ -229,15 +229,20 @@ def recognise(
     return found
 
 
-def _agreed(names: Sequence[str], known: Mapping[str, int]) -> int | None:
+def _agreed(
+    names: Sequence[str], known: Mapping[str, int], own: Callable[[int], Collection[str]]
+) -> int | None:
     """The article that two of a sighting's id, address, and path with title are names of.
 
     The last tells apart what shares both of the others, in whichever order and company it is shown; so they
-    do not agree on one article where it is a name of another.
+    do not agree on one article where it is a name of another. Of articles that share it, it is a name of the
+    first alone: one that has it as well is known by its id.
     """
     id, address, page = (known.get(name) for name in names[:3])
     if page is None:
         return id if id == address else None
+    if id is not None and id != page and names[2] in own(id):
+        return id
     return page if page in (id, address) else None
 
 

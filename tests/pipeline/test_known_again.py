@@ -178,3 +178,21 @@ MOVED = (
     "<rss version='2.0'><channel><title>Nieuws</title><item><guid>https://{host}/?p=1</guid>"
     "<link>https://{host}/een-bericht/</link><title>Een bericht</title></item></channel></rss>"
 )
+
+
+def test_articles_that_share_their_link_and_title_are_known_by_their_ids_once_one_of_them_is_gone(
+    portal, feed: Feed
+) -> None:
+    def document(*ids: int) -> str:
+        items = "".join(
+            f"<item><guid isPermaLink='false'>{id}</guid><link>https://nieuws.example/storing</link>"
+            f"<title>Storing</title><description>{list(TOLD.values())[id]}</description></item>"
+            for id in ids
+        )
+        return f"<rss version='2.0'><channel><title>Nieuws</title>{items}</channel></rss>"
+
+    feed.document = lambda: document(1, 0)  # type: ignore[method-assign]
+    assert numbers(collect(portal))["new"] == 2
+    for ids in ([0, 1], [1], [0], [1]):
+        feed.document = lambda ids=ids: document(*ids)  # type: ignore[method-assign, misc]
+        assert numbers(collect(portal)) == {"unchanged": len(ids)}
