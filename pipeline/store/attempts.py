@@ -6,28 +6,38 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from pipeline.store.tables import DeliveryRow, Wave
+from pipeline.store.tables import SUPERSEDED, DeliveryRow, Wave
 
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _wave = Wave.__table__  # type: ignore[attr-defined]
 
+_planned = sa.select(
+    _delivery.c.id,
+    _delivery.c.subscriber_id,
+    _delivery.c.wave_id,
+    _delivery.c.superseded_by,
+    _wave.c.planned_at,
+).join(_wave, _wave.c.id == _delivery.c.wave_id)
+
 
 def first_planned(session: Session, ids: Collection[int]) -> dict[int, datetime]:
-    """When these deliveries were planned, or those whose place they took, the first that was tried."""
-    if not ids:
-        return {}
-    tried = _delivery.alias("tried")
-    alike = sa.and_(
-        tried.c.subscriber_id == _delivery.c.subscriber_id,
-        # An acceptance moves the cursor of a reader, so what begins at the same place took another's.
-        tried.c.from_position == _delivery.c.from_position,
-        tried.c.attempts > 0,
-    )
-    rows = session.execute(
-        sa.select(_delivery.c.id, sa.func.min(_wave.c.planned_at))
-        .join(tried, alike)
-        .join(_wave, _wave.c.id == tried.c.wave_id)
-        .where(_delivery.c.id.in_(ids))
-        .group_by(_delivery.c.id)
-    )
-    return {row[0]: row[1] for row in rows}
+    """When these open deliveries were planned, or those whose place they took, the first that was tried."""
+    rows = session.execute(_planned.where(_delivery.c.id.in_(ids))).all() if ids else []
+    found = {row.id: row.planned_at for row in rows}
+    of_reader = {row.subscriber_id: row.id for row in rows}
+    while rows:
+        # From each to the one before it, along an index: its reader may have had a thousand others.
+        takers = {row.subscriber_id: row.wave_id for row in rows}
+        before = session.execute(
+            _planned.where(
+                SUPERSEDED,
+                _delivery.c.superseded_by.in_(set(takers.values())),
+                _delivery.c.subscriber_id.in_(takers),
+                _delivery.c.attempts > 0,
+            )
+        )
+        rows = [row for row in before if row.superseded_by == takers[row.subscriber_id]]
+        for row in rows:
+            id = of_reader[row.subscriber_id]
+            found[id] = min(found[id], row.planned_at)
+    return found

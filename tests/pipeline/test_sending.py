@@ -487,6 +487,23 @@ def test_a_clock_that_was_behind_when_a_mail_was_first_tried_gives_nobody_up_at_
     assert tries == 7, "a day, of which nobody knows when it began"
 
 
+def test_a_clock_is_known_to_be_behind_also_where_a_mail_from_the_same_place_was_refused_before(
+    portal,
+) -> None:
+    refused = planned(portal, "a@a.example")
+    send(portal, refused, Mailer(lambda _: Rejected("550 5.7.1 no")))
+    portal.wait(days=7)
+    name = plan(portal)
+    assert name != refused
+    right = portal.now
+    later = Mailer(lambda _: Deferred("450 4.2.1 later"))
+    portal.wait(days=-3)
+    send(portal, name, later)
+    portal.now = right
+    send(portal, name, later)
+    assert states(portal) == {"a@a.example": "deferred"}
+
+
 def test_a_bounce_at_a_clock_that_ran_ahead_lets_nobody_rest_until_then(portal) -> None:
     name = planned(portal, "a@a.example")
     right = portal.now
