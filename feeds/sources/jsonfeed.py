@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from calendar import timegm
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -20,6 +21,8 @@ from feeds.sources.amended import feedparser
 ITEMS = 2_000
 _DATE = 100
 """Characters; no date has more."""
+_FIGURE = re.compile(r"\d+(?:\.\d+)?")
+"""Seconds since 1970, most likely, in which feedparser sees a year and a day."""
 
 
 def _text(value: Any) -> Any:
@@ -194,7 +197,8 @@ def _read_date(given: str) -> datetime | None:
     try:
         return aware(datetime.fromisoformat(given))
     except (ValueError, OverflowError):
-        pass
+        if _FIGURE.fullmatch(given):
+            return None
     try:
         parsed = feedparser.datetimes._parse_date(given)
         return datetime.fromtimestamp(timegm(parsed), UTC) if parsed else None

@@ -194,7 +194,15 @@ def test_a_json_feed_has_its_dates_read_as_those_of_other_feeds(given: str) -> N
 
 
 @pytest.mark.parametrize(
-    "given", ["gisteren", "31-02-2026 10:00", "Fri, 20 Nov 99999 08:00:00 GMT", "1764000000"]
+    "given",
+    [
+        "gisteren",
+        "31-02-2026 10:00",
+        "Fri, 20 Nov 99999 08:00:00 GMT",
+        "1764000000",
+        "1732900000",
+        "1732900000.5",
+    ],
 )
 def test_a_date_in_a_json_feed_that_nobody_can_read_costs_the_date(given: str) -> None:
     items = [{"id": "1", "url": "https://bron.example/1", "title": "Een", "date_published": given}]
