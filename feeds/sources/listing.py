@@ -92,7 +92,8 @@ def read_sitemap(source: Source, answer: Payload) -> Sitemap:
             f"source {source.name}: {shown(answer)} is no sitemap; give the address of one "
             "(the robots.txt of a site often names it)"
         )
-    whole = kind.encode() in document[-500:].replace(b"\x00", b"").rpartition(b"</")[2]
+    end = document.replace(b"\x00", b"").rpartition(b"</")[2]  # whatever a cache has to say after it
+    whole = re.match(rb"(?:[\w.-]+:)?" + kind.encode() + rb"\b", end) is not None
     listed.sort(key=lambda page: page.order, reverse=True)
     return Sitemap(kind == "sitemapindex", listed, whole)
 

@@ -687,6 +687,23 @@ def test_a_sitemap_that_broke_off_is_asked_for_its_rest(compress: Callable[[byte
     assert second.validators == Validators(etag='"1"')
 
 
+def test_a_sitemap_is_whole_whatever_a_cache_has_to_say_after_it() -> None:
+    said = b"<!-- Page Caching using Disk: Enhanced; Served from: bron.example -->\n" * 20
+    sitemap = b"<urlset><url><loc>https://bron.example/1</loc><lastmod>2026-11-21</lastmod></url></urlset>"
+
+    def respond(request: Request) -> Payload | NotModified | SourceError:
+        assert isinstance(request, HttpRequest)
+        if not request.url.endswith(".xml"):
+            return page(request, PAGE)
+        if request.validators != Validators():
+            return NotModified()
+        return replace(page(request, sitemap + said), validators=Validators(etag='"1"'))
+
+    first, _ = look(respond)
+    memory = Memory(first.validators, bookmark=first.bookmark)
+    assert isinstance(visit(SitemapSource(), SOURCE, respond, memory), NotModified)
+
+
 def test_a_part_of_an_index_that_broke_off_is_read_again_though_it_did_not_change() -> None:
     index = (
         b"<sitemapindex><sitemap><loc>https://bron.example/een.xml</loc><lastmod>2026-11-24</lastmod>"
