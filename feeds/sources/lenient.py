@@ -82,8 +82,9 @@ def _whole_characters(references: re.Match[bytes]) -> bytes:
 def _within_unicode(reference: re.Match[bytes]) -> bytes:
     """A reference by number, or nothing where there is no such character: feedparser fails on it as well."""
     base, digits = (16, reference[1]) if reference[1] else (10, reference[2])
-    digits = digits.lstrip(b"0") or b"0"
-    return reference[0] if len(digits) < 8 and int(digits, base) <= sys.maxunicode else b""
+    number = int(digits.lstrip(b"0")[:8] or b"0", base)
+    is_half = 0xD800 <= number <= 0xDFFF
+    return reference[0] if number <= sys.maxunicode and not is_half else b""
 
 
 def _number(reference: bytes) -> int:

@@ -102,7 +102,8 @@ def test_references_to_halves_of_a_character_cost_no_entry(references: str, read
 
 @pytest.mark.parametrize("begin", ["", "R&D "], ids=["otherwise well-formed", "malformed"])
 @pytest.mark.parametrize(
-    "number", ["99999999", "1114112", "x110000", "X00fFfFfFf", "9" * 5_000, "9" * 20 + " "]
+    "number",
+    ["99999999", "1114112", "x110000", "X00fFfFfFf", "x00000D83D", "0000055357", "9" * 5_000, "9" * 20 + " "],
 )
 def test_a_reference_to_no_character_costs_no_entry(number: str, begin: str) -> None:
     text = f"<title>Feest&#{number};</title><description>{begin}Hoera&#x00000021;</description>"
