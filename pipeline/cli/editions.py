@@ -143,7 +143,7 @@ def approve(app: App, edition: EditionName, who: str) -> None:
 @as_option
 @with_app
 def hold(app: App, edition: EditionName, who: str) -> None:
-    """Let an edition of which nothing was sent wait for approval."""
+    """Let an edition of which nothing was sent wait for approval, with what is planned of it later."""
     app.desk().hold(edition)
     app.audit(who, "digest hold", str(edition))
     say(f"{edition} waits; 'kennisportal digest approve {edition}' lets it go out.")
