@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +33,9 @@ from sqlmodel import Session
 from feeds.moment import Moment
 
 Values = Mapping[str, Any]
+
+_STORING: dict[str, Callable[[Any], Any]] = {}
+_READING: dict[str, Callable[[Any], datetime | None]] = {}
 
 
 class Prepared:
@@ -166,23 +169,30 @@ def _from_rows(statement: UpdateBase, each: Sequence[str]) -> UpdateBase:
     return changed
 
 
-@cache
 def storing(dialect: Dialect) -> Callable[[Any], Any]:
     """How a moment goes to the driver."""
-    write = _moment(dialect).bind_processor(dialect)
-    assert write is not None, "a moment always has something to be checked for"
-    # Rows that are written together have few moments between them. Two that are an hour apart may be equal
-    # when a clock goes back, and differ in their fold.
-    remembered = lru_cache(maxsize=1_000)(lambda moment, fold: write(moment))
-    return lambda moment: None if moment is None else remembered(moment, moment.fold)
+    # By its name: a dialect that is kept keeps its engine, and all that was ever compiled for that.
+    if dialect.name not in _STORING:
+        write = _moment(dialect).bind_processor(dialect)
+        assert write is not None, "a moment always has something to be checked for"
+        _STORING[dialect.name] = _remembering(write)
+    return _STORING[dialect.name]
 
 
-@cache
 def reading(dialect: Dialect) -> Callable[[Any], datetime | None]:
     """How a moment comes from the driver."""
-    read = _moment(dialect).result_processor(dialect, None)
-    assert read is not None, "a moment always has something to be told"
-    return read
+    if dialect.name not in _READING:
+        read = _moment(dialect).result_processor(dialect, None)
+        assert read is not None, "a moment always has something to be told"
+        _READING[dialect.name] = read
+    return _READING[dialect.name]
+
+
+def _remembering(write: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Rows that are written together have few moments between them."""
+    # Two that are an hour apart may be equal when a clock goes back, and differ in their fold.
+    remembered = lru_cache(maxsize=1_000)(lambda moment, fold: write(moment))
+    return lambda moment: None if moment is None else remembered(moment, moment.fold)
 
 
 def _moment(dialect: Dialect) -> TypeEngine[datetime]:
