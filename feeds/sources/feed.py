@@ -2,10 +2,9 @@
 
 import html
 import re
-from calendar import timegm
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from feeds.address import web_address
@@ -25,6 +24,7 @@ from feeds.source import (
     Validators,
     Visit,
 )
+from feeds.sources.feeddates import moment_of
 from feeds.sources.jsonfeed import read_json_feed
 from feeds.sources.lenient import TooMuch, entries_begun, parse_leniently, shorten_to
 from feeds.sources.plainxml import Document, read_plain_xml
@@ -293,11 +293,7 @@ def _published(entry: Any, what: str, problems: list[Problem]) -> datetime | Non
         given = dict.get(entry, name)
         if not isinstance(given, str) or not given.strip():
             continue
-        parsed = dict.get(entry, f"{name}_parsed")
-        try:
-            moment = datetime.fromtimestamp(timegm(parsed), UTC) if parsed else None
-        except (ValueError, OverflowError, OSError):  # a thirteenth month, a year outside the calendar
-            moment = None
+        moment = moment_of(dict.get(entry, f"{name}_parsed"))
         if moment is not None and moment >= EARLIEST:
             return moment
         doubtful = doubtful or given

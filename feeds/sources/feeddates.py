@@ -1,6 +1,7 @@
 """Dates as feeds write them that feedparser does not read, or reads as other ones: Dutch, and European."""
 
 import re
+from calendar import timegm
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,14 @@ _DAY_FIRST = re.compile(
 )
 _BEGUN = re.compile(r"(?:[a-z]+,?\s+)?\d{1,2}[-.]\s*\d{1,2}[-.]\s*\d{4}(?!\d)", re.IGNORECASE)
 _OFFSET = re.compile(r"([+-]\d{2}):?(\d{2})")
+
+
+def moment_of(parsed: Any) -> datetime | None:
+    """The moment in a time tuple in UTC, as feedparser gives it; None for none, or for one that never was."""
+    try:
+        return datetime.fromtimestamp(timegm(parsed), UTC) if parsed else None
+    except (ValueError, OverflowError, OSError):  # a thirteenth month, a year outside the calendar
+        return None
 
 
 def day_first(given: str) -> Any:

@@ -3,8 +3,7 @@
 import html
 import json
 import re
-from calendar import timegm
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
@@ -17,6 +16,7 @@ from feeds.encoding import text_of
 from feeds.normalise import EARLIEST
 from feeds.source import Reading, Source, SourceError
 from feeds.sources.amended import feedparser
+from feeds.sources.feeddates import moment_of
 
 ITEMS = 2_000
 _DATE = 100
@@ -199,11 +199,7 @@ def _read_date(given: str) -> datetime | None:
     except (ValueError, OverflowError):
         if _FIGURE.fullmatch(given):
             return None
-    try:
-        parsed = feedparser.datetimes._parse_date(given)
-        return datetime.fromtimestamp(timegm(parsed), UTC) if parsed else None
-    except (ValueError, OverflowError, OSError):  # a year outside the calendar
-        return None
+    return moment_of(feedparser.datetimes._parse_date(given))
 
 
 def _fault(error: Exception) -> str:
