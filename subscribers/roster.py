@@ -17,7 +17,7 @@ from feeds.dates import aware
 from feeds.theme import ThemeTree
 from subscribers.frequency import Frequency
 from subscribers.interest import interest_set
-from subscribers.subscriber import LEFT, AddressError, Consent, Reader, Subscriber
+from subscribers.subscriber import ADMINISTRATOR, LEFT, AddressError, Consent, Reader, Subscriber
 
 COLUMNS = (
     "email",
@@ -249,7 +249,7 @@ def _consent(
             raise BadRow(f"consented_at {given['consented_at']!r} is in the future")
         source, text = given.get("consent_source", "import"), given.get("consent_text", "")
     elif note:
-        at, source, text = now, "administrator", note
+        at, source, text = now, ADMINISTRATOR, note
     else:
         return None
     try:

@@ -53,6 +53,9 @@ LIFTED_BY_CONFIRMING = frozenset({BOUNCED, ERASED})
 """Reasons of a suppression that a fresh, confirmed sign-up takes away; a complaint is none of them."""
 
 
+ADMINISTRATOR = "administrator"
+"""Where a consent comes from that an administrator wrote down, or the end of one."""
+
 BY_HAND = "by hand"
 """Why an address is suppressed for which an administrator gave no reason."""
 

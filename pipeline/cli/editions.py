@@ -112,9 +112,10 @@ def settle(app: App, edition: EditionName, how: str, who: str, yes: bool, as_jso
     account = app.desk().account(edition)
     uncertain, cancelled = len(account.uncertain), account.state is EditionState.CANCELLED
     if how == "resend" and uncertain:
-        again = f"Have what {uncertain} mails of {edition}, which is cancelled, held come with the next one"
-        again = again if cancelled else f"Send {uncertain} mails of {edition} again"
-        confirm(f"{again}? Whoever has theirs gets it twice.", yes)
+        what = f"Send {uncertain} mails of {edition} again"
+        if cancelled:
+            what = f"{edition} is cancelled. Have what {uncertain} mails of it held come with the next one"
+        confirm(f"{what}? Whoever has theirs gets it twice.", yes)
     settled = app.desk().settle(edition, resend=how == "resend")
     app.audit(who, "digest settle", f"{edition} as {how}: {settled}")
     if as_json:

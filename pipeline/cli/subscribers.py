@@ -23,7 +23,7 @@ from pipeline.cli.console import (
 from pipeline.cli.rosters import note_given
 from pipeline.steps.outlook import Outlook
 from subscribers.roster import COLUMNS
-from subscribers.subscriber import BY_HAND, Reader, State, normal_address
+from subscribers.subscriber import ADMINISTRATOR, BY_HAND, Reader, State, normal_address
 
 
 @click.group()
@@ -196,7 +196,7 @@ def edit(app: App, email: str, who: str, as_json: bool, **choices: str | None) -
 def unsubscribe(app: App, email: str, who: str, as_json: bool) -> None:
     """Stop mailing somebody who asks you for it. 'confirm' brings them back, and so does the form."""
     reader = app.enroller().known(email)
-    app.enroller().unsubscribe(reader.id, "administrator")
+    app.enroller().unsubscribe(reader.id, ADMINISTRATOR)
     app.audit(who, "subscribers unsubscribe", f"subscriber {reader.id}")
     _say_state(app.enroller().known(email), as_json)
 

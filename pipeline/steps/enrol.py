@@ -16,6 +16,7 @@ from subscribers.interest import UnknownTheme
 from subscribers.preferences import Preferences, pause_days, pause_end
 from subscribers.roster import BadRow, Enrolment, enrolment
 from subscribers.subscriber import (
+    ADMINISTRATOR,
     LEFT,
     PAUSABLE,
     AddressError,
@@ -193,7 +194,7 @@ class Enroller:
             interests = ";".join(reader.interests)
             work.subscribers.consent(
                 reader.id,
-                Consent(at=now, action="subscribe", source="administrator", text=note, interests=interests),
+                Consent(at=now, action="subscribe", source=ADMINISTRATOR, text=note, interests=interests),
             )
             self._activate(work, reader, now)
             return Reader(reader.id, reader.subscriber, reader.interests)
