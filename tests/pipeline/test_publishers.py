@@ -10,15 +10,14 @@ addresses, which is how one article looks that was rewritten and moved.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import sqlalchemy as sa
+from histories import empty
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -29,7 +28,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from publishers import KINDS, Door, Known, Piece, Publisher, copied, fresh
-from sqlmodel import SQLModel
 
 from feeds.classify import Classifier
 from feeds.identity import address_alias
@@ -62,9 +60,7 @@ class Publishers(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        for table in reversed(SQLModel.metadata.sorted_tables):
-            with self.database.engine.connect() as connection, connection.begin():
-                connection.execute(table.delete())
+        empty(self.database)
         self.store = Store(self.database, b"suppression")
         self.now = datetime(2026, 10, 21, 9, 0, tzinfo=UTC)
         self.behind = timedelta(0)
@@ -532,19 +528,6 @@ class Publishers(RuleBasedStateMachine):
                 kinds = [entry.kind for entry, _ in work.log.of_article(known.id)]
                 assert sum(kind in FIRST for kind in kinds) == 1, kinds
                 assert kinds.count(Kind.UPDATED) == known.updates, (kinds, known)
-
-
-@pytest.fixture
-def database(tmp_path: Path, database_url: str) -> Iterator[Database]:
-    database = Database(database_url, tmp_path)
-    if database.engine.dialect.name == "sqlite":
-        # Power loss is not part of these histories; thousands of commits are.
-        sa.event.listen(
-            database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
-        )
-        SQLModel.metadata.create_all(database.engine)
-    yield database
-    database.close()
 
 
 @pytest.mark.each_database

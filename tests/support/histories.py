@@ -89,6 +89,13 @@ class Killed(BaseException):
     """The process is gone: not even ``finally`` may do anything."""
 
 
+def empty(database: Database) -> None:
+    """Take out what the history before this one left."""
+    for table in reversed(SQLModel.metadata.sorted_tables):
+        with database.engine.connect() as connection, connection.begin():
+            connection.execute(table.delete())
+
+
 class History(RuleBasedStateMachine):
     """A portal of which nothing has happened yet. Each step keeps everybody accounted for."""
 
@@ -96,9 +103,7 @@ class History(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        for table in reversed(SQLModel.metadata.sorted_tables):
-            with self.database.engine.connect() as connection, connection.begin():
-                connection.execute(table.delete())
+        empty(self.database)
         self.store = Store(self.database, b"suppression")
         self.now = datetime(2026, 10, 21, 9, 0, tzinfo=UTC)
         self.articles: list[int] = []
