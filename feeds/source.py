@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from feeds.draft import Draft, Problem
 from feeds.duration import Duration
+from feeds.error import KennisportalError
 
 MOVES = 3
 """So many looks in a row make a move."""
@@ -196,7 +197,7 @@ class Reading:
     """How long its server asked to be left alone, having given this much."""
 
 
-class SourceError(Exception):
+class SourceError(KennisportalError):
     """This source can't be read now. The text names it and says what to do; others go on.
 
     ``wait`` is how long its server asked to be left alone; ``status`` what it answered, if it did.

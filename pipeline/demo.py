@@ -25,6 +25,7 @@ import jinja2
 import uvicorn
 
 from feeds.article import Visibility
+from feeds.error import KennisportalError
 from pipeline import jobs
 from pipeline.app import App, now
 from pipeline.edges import secrets
@@ -45,7 +46,7 @@ SENT = (Frequency.WEEKLY, Frequency.DAILY)
 _PORT = 8000
 
 
-class DemoError(Exception):
+class DemoError(KennisportalError):
     """The demo can't be played here; the text says why and what to do."""
 
 

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
 from feeds.draft import Problem
+from feeds.error import KennisportalError
 from feeds.feed import Tombstone
 from feeds.health import Look
 from feeds.history import Slot
@@ -41,7 +42,7 @@ SERVED_UNTIL_FACT = "restore.served_until"
 W_co = TypeVar("W_co", covariant=True)
 
 
-class StoreError(Exception):
+class StoreError(KennisportalError):
     """The database can't be used; the text names it and says what to do."""
 
 

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from feeds.error import KennisportalError
 from feeds.feed import Placed
 from feeds.history import Archive
 from feeds.hub import Ping
@@ -97,5 +98,5 @@ class Live(Protocol):
         """Whether there is something at each of these public paths."""
 
 
-class PublishError(Exception):
+class PublishError(KennisportalError):
     """Documents could not be put live; the text names the place and says what to do."""

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
 
+from feeds.error import KennisportalError
 from subscribers.frequency import Frequency
 
 
@@ -29,7 +30,7 @@ class Mutex(Protocol):
         """Let another have it."""
 
 
-class ClaimsLost(Exception):
+class ClaimsLost(KennisportalError):
     """This worker can't hold its claims any more, and must neither claim nor send; the text says why."""
 
 

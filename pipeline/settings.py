@@ -29,6 +29,7 @@ from sqlalchemy.exc import ArgumentError
 
 from feeds.address import web_address
 from feeds.duration import Duration
+from feeds.error import KennisportalError
 from feeds.size import Size
 from feeds.source import Source
 from feeds.sources import KINDS
@@ -44,7 +45,7 @@ ENV_PREFIX = "KENNISPORTAL_"
 SQLITE = "sqlite:///var/kennisportal.db"
 
 
-class ConfigError(Exception):
+class ConfigError(KennisportalError):
     """The config can't be used; the text names the file, the line, the key and what to do."""
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from feeds.error import KennisportalError
 from subscribers.digest import Digest
 from subscribers.reply import Reply
 
@@ -145,11 +146,11 @@ class Parcel:
     dotless: bool = False
 
 
-class TransportUnavailable(Exception):
+class TransportUnavailable(KennisportalError):
     """Nothing can be handed over now; nothing was. The text names the server and what to do."""
 
 
-class DiskLow(Exception):
+class DiskLow(KennisportalError):
     """Nothing more is handed over, since it might not be written down: the text says what the disk lacks."""
 
 

@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterable
 
+from feeds.error import KennisportalError
 from feeds.theme import ThemeTree
 
 
-class UnknownTheme(ValueError):
+class UnknownTheme(KennisportalError, ValueError):
     """Somebody follows a theme that the config does not have."""
 
 

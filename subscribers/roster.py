@@ -14,6 +14,7 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from feeds.dates import aware
+from feeds.error import KennisportalError
 from feeds.theme import ThemeTree
 from subscribers.frequency import Frequency
 from subscribers.interest import interest_set
@@ -35,11 +36,11 @@ SUPPRESSION_COLUMNS = ("email", "address_key", "reason", "suppressed_at")
 """Those of a list of addresses that get no mail; ``address_key`` is an address's keyed hash."""
 
 
-class RosterError(Exception):
+class RosterError(KennisportalError):
     """The file as a whole can't be read; the text says what is wrong with it and what to do."""
 
 
-class BadRow(ValueError):
+class BadRow(KennisportalError, ValueError):
     """One row can't be used; the text says why."""
 
 

@@ -12,6 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import field_validator
 from sqlmodel import Field, SQLModel, String
 
+from feeds.error import KennisportalError
 from feeds.moment import Moment
 from subscribers.frequency import Frequency
 
@@ -60,7 +61,7 @@ BY_HAND = "by hand"
 """Why an address is suppressed for which an administrator gave no reason."""
 
 
-class AddressError(ValueError):
+class AddressError(KennisportalError, ValueError):
     """This is no e-mail address; the text says what is wrong with it."""
 
 

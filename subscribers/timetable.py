@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from feeds.error import KennisportalError
 from subscribers.frequency import Frequency, OnHoliday, Schedule
 
 BY_HAND = "by hand"
@@ -24,7 +25,7 @@ Holiday = Callable[[date], str]
 """The name of the holiday that a day is; "" for any other."""
 
 
-class SlotError(Exception):
+class SlotError(KennisportalError):
     """This can't be done with this slot; the text says why and what can."""
 
 

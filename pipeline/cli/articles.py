@@ -65,7 +65,10 @@ def list_(app: App, theme: str | None, limit: int, as_json: bool) -> None:
 @json_option
 @with_app
 def show(app: App, article: str, as_json: bool) -> None:
-    """One article (by number, tag: id or address) and everything that happened to it."""
+    """One article, and everything that happened to it.
+
+    It is found by its number, its tag: id or its address.
+    """
     id, found = find(app, article)
     with app.store.read() as work:
         places = work.articles.themes([id])[id]
@@ -102,7 +105,10 @@ def show(app: App, article: str, as_json: bool) -> None:
 @as_option
 @with_app
 def pin(app: App, article: str, off: bool, who: str) -> None:
-    """Put an article first in the digests planned from now on, and label it as featured."""
+    """Put an article first in digests, and label it as featured.
+
+    So it stands in those that are planned from now on.
+    """
     id, found = find(app, article)
     with app.store.write() as work:
         work.articles.pin(id, not off)

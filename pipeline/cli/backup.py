@@ -6,16 +6,8 @@ import click
 
 from feeds.size import size_text
 from pipeline.app import App, now
-from pipeline.cli.console import (
-    Failure,
-    config_option,
-    confirm,
-    json_option,
-    say,
-    say_json,
-    with_app,
-    yes_option,
-)
+from pipeline.cli.console import config_option, confirm, json_option, say, say_json, with_app, yes_option
+from pipeline.cli.failure import Failure
 from pipeline.settings import load
 from pipeline.store.replay import ReplayReport
 from pipeline.upkeep import Restorable, Restorer, back_up

@@ -8,17 +8,8 @@ import click
 from pipeline import jobs
 from pipeline.app import App
 from pipeline.cli import console
-from pipeline.cli.console import (
-    Failure,
-    as_option,
-    json_option,
-    numbers,
-    say,
-    say_json,
-    warn,
-    with_app,
-    yes_option,
-)
+from pipeline.cli.console import as_option, json_option, numbers, say, say_json, warn, with_app, yes_option
+from pipeline.cli.failure import Failure
 from pipeline.edges.mailbox import messages
 from pipeline.steps.feedback import IngestReport
 
@@ -42,7 +33,7 @@ def ingest(app: App, path: Path | None, as_json: bool) -> None:
 @json_option
 @with_app
 def poll(app: App, as_json: bool) -> None:
-    """Take in what came to the mailbox of [bounces] imap, and remove it there.
+    """Take in what came to [bounces] imap, and remove it there.
 
     What we can make nothing of is kept too, but stays there, marked as seen, for somebody to read.
     """
@@ -63,10 +54,10 @@ def poll(app: App, as_json: bool) -> None:
 @json_option
 @with_app
 def undo(app: App, domain: str, since: datetime, yes: bool, who: str, as_json: bool) -> None:
-    """Take back what hard bounces at a domain led to since a day, in the site's time zone.
+    """Take back what hard bounces at a domain led to since a day.
 
     Who rests is mailed again from the next edition on, and who was suppressed for it too; a complaint and
-    unsubscribing stand.
+    unsubscribing stand. Days are those of the site's time zone.
     """
     moment = since.replace(tzinfo=app.settings.site.zone)
     console.confirm(f"Take back all hard bounces at {domain} since {moment:%Y-%m-%d %H:%M}?", yes)

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from feeds.draft import Problem
 from pipeline.app import App
+from pipeline.cli.failure import Failure
 from pipeline.settings import CONFIG_NAME
 
 _WIDE = 200  # columns where nobody is looking: a table in a log must not be folded
@@ -24,13 +25,6 @@ _ALIKE = 3
 """So many problems of one kind have a line each."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Failure(click.ClickException):
-    """The command failed: one line on stderr that says what and what to do, exit code 1."""
-
-    def show(self, file: Any = None) -> None:
-        click.echo(f"Error: {' '.join(self.message.split())}", err=True)
 
 
 def in_few_lines(problems: Iterable[Problem]) -> list[str]:

@@ -26,7 +26,10 @@ def upgrade(config: Path) -> None:
 @db.command()
 @config_option
 def check(config: Path) -> None:
-    """Whether the database is what this version expects; exit code 1 if not."""
+    """Whether the database is what this version expects.
+
+    Exit code 1 if not.
+    """
     with App(load(config)) as app:
         schema.require(app.database)
         differences = schema.differences(app.database)

@@ -12,7 +12,6 @@ from pipeline.app import App
 from pipeline.cli import editions, sending
 from pipeline.cli.bounces import warn_of_spikes
 from pipeline.cli.console import (
-    Failure,
     as_option,
     confirm,
     fail,
@@ -26,6 +25,7 @@ from pipeline.cli.console import (
     yes_option,
 )
 from pipeline.cli.editions import EditionType, say_open, status_document
+from pipeline.cli.failure import Failure
 from pipeline.steps.deliver import DeliverReport
 from pipeline.steps.plan import PlanReport
 from pipeline.steps.preview import Choice, Specimen
@@ -116,7 +116,10 @@ def preview(
     show: bool,
     as_json: bool,
 ) -> None:
-    """What an edition's mails look like, or would if it were planned now. Moves nothing."""
+    """Show an edition's mails, or what they would be. Moves nothing.
+
+    One that is not planned yet is shown as if it were planned now.
+    """
     report, specimens = _specimens(app, target, _choice(app, subscriber, themes, language, every))
     if not specimens:
         raise Failure(f"nobody would get a mail in {report.edition if report else target} now")
@@ -189,7 +192,10 @@ def test(
 @as_option
 @with_app
 def resend(app: App, edition: EditionName, email: str, yes: bool, who: str) -> None:
-    """Send one reader their mail of an edition once more, as a new message. Their cursor stays."""
+    """Send one reader their mail of an edition once more.
+
+    It is a new message, and their cursor stays.
+    """
     specimen = app.previewer().again(edition, normal_address(email))
     address = specimen.recipient.email
     confirm(f"Send {address} once more: {specimen.letter.subject}?", yes)

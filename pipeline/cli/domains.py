@@ -73,7 +73,10 @@ def show(app: App, domain: str, as_json: bool) -> None:
 @click.option("--language", type=click.Choice(["nl", "en"]), help="Otherwise the site's.")
 @with_app
 def letter(app: App, domain: str, language: str | None) -> None:
-    """A letter to a domain's mail administrator, with what they need to find out why they refuse us."""
+    """A letter to a domain's mail administrator.
+
+    It has what they need to find out why they refuse us.
+    """
     say(_letter(app, domain, language or app.settings.site.language).rstrip())
 
 

@@ -24,7 +24,10 @@ def hold(app: App, article: str, who: str) -> None:
 @as_option
 @with_app
 def release(app: App, article: str, who: str) -> None:
-    """Let an article out that was held: to feeds, and to digests if it was never out before."""
+    """Let an article out that was held.
+
+    It goes to feeds, and to digests if it was never out before.
+    """
     id, found = find(app, article)
     app.editor().bring_back(id, "articles release", who)
     say(f"Released: {found.title}")
@@ -36,7 +39,10 @@ def release(app: App, article: str, who: str) -> None:
 @yes_option
 @with_app
 def withdraw(app: App, article: str, who: str, yes: bool) -> None:
-    """Take an article back: out of feeds, with a tombstone, and out of everything not yet sent."""
+    """Take an article back.
+
+    It goes out of feeds, with a tombstone, and out of everything not yet sent.
+    """
     id, found = find(app, article)
     confirm(f"Withdraw {found.title!r}? Feed readers are told that it is gone.", yes)
     app.editor().take_out(id, "articles withdraw", who)
@@ -48,7 +54,10 @@ def withdraw(app: App, article: str, who: str, yes: bool) -> None:
 @as_option
 @with_app
 def restore(app: App, article: str, who: str) -> None:
-    """Bring an article back that was withdrawn: to the feeds; it is not mailed again."""
+    """Bring an article back that was withdrawn.
+
+    It goes to the feeds, and is not mailed again.
+    """
     id, found = find(app, article)
     app.editor().bring_back(id, "articles restore", who)
     say(f"Restored: {found.title}")
@@ -73,7 +82,10 @@ def correct(
     announce: bool,
     who: str,
 ) -> None:
-    """Put your words in the place of the source's, for good; "" gives the source its own back."""
+    """Put your words in the place of the source's, for good.
+
+    "" gives the source its own back.
+    """
     given = dict(zip(CORRECTED, (title, summary, url, author), strict=True))
     corrections = {name: text for name, text in given.items() if text is not None}
     if not corrections:
@@ -102,7 +114,10 @@ def retheme(
     announce: bool,
     who: str,
 ) -> None:
-    """Decide yourself which themes an article is in; the rules do not change that again."""
+    """Decide yourself which themes an article is in.
+
+    The rules do not change that again.
+    """
     for slug in (*added, *removed):
         if slug not in app.tree:
             raise click.BadParameter(f"{slug!r} is no theme; 'kennisportal themes list' has them")
@@ -121,7 +136,10 @@ def retheme(
 @yes_option
 @with_app
 def merge(app: App, article: str, into: str, who: str, yes: bool) -> None:
-    """ARTICLE is the same as INTO: it goes out, and its source's names for it mean INTO from now on."""
+    """Say that ARTICLE is the same as INTO, which stays.
+
+    ARTICLE leaves feeds and digests, and its source's names for it mean INTO from now on.
+    """
     id, found = find(app, article)
     other, kept = find(app, into)
     confirm(f"Merge {found.title!r} into {kept.title!r}? The first is withdrawn.", yes)
@@ -135,7 +153,7 @@ def merge(app: App, article: str, into: str, who: str, yes: bool) -> None:
 @yes_option
 @with_app
 def split(app: App, article: str, who: str, yes: bool) -> None:
-    """What the source shows under an article now is another one: it becomes that, as new."""
+    """Make a new article of what the source shows under this one now."""
     id, found = find(app, article)
     confirm(f"Make {found.title!r} a new article, and withdraw what was known as {id}?", yes)
     say(f"Split off as article {app.editor().split(id, who)}: {found.title}")

@@ -74,7 +74,10 @@ def status(app: App, edition: EditionName, as_json: bool) -> None:
 @json_option
 @with_app
 def reconcile(app: App, edition: EditionName, as_json: bool) -> None:
-    """Whether everybody an edition looked at is accounted for; exit code 1 if not."""
+    """Whether everybody an edition looked at is accounted for.
+
+    Exit code 1 if not.
+    """
     account = app.desk().account(edition)
     if as_json:
         say_json(
@@ -107,7 +110,10 @@ def reconcile(app: App, edition: EditionName, as_json: bool) -> None:
 @json_option
 @with_app
 def settle(app: App, edition: EditionName, how: str, who: str, yes: bool, as_json: bool) -> None:
-    """Decide about mails of which nobody knows whether they arrived, with those a crash left in flight."""
+    """Decide about mails of which nobody knows if they arrived.
+
+    Those that a crash left in flight are among them.
+    """
     jobs.abandon_dead(app)
     account = app.desk().account(edition)
     uncertain, cancelled = len(account.uncertain), account.state is EditionState.CANCELLED
@@ -144,7 +150,10 @@ def approve(app: App, edition: EditionName, who: str) -> None:
 @as_option
 @with_app
 def hold(app: App, edition: EditionName, who: str) -> None:
-    """Let an edition of which nothing was sent wait for approval, with what is planned of it later."""
+    """Have an edition of which nothing was sent wait for approval.
+
+    So does what is planned of it later.
+    """
     app.desk().hold(edition)
     app.audit(who, "digest hold", str(edition))
     say(f"{edition} waits; 'kennisportal digest approve {edition}' lets it go out.")
@@ -155,7 +164,10 @@ def hold(app: App, edition: EditionName, who: str) -> None:
 @json_option
 @with_app
 def report(app: App, edition: EditionName, as_json: bool) -> None:
-    """How an edition went: by provider, and what servers said to mails that they did not take."""
+    """How an edition went, by provider, and what servers refused.
+
+    Of mails that they did not take it tells what they said.
+    """
     outturn = app.desk().outturn(edition)
     if as_json:
         refusals = [

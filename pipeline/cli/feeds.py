@@ -22,7 +22,7 @@ def feeds() -> None:
 @json_option
 @with_app
 def build(app: App, slugs: tuple[str, ...], force: bool, as_json: bool) -> None:
-    """Bring what is published up to date: every theme that has news, or only those named."""
+    """Publish every theme that has news, or only those named."""
     for slug in slugs:
         if slug not in app.tree and slug != EVERYTHING:
             listed = ", ".join(theme.slug for theme in app.tree)

@@ -2,7 +2,7 @@
 
 from feeds.article import Article
 from pipeline.app import App
-from pipeline.cli.console import Failure
+from pipeline.cli.failure import Failure
 
 
 def find(app: App, named: str) -> tuple[int, Article]:

@@ -12,7 +12,8 @@ from feeds.markup import plain_text
 from feeds.propose import propose_themes
 from feeds.source import NotPublic
 from pipeline.app import App, now
-from pipeline.cli.console import Failure, say, table
+from pipeline.cli.console import say, table
+from pipeline.cli.failure import Failure
 from pipeline.cli.sources import working
 from pipeline.edges import secrets
 from pipeline.edges.config import proposal

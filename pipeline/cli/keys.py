@@ -17,7 +17,7 @@ def keys() -> None:
 @as_option
 @with_app
 def rotate(app: App, yes: bool, who: str) -> None:
-    """Sign with a new key from now on; the links in old mails go on working.
+    """Sign with a new key. The links in old mails go on working.
 
     Do so when somebody may have seen the key file, and now and then.
     """

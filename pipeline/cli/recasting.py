@@ -37,7 +37,9 @@ def rename(app: App, slug: str, new: str, yes: bool, who: str) -> None:
 @as_option
 @with_lost_themes
 def merge(app: App, slug: str, into: str, yes: bool, who: str) -> None:
-    """Let the theme INTO take in another: its readers, articles, words and addresses.
+    """Let the theme INTO take in another, with its readers.
+
+    Its articles, words and addresses come as well.
 
     A word comes with its weight, unless INTO has it already. INTO keeps its own threshold, and excludes what
     it did before: what of the other's rules is left behind is said first.

@@ -109,7 +109,10 @@ def import_(
 @as_option
 @with_app
 def export(app: App, file: Path, states: tuple[str, ...], theme: str, who: str) -> None:
-    """Write subscribers to a CSV file that can be imported again, with the proof of their consent."""
+    """Write subscribers to a CSV file that can be imported again.
+
+    The proof of their consent is in it.
+    """
     chosen = [State(state) for state in states] or [state for state in State if state not in LEFT]
     with app.store.read() as work:
         rows = (roster_row(*one) for one in work.rosters.with_proof(chosen, theme))
@@ -123,7 +126,9 @@ def export(app: App, file: Path, states: tuple[str, ...], theme: str, who: str) 
 @as_option
 @with_app
 def suppressed(app: App, file: Path, who: str) -> None:
-    """Write the addresses that get no mail to a CSV file, which 'suppress --from' takes in.
+    """Write the addresses that get no mail to a CSV file.
+
+    It is what 'suppress --from' takes in.
 
     Of who was erased or never was a subscriber there is only the keyed hash of the address, which means
     something to this portal alone.

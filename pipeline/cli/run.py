@@ -14,7 +14,8 @@ from starlette.types import ASGIApp
 
 from pipeline import meters
 from pipeline.app import App
-from pipeline.cli.console import Failure, fail, say, with_app
+from pipeline.cli.console import fail, say, with_app
+from pipeline.cli.failure import Failure
 from pipeline.edges.logs import configure
 from pipeline.schedule import ticking
 from pipeline.standin import standing_in

@@ -64,7 +64,10 @@ def skip(app: App, frequency: str, slot: datetime, who: str) -> None:
 @as_option
 @with_app
 def move(app: App, frequency: str, slot: datetime, to: datetime, who: str) -> None:
-    """Have an edition go out on another day, between the editions beside it. It keeps its name."""
+    """Have an edition go out on another day.
+
+    That lies between the editions beside it. The edition keeps its name.
+    """
     app.calendar().move(Frequency(frequency), slot.date(), to.date())
     app.audit(who, "schedule move", f"{frequency}/{slot.date()} to {to.date()}")
     say(f"{frequency}/{slot.date()} goes out on {to.date()}.")

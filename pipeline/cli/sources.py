@@ -16,7 +16,6 @@ from feeds.outlines import OutlinesError, read_outlines, write_outlines
 from feeds.source import Reading, Source, SourceError, asked, is_due, left_alone_until
 from pipeline.app import App
 from pipeline.cli.console import (
-    Failure,
     as_option,
     in_few_lines,
     json_option,
@@ -27,6 +26,7 @@ from pipeline.cli.console import (
     warn,
     with_app,
 )
+from pipeline.cli.failure import Failure
 from pipeline.edges.config import add_tables
 from pipeline.steps.collect import Collector
 
@@ -94,7 +94,10 @@ def list_(app: App, as_json: bool) -> None:
 @json_option
 @with_app
 def test(app: App, address: str, as_json: bool) -> None:
-    """Fetch an address, or a source of the config, and show what would be collected. Stores nothing."""
+    """Fetch a source or an address, and show what comes of it.
+
+    Nothing is stored.
+    """
     source = next((source for source in app.settings.source if source.name == address), None)
     if source is None and not {".", ":"} & set(address):
         raise Failure(f"{address!r} is no source of the config, and no address; 'kennisportal sources list'")
@@ -156,7 +159,7 @@ def add(
     who: str,
     as_json: bool,
 ) -> None:
-    """Find out what an address offers, show some of it, and add it to the config."""
+    """Find what an address offers, show some, add it to the config."""
     _check_wishes(app, name, themes, every)
     source, reading, drafts = _first_that_works(app, url, kind or "")
     known = next((one.name for one in app.settings.source if one.url == source.url), None)
@@ -208,7 +211,10 @@ def accept(app: App, name: str, who: str, as_json: bool) -> None:
 @json_option
 @with_app
 def import_(app: App, opml: BinaryIO, who: str, as_json: bool) -> None:
-    """Add the feeds in an OPML file, as other feed readers export it, to the config."""
+    """Add the feeds in an OPML file to the config.
+
+    Other feed readers export such a file.
+    """
     try:
         listed = read_outlines(opml.read())
     except OutlinesError as error:
@@ -231,7 +237,10 @@ def import_(app: App, opml: BinaryIO, who: str, as_json: bool) -> None:
 @sources.command()
 @with_app
 def export(app: App) -> None:
-    """Write the sources that are on the web as OPML, for a feed reader or another portal."""
+    """Write the sources that are on the web as OPML.
+
+    A feed reader or another portal can take it in.
+    """
     with app.store.read() as work:
         listed = [
             (one, work.sources.memory(one.name).title) for one in app.settings.source if one.kind != "folder"

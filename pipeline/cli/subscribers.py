@@ -10,16 +10,8 @@ import click
 
 from pipeline.app import App
 from pipeline.cli import console, rosters
-from pipeline.cli.console import (
-    Failure,
-    as_option,
-    json_option,
-    say,
-    say_json,
-    table,
-    with_app,
-    yes_option,
-)
+from pipeline.cli.console import as_option, json_option, say, say_json, table, with_app, yes_option
+from pipeline.cli.failure import Failure
 from pipeline.cli.rosters import note_given
 from pipeline.steps.outlook import Outlook
 from subscribers.roster import COLUMNS
@@ -89,7 +81,10 @@ def add(
 @as_option
 @with_app
 def confirm(app: App, email: str, consent_note: str, who: str) -> None:
-    """Record that somebody did agree, who is pending or left and is back; from then on they are mailed."""
+    """Record that somebody agreed, who is pending or had left.
+
+    From then on they are mailed.
+    """
     reader = app.enroller().confirm(email, consent_note)
     app.audit(who, "subscribers confirm", f"subscriber {reader.id}: {consent_note}")
     say(f"{reader.subscriber.email} is active.")
@@ -129,7 +124,10 @@ def find(app: App, text: str, as_json: bool) -> None:
 @json_option
 @with_app
 def show(app: App, email: str, as_json: bool) -> None:
-    """One subscriber: what to say to them on the telephone, their consent, last editions and the next."""
+    """One subscriber: what to say to them on the telephone.
+
+    It tells their consent, their last editions and the next.
+    """
     outlook = app.lookahead().outlook(email)
     spoken = _spoken(app, outlook)
     with app.store.read() as work:
@@ -214,7 +212,10 @@ def unsubscribe(app: App, email: str, who: str, as_json: bool) -> None:
 @json_option
 @with_app
 def pause(app: App, email: str, day: datetime, who: str, as_json: bool) -> None:
-    """Mail somebody nothing until a day; what they miss comes after that."""
+    """Mail somebody nothing until a day.
+
+    What they miss comes after that.
+    """
     reader = app.enroller().pause(email, day.date())
     app.audit(who, "subscribers pause", f"subscriber {reader.id}: until {day:%Y-%m-%d}")
     _say_state(reader, as_json)
@@ -240,7 +241,10 @@ def resume(app: App, email: str, who: str, as_json: bool) -> None:
 @json_option
 @with_app
 def suppress(app: App, email: str | None, file: Path | None, reason: str, who: str, as_json: bool) -> None:
-    """Never mail an address again, whoever imports it; or every address in a list from elsewhere."""
+    """Never mail an address again, or all of those in a list.
+
+    That stands, whoever imports them.
+    """
     if (email is None) == (file is None):
         raise click.UsageError("give one address, or --from and a file of them")
     if file is not None:
@@ -274,7 +278,10 @@ def unsuppress(app: App, email: str, yes: bool, who: str) -> None:
 @as_option
 @with_app
 def export_data(app: App, email: str, who: str) -> None:
-    """All that is kept about one person, as JSON, for a request for access (GDPR article 15)."""
+    """All that is kept about one person, as JSON.
+
+    It is what to give who asks for access (GDPR article 15).
+    """
     reader = app.enroller().known(email)
     app.audit(who, "subscribers export-data", f"subscriber {reader.id}")
     say_json(app.accounts().data(reader.id))
@@ -286,7 +293,10 @@ def export_data(app: App, email: str, who: str) -> None:
 @as_option
 @with_app
 def erase(app: App, email: str, yes: bool, who: str) -> None:
-    """Forget a person (GDPR article 17), but for a keyed hash that keeps them from being mailed again."""
+    """Forget a person (GDPR article 17).
+
+    A keyed hash of their address is kept, so that they are never mailed again.
+    """
     with app.store.read() as work:
         is_reader = work.subscribers.by_email(normal_address(email)) is not None
     if not is_reader:
@@ -311,7 +321,10 @@ def erase(app: App, email: str, yes: bool, who: str) -> None:
 @json_option
 @with_app
 def own_feed(app: App, email: str, renew: bool, revoke: bool, who: str, as_json: bool) -> None:
-    """The link to a reader's own feed, which holds exactly the themes they follow. It is theirs alone."""
+    """The link to a reader's own feed.
+
+    It holds exactly the themes that they follow, and is theirs alone.
+    """
     if renew and revoke:
         raise click.UsageError("--renew and --revoke exclude each other")
     id, serial = app.enroller().own_feed(email, renew=renew, revoke=revoke)

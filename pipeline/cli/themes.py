@@ -63,7 +63,10 @@ def list_(app: App, as_json: bool) -> None:
 @json_option
 @with_app
 def explain(app: App, article: str, as_json: bool) -> None:
-    """Why an article (its number, tag: id or address) is in its themes, by the rules as they are now."""
+    """Why an article is in its themes, by the rules as they are now.
+
+    It is found by its number, its tag: id or its address.
+    """
     id, found = find(app, article)
     source = next((source for source in app.settings.source if source.name == found.source), None)
     result = classify(app.house, found, source.themes if source else [])
@@ -115,7 +118,7 @@ def _near(result: Classification) -> list[str]:
 @json_option
 @with_app
 def coverage(app: App, as_json: bool) -> None:
-    """Which articles no rule puts in a theme, and which rules never fire."""
+    """Articles that no rule reaches, and rules that never fire."""
     found = app.surveyor().coverage()
     if as_json:
         say_json(
@@ -143,7 +146,7 @@ def coverage(app: App, as_json: bool) -> None:
 @json_option
 @with_app
 def try_(app: App, rules: Path | None, as_json: bool) -> None:
-    """What changed rules would do to the stored articles; changes nothing.
+    """What changed rules would do to stored articles. Stores nothing.
 
     RULES is a copy of the config with the rules to try; without it, it is the config as it is now, before
     the next 'collect' applies it.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from feeds.error import KennisportalError
 from pipeline.edges.owner import keep_owner
 from pipeline.ports import Clock
 from subscribers.journal import KEPT, Event, Record, read, write, write_since
@@ -20,7 +21,7 @@ _LONG = 1 << 20
 """Bytes up to which a journal is left as it grows."""
 
 
-class JournalError(Exception):
+class JournalError(KennisportalError):
     """The journal can't be used; the text names it and says what to do."""
 
 

@@ -5,11 +5,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from feeds.error import KennisportalError
+
 LARGEST = 10_000_000
 """Bytes of a message that are read; a report says what it has to say long before that."""
 
 
-class MailboxError(Exception):
+class MailboxError(KennisportalError):
     """No messages can be read there; the text names the place and says what to do."""
 
 

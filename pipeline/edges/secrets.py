@@ -10,12 +10,13 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from feeds.error import KennisportalError
 from pipeline.edges.owner import keep_owner
 
 _BYTES = 32
 
 
-class SecretError(Exception):
+class SecretError(KennisportalError):
     """The secret key file can't be used; the text names it and says what to do."""
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from feeds.error import KennisportalError
 from pipeline.ports import Clock, DeskWork, Start
 from subscribers.delivery import DeliveryState
 from subscribers.edition import CLOSED, SENDABLE, Edition, EditionName, EditionState, balanced
@@ -13,7 +14,7 @@ _REFUSALS = 20
 """How many different refusals are told."""
 
 
-class DeskError(Exception):
+class DeskError(KennisportalError):
     """This can't be done with this edition; the text says why and what to do."""
 
 

@@ -11,6 +11,7 @@ from feeds.address import web_address
 from feeds.article import Article, Visibility
 from feeds.change import what_changed
 from feeds.characters import one_line
+from feeds.error import KennisportalError
 from feeds.identity import address_alias, tag_uri
 from feeds.log import Kind
 from feeds.source import Source
@@ -21,7 +22,7 @@ from pipeline.steps.placing import House, place, retheme
 CORRECTED = ("title", "summary", "url", "author")
 
 
-class EditingError(Exception):
+class EditingError(KennisportalError):
     """What an editor asked for can't be done; the text says why, and what can."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 
+from feeds.error import KennisportalError
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EnrolWork, Start
 from pipeline.steps.known import Ids, Known
@@ -31,7 +32,7 @@ _BATCH = 2_000
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
-class EnrolError(Exception):
+class EnrolError(KennisportalError):
     """This can't be done with this subscriber; the text says why and what to do."""
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from feeds.article import Article, Visibility
 from feeds.classify import Placement
+from feeds.error import KennisportalError
 from feeds.log import Due, Entry, Kind
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, Start
@@ -42,7 +43,7 @@ class ExplainWork(OutlookWork, Protocol):
     def log(self) -> ExplainLog: ...
 
 
-class ExplainError(Exception):
+class ExplainError(KennisportalError):
     """Nobody or nothing by that name; the text says so and what to do."""
 
 

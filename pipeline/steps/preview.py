@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from feeds.article import Visibility
+from feeds.error import KennisportalError
 from feeds.theme import ThemeTree
 from pipeline.ports import Clock, EditionWork, Start
 from pipeline.steps.plan import Planner, PlanReport, slot_now
@@ -31,7 +32,7 @@ from subscribers.token import EDITION, PREFERENCES, UNSUBSCRIBE, Tokens
 _NEVER_LEFT = (DeliveryState.SKIPPED, DeliveryState.CANCELLED)
 
 
-class PreviewError(Exception):
+class PreviewError(KennisportalError):
     """There is nothing to show; the text says why and what to do."""
 
 

@@ -11,13 +11,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session, create_engine
 
+from feeds.error import KennisportalError
 from pipeline.store.session import sqlite
 
 _HEADER = b"SQLite format 3\0"
 _BESIDE = ("", "-wal", "-shm", "-journal")
 
 
-class BackupError(Exception):
+class BackupError(KennisportalError):
     """A copy can't be made or put back; the text names the file and says what to do."""
 
 
