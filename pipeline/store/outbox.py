@@ -174,7 +174,12 @@ _SETTLE = Prepared(
     .where(
         _delivery.c.id == sa.bindparam("this"),
         # Others may have taken us for dead meanwhile, and the delivery may be in their hands now.
-        sa.or_(_delivery.c.worker == sa.bindparam("by"), _delivery.c.state == str(DeliveryState.UNCERTAIN)),
+        sa.or_(
+            # Such that PostgreSQL looks at the row alone: its index of workers holds all that was settled
+            # since somebody last cleaned up.
+            _delivery.c.worker + "" == sa.bindparam("by"),
+            _delivery.c.state == str(DeliveryState.UNCERTAIN),
+        ),
     )
     .values(
         state=sa.bindparam("to", type_=sa.String),
