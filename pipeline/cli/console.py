@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import wraps
+from itertools import islice
 from pathlib import Path
+from textwrap import indent
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -20,6 +22,9 @@ from pipeline.cli.failure import Failure
 from pipeline.settings import CONFIG_NAME
 
 _WIDE = 200  # columns where nobody is looking: a table in a log must not be folded
+
+_TOGETHER = 1_000
+"""Rows of a table that are lined up with each other."""
 
 _ALIKE = 3
 """So many problems of one kind have a line each."""
@@ -114,21 +119,35 @@ def say_json(document: object) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_in_json))
 
 
+def say_json_list(documents: Iterable[object]) -> None:
+    """One JSON document as well, a list that may be too long to have in memory."""
+    begun = False
+    for document in documents:
+        text = json.dumps(document, ensure_ascii=False, indent=2, default=_in_json)
+        click.echo((",\n" if begun else "[\n") + indent(text, "  "), nl=False)
+        begun = True
+    click.echo("\n]" if begun else "[]")
+
+
 def _in_json(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows in columns; numbers to the right."""
-    listed = [list(row) for row in rows]
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        numeric = bool(listed) and all(isinstance(row[number], int) for row in listed)
-        shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in listed:
-        shown.add_row(*[_cell(value) for value in row])
+    """Rows in columns, numbers to the right; of very many, some are shown while others are still to come."""
     width = None if sys.stdout.isatty() else _WIDE
-    Console(width=width, highlight=False, markup=False, emoji=False).print(shown)
+    console = Console(width=width, highlight=False, markup=False, emoji=False)
+    remaining = iter(rows)
+    listed, is_first = list(islice(remaining, _TOGETHER)), True
+    while listed or is_first:
+        shown = Table(box=None, pad_edge=False, header_style="bold", show_header=is_first)
+        for number, column in enumerate(columns):
+            numeric = bool(listed) and all(isinstance(row[number], int) for row in listed)
+            shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        for row in listed:
+            shown.add_row(*[_cell(value) for value in row])
+        console.print(shown)
+        listed, is_first = list(islice(remaining, _TOGETHER)), False
 
 
 def numbers(counts: Mapping[str, int]) -> str:

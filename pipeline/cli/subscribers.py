@@ -1,6 +1,6 @@
 """``kennisportal subscribers``: who reads, and what they asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,16 @@ import click
 
 from pipeline.app import App
 from pipeline.cli import console, rosters
-from pipeline.cli.console import as_option, json_option, say, say_json, table, with_app, yes_option
+from pipeline.cli.console import (
+    as_option,
+    json_option,
+    say,
+    say_json,
+    say_json_list,
+    table,
+    with_app,
+    yes_option,
+)
 from pipeline.cli.failure import Failure
 from pipeline.cli.rosters import note_given
 from pipeline.steps.outlook import Outlook
@@ -98,8 +107,7 @@ def confirm(app: App, email: str, consent_note: str, who: str) -> None:
 def list_(app: App, state: str | None, theme: str, as_json: bool) -> None:
     """All subscribers."""
     with app.store.read() as work:
-        readers = list(work.subscribers.everyone(State(state) if state else None, theme))
-    _list(readers, as_json)
+        _list(work.subscribers.everyone(State(state) if state else None, theme), as_json)
 
 
 @subscribers.command()
@@ -109,14 +117,7 @@ def list_(app: App, state: str | None, theme: str, as_json: bool) -> None:
 def find(app: App, text: str, as_json: bool) -> None:
     """Subscribers whose address or name holds this text."""
     with app.store.read() as work:
-        _list(
-            [
-                reader
-                for reader in work.subscribers.everyone()
-                if text.casefold() in f"{reader.subscriber.email} {reader.subscriber.name}".casefold()
-            ],
-            as_json,
-        )
+        _list(work.subscribers.holding(text), as_json)
 
 
 @subscribers.command()
@@ -351,13 +352,13 @@ def _given(choices: dict[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in choices.items() if value is not None and name in COLUMNS}
 
 
-def _list(readers: list[Reader], as_json: bool) -> None:
+def _list(readers: Iterable[Reader], as_json: bool) -> None:
     if as_json:
-        say_json([_document(reader) for reader in readers])
+        say_json_list(map(_document, readers))
         return
     table(
         ("email", "state", "frequency", "language", "interests"),
-        [
+        (
             (
                 reader.subscriber.email,
                 reader.subscriber.state,
@@ -366,7 +367,7 @@ def _list(readers: list[Reader], as_json: bool) -> None:
                 ", ".join(reader.interests),
             )
             for reader in readers
-        ],
+        ),
     )
 
 

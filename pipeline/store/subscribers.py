@@ -138,17 +138,29 @@ class Subscribers:
 
     def everyone(self, state: State | None = None, theme: str = "") -> Iterator[Reader]:
         """All subscribers by id, streamed; of one state or following one theme where given."""
-        query = (
+        condition = sa.true() if state is None else col(SubscriberRow.state) == state
+        return (reader for reader in self._readers(condition) if not theme or theme in reader.interests)
+
+    def holding(self, text: str) -> Iterator[Reader]:
+        """Subscribers whose address or name holds a text, whatever its capitals; by id, streamed."""
+        # Compared here, as SQLite knows no capitals but those of ASCII; of who differs no more is read.
+        row = SubscriberRow.__table__.c  # type: ignore[attr-defined]
+        query = sa.select(row.id, row.email, row.name).order_by(row.id)
+        rows = self._session.execute(query.execution_options(yield_per=5_000))
+        wanted = text.casefold()
+        found = [id for id, email, name in rows if wanted in f"{email} {name}".casefold()]
+        for start in range(0, len(found), 500):
+            yield from self._readers(col(SubscriberRow.id).in_(found[start : start + 500]))
+
+    def _readers(self, condition: sa.ColumnElement[bool]) -> Iterator[Reader]:
+        rows = self._session.exec(
             select(SubscriberRow, InterestSet.themes)
             .join(InterestSet, col(InterestSet.id) == SubscriberRow.interest_set_id)
+            .where(condition)
             .order_by(col(SubscriberRow.id))
             .execution_options(yield_per=500)
         )
-        if state is not None:
-            query = query.where(SubscriberRow.state == state)
-        for row, themes in self._session.exec(query):
-            if not theme or theme in themes:
-                yield _reader(row, themes)
+        return (_reader(row, themes) for row, themes in rows)
 
     def feed_serial(self, id: int) -> int:
         """The serial of a reader's own feed; none works where it is not positive, or there is no reader."""
@@ -173,10 +185,7 @@ class Subscribers:
 
     def followed(self) -> set[str]:
         """Every theme that somebody follows who is not gone."""
-        # Unpacked by the database: every command asks this, and there may be hundreds of thousands of sets.
-        sqlite = self._session.get_bind().dialect.name == "sqlite"
-        unpack = func.json_each if sqlite else func.json_array_elements_text
-        themes = unpack(InterestSet.themes).table_valued("value")
+        themes = self._unpacked()
         query = (
             sa.select(themes.c.value)
             .select_from(sa.join(InterestSet, themes, sa.true()))
@@ -192,17 +201,29 @@ class Subscribers:
 
     def followers(self) -> dict[str, int]:
         """How many active subscribers follow each theme by name."""
-        rows = self._session.exec(
-            select(InterestSet.themes, func.count())
-            .join(SubscriberRow, col(SubscriberRow.interest_set_id) == InterestSet.id)
+        readers = (
+            select(SubscriberRow.interest_set_id, func.count().label("number"))
             .where(SubscriberRow.state == State.ACTIVE)
-            .group_by(col(InterestSet.id))
+            .group_by(col(SubscriberRow.interest_set_id))
+            .subquery()
         )
-        counts: dict[str, int] = {}
-        for themes, number in rows:
-            for theme in themes:
-                counts[theme] = counts.get(theme, 0) + number
-        return counts
+        themes = self._unpacked()
+        query = (
+            sa.select(themes.c.value, func.sum(readers.c.number))
+            .select_from(
+                sa.join(InterestSet, readers, readers.c.interest_set_id == InterestSet.id).join(
+                    themes, sa.true()
+                )
+            )
+            .group_by(themes.c.value)
+        )
+        return {theme: int(number) for theme, number in self._session.execute(query)}
+
+    def _unpacked(self) -> sa.TableValuedAlias:
+        """The themes of sets, one a row: by the database, as there may be hundreds of thousands of sets."""
+        sqlite = self._session.get_bind().dialect.name == "sqlite"
+        unpack = func.json_each if sqlite else func.json_array_elements_text
+        return unpack(InterestSet.themes).table_valued("value")
 
     def zones(self, frequency: str) -> list[str]:
         """The time zones in which readers of a frequency live."""
