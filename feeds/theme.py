@@ -107,6 +107,7 @@ class ThemeTree:
         for theme in self._ordered:
             self._children.setdefault(theme.parent, []).append(theme)
         self._place = {theme.slug: place for place, theme in enumerate(self._ordered)}
+        self._former = {slug: theme.slug for theme in reversed(self._ordered) for slug in theme.formerly}
 
     def __iter__(self) -> Iterator[Theme]:
         """Parents before their children, siblings as the config has them."""
@@ -132,6 +133,10 @@ class ThemeTree:
     def place(self, slug: str) -> int:
         """Where a theme stands in tree order; one that is no longer in the config stands last."""
         return self._place.get(slug, len(self._place))
+
+    def current(self, slug: str) -> str:
+        """The slug of the theme that had this one before; any other slug comes back as it is."""
+        return self._former.get(slug, slug)
 
     def name(self, slug: str) -> str:
         """The theme's name; its slug where the config no longer has it."""

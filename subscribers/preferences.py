@@ -63,13 +63,13 @@ class Form:
         return cls(frozenset(reader.interests), str(who.frequency), who.language, who.timezone, day)
 
     @classmethod
-    def sent(cls, fields: Mapping[str, Sequence[str]]) -> "Form":
-        """The form as somebody sent it."""
+    def sent(cls, fields: Mapping[str, Sequence[str]], tree: ThemeTree) -> "Form":
+        """The form as somebody sent it, perhaps with slugs that themes had when it was shown."""
 
         def one(name: str) -> str:
             return (fields.get(name) or [""])[-1].strip()
 
-        themes = frozenset(fields.get("theme", ()))
+        themes = frozenset(map(tree.current, fields.get("theme", ())))
         return cls(themes, one("frequency"), one("language"), one("timezone"), one("pause"))
 
     def preferences(

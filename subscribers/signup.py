@@ -51,15 +51,20 @@ class SignUpForm:
     language: str
 
     @classmethod
-    def sent(cls, fields: Mapping[str, Sequence[str]], *, frequency: str, language: str) -> "SignUpForm":
-        """The form as somebody sent it; a portal's own form may leave frequency and language to us."""
+    def sent(
+        cls, fields: Mapping[str, Sequence[str]], tree: ThemeTree, *, frequency: str, language: str
+    ) -> "SignUpForm":
+        """The form as somebody sent it.
+
+        A portal's own form may leave frequency and language to us, and know a theme by a slug that it had.
+        """
 
         def one(name: str, otherwise: str = "") -> str:
             return ((fields.get(name) or [""])[-1].strip() or otherwise)[:LONGEST_ADDRESS]
 
         return cls(
             one("email"),
-            frozenset(fields.get("theme", ())),
+            frozenset(map(tree.current, fields.get("theme", ()))),
             one("frequency", frequency),
             one("language", language),
         )

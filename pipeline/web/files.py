@@ -115,11 +115,10 @@ class Files:
         slug = re.split(r"[./]", rest, maxsplit=1)[0]
         if folder not in ("feeds", "themes") or slug in self._tree:
             raise HTTPException(404)
-        for theme in self._tree:
-            if slug in theme.formerly:
-                # The new theme's archives are not those of the old one: both begin at the current document.
-                extension = f".{rest.rpartition('.')[2]}" if "." in rest else ""
-                return RedirectResponse(f"{self._base_url}/{folder}/{theme.slug}{extension}", 301)
+        if (now := self._tree.current(slug)) != slug:
+            # The new theme's archives are not those of the old one: both begin at the current document.
+            extension = f".{rest.rpartition('.')[2]}" if "." in rest else ""
+            return RedirectResponse(f"{self._base_url}/{folder}/{now}{extension}", 301)
         with self._read() as work:
             if slug in work.publication.retired():
                 raise HTTPException(410)

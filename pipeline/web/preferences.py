@@ -65,7 +65,7 @@ class PreferencesPage:
             return await run_in_threadpool(self._send_link, id)
         if "less" in fields:
             return await run_in_threadpool(self._less, id, fields["less"][-1])
-        form = Form.sent(fields)
+        form = Form.sent(fields, self._tree)
         return await run_in_threadpool(self._save, id, form)
 
     def _ask(self, id: int, without: str) -> Response:
@@ -74,7 +74,7 @@ class PreferencesPage:
         if reader is None or reader.subscriber.state in LEFT:
             return self._gone(reader)
         form = Form.of(reader, self._clock())
-        return self._page(reader, replace(form, themes=form.themes - {without}))
+        return self._page(reader, replace(form, themes=form.themes - {self._tree.current(without)}))
 
     def _less(self, id: int, frequency: str) -> Response:
         """Change the frequency alone, as the page for leaving offers."""

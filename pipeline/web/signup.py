@@ -67,7 +67,7 @@ class SignUpPages:
 
     def _read(self, fields: Mapping[str, Sequence[str]]) -> SignUpForm:
         usual = Frequency.WEEKLY if Frequency.WEEKLY in self._frequencies else self._frequencies[0]
-        return SignUpForm.sent(fields, frequency=usual, language=self._pages.language)
+        return SignUpForm.sent(fields, self._tree, frequency=usual, language=self._pages.language)
 
     def _ask(self, form: SignUpForm, request: Request) -> Response:
         try:

@@ -17,7 +17,7 @@ FIELDS = {"theme": ["cloud", "overheid"], "frequency": ["daily"], "language": ["
 
 
 def asked(**fields: list[str]) -> Preferences:
-    return Form.sent(FIELDS | fields).preferences(TREE, OFFERED, ZONE, NOW)
+    return Form.sent(FIELDS | fields, TREE).preferences(TREE, OFFERED, ZONE, NOW)
 
 
 def reader(**fields: object) -> Reader:

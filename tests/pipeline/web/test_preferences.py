@@ -163,6 +163,19 @@ def test_saving_changes_what_the_reader_gets_and_says_so(site) -> None:
     assert ticked(answer.text) == ticked(site.ask(path).text) == {"cloud", "gemeenten", "daily", "en"}
 
 
+def test_links_and_open_pages_from_before_a_theme_was_renamed_mean_what_it_is_called_now(
+    serving, portal
+) -> None:
+    with serving() as site:
+        path = joined(site)
+        save(site, path)
+    assert portal.run("themes", "rename", "cloud", "wolken", "--yes").exit_code == 0
+    with serving() as site:
+        assert ticked(site.ask(f"{path}?without=cloud").text) == {"gemeenten", "daily", "nl"}
+        assert save(site, path).status == 200
+        assert reader(site).interests == ("gemeenten", "wolken")
+
+
 def test_mail_planned_for_other_themes_is_not_sent_any_more(site) -> None:
     path = joined(site)
     assert site.plan() == 1

@@ -43,6 +43,16 @@ def test_a_theme_in_the_address_is_ticked_and_its_page_leads_there(site) -> None
     assert ticked == ["gemeenten"]
 
 
+def test_a_form_that_knows_a_theme_by_its_old_slug_signs_up_for_it(serving, portal) -> None:
+    assert portal.run("themes", "rename", "cloud", "wolken", "--yes").exit_code == 0
+    with serving() as site:
+        page = site.ask("/subscribe?theme=cloud").text
+        assert re.findall(r'name="theme" value="(\w+)" checked', page) == ["wolken"]
+        assert ask(site, theme=["cloud", "gemeenten"]).status == 200
+        site.ask(link(*mails(portal)), "POST")
+        assert reader(site).interests == ("gemeenten", "wolken")
+
+
 def test_the_form_on_a_themes_page_signs_up_for_that_theme_and_has_nothing_ticked(site, portal) -> None:
     page = fromstring(site.ask("/themes/gemeenten").text)
     (form,) = page.forms
