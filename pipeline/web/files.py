@@ -27,6 +27,8 @@ _TYPES = {
     "opml": "text/x-opml; charset=utf-8",
 }
 _AGE = "public, max-age=300"
+_SHARED = {"Access-Control-Allow-Origin": "*"}
+"""Of feeds, which are there to be read from anywhere, by pages of other sites as well."""
 _RANGE = re.compile(r"bytes=\s*(\d+-\d*|-\d+)(\s*,\s*(\d+-\d*|-\d+))*\s*")
 
 
@@ -77,8 +79,7 @@ class Files:
             "Vary": "Accept-Encoding",
         }
         if name.startswith("feeds/"):
-            # Feeds are there to be read from anywhere, by pages of other sites as well.
-            headers["Access-Control-Allow-Origin"] = "*"
+            headers |= _SHARED
             if self._hub and name.rpartition(".")[2] in FORMATS:
                 headers["Link"] = f'<{self._hub}>; rel="hub", <{self._base_url}/{name}>; rel="self"'
             if name.endswith(".html"):
@@ -118,7 +119,9 @@ class Files:
         if (now := self._tree.current(slug)) != slug:
             # The new theme's archives are not those of the old one: both begin at the current document.
             extension = f".{rest.rpartition('.')[2]}" if "." in rest else ""
-            return RedirectResponse(f"{self._base_url}/{folder}/{now}{extension}", 301)
+            # By default browsers keep it for good, and a theme may get an old slug back.
+            headers = {"Cache-Control": _AGE} | (_SHARED if folder == "feeds" else {})
+            return RedirectResponse(f"{self._base_url}/{folder}/{now}{extension}", 301, headers)
         with self._read() as work:
             if slug in work.publication.retired():
                 raise HTTPException(410)
