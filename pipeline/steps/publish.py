@@ -24,7 +24,7 @@ from pipeline.ports import Clock, Start
 from pipeline.ports_publishing import Live, PublishError, PublishWork
 from pipeline.steps.archive import archive
 from pipeline.steps.reread import Read, compared, read_back
-from pipeline.steps.select import INSTALLED, Imprint, Selector
+from pipeline.steps.select import AUTHORITY, INSTALLED, Imprint, Selector
 
 INDEX = "feeds/index.opml"
 MANIFEST = "feeds/manifest.json"
@@ -83,7 +83,7 @@ class Publisher:
         report.unchanged = [slug for slug in slugs if slug not in late]
         if not late and not retired and self._live.has([INDEX, MANIFEST]):
             return report
-        if not standing.cursors:
+        if not standing.installed:
             self._install()
         with ExitStack() as stack:
             try:
@@ -143,8 +143,9 @@ class Publisher:
 
     def _install(self) -> None:
         with self._write() as work:
-            if not work.register.fact(INSTALLED):
-                work.register.set_fact(INSTALLED, self._clock().isoformat())
+            for name, value in ((INSTALLED, self._clock().isoformat()), (AUTHORITY, self._imprint.host)):
+                if not work.register.fact(name):
+                    work.register.set_fact(name, value)
 
     def _bring_up(
         self, slugs: Sequence[str], standing: "_Standing", report: PublishReport, force: bool
@@ -294,8 +295,12 @@ class _Generation:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """How far the feeds follow the log, and what it holds past the one that is furthest behind."""
+    """How far the feeds follow the log, and what it holds past the one that is furthest behind.
 
+    ``installed`` tells whether it is written down what the ids of feeds begin with.
+    """
+
+    installed: bool
     head: int
     cursors: Mapping[str, tuple[int, str]]
     news: Mapping[str, int]
@@ -310,4 +315,5 @@ class _Standing:
         head = work.log.head()
         cursors = work.publication.cursors()
         behind = min((position for position, _ in cursors.values()), default=0)
-        return cls(head, cursors, work.log.last_positions(behind) if behind < head else {})
+        installed = bool(work.register.fact(AUTHORITY))
+        return cls(installed, head, cursors, work.log.last_positions(behind) if behind < head else {})

@@ -15,6 +15,9 @@ from pipeline.ports_publishing import FeedWork, PublishWork
 INSTALLED = "installed"
 """The fact that says since when there are feeds; their ids bear that day."""
 
+AUTHORITY = "authority"
+"""The fact that says at which host there were feeds first; their ids bear it wherever the portal moves."""
+
 _TOMBSTONES = 1000
 """What is told to be gone at most: a source that goes altogether must not fill a feed for 90 days."""
 
@@ -73,15 +76,14 @@ class Selector:
         latest = work.shelf.newest(themes, self._imprint.entries)
         moved = [one.article.updated for one in latest]
         feed = self._feed(work, EVERYTHING, latest, max(moved, default=_installed(work)))
-        uri = tag_uri(self._imprint.host, _installed(work).date(), "reader", str(id))
-        return replace(feed, uri=uri, hub="", address=address)
+        return replace(feed, uri=self._uri(work, "reader", str(id)), hub="", address=address)
 
     def _feed(self, work: FeedWork, slug: str, shown: Sequence[Placed], updated: datetime) -> Feed:
         theme = None if slug == EVERYTHING else self._tree[slug]
         imprint = self._imprint
         return Feed(
             slug=slug,
-            uri=tag_uri(imprint.host, _installed(work).date(), "feed", slug),
+            uri=self._uri(work, "feed", slug),
             title=f"{imprint.name}: {theme.name}" if theme else imprint.name,
             description=theme.description if theme else "",
             language=imprint.language,
@@ -92,6 +94,11 @@ class Selector:
             hub=imprint.hub,
             changed=imprint.changed,
         )
+
+    def _uri(self, work: FeedWork, *names: str) -> str:
+        """A feed's permanent id."""
+        authority = work.register.fact(AUTHORITY) or self._imprint.host
+        return tag_uri(authority, _installed(work).date(), *names)
 
 
 @lru_cache(maxsize=KEPT)

@@ -147,6 +147,20 @@ def test_an_article_keeps_its_id_through_changes_of_text_and_address(portal) -> 
     assert before["atom"].startswith("tag:portaal.example,")
 
 
+def test_feeds_keep_their_ids_when_the_portal_moves(portal) -> None:
+    portal.write("a", "De gemeente")
+    collect(portal)
+    build(portal)
+    before = feed(portal, "gemeenten")
+    config = portal.config.read_text()
+    portal.config.write_text(config.replace("https://portaal.example", "https://elders.example/kennis"))
+    build(portal)
+    after = feed(portal, "gemeenten")
+    assert after.feed.link == "https://elders.example/kennis/themes/gemeenten"
+    assert after.feed.id == before.feed.id
+    assert after.entries[0].id == before.entries[0].id
+
+
 def test_a_new_address_reaches_the_feeds_though_nobody_is_mailed_about_it(portal) -> None:
     portal.write("a", "De gemeente")
     collect(portal)
