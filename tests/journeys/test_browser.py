@@ -268,6 +268,15 @@ def test_on_a_phone_the_name_of_the_site_stays_on_one_line(browser: Browser, dem
         assert tops[0] == tops[1]
 
 
+def test_a_theme_with_a_long_name_fits_on_a_phone(browser: Browser, demo: Demo) -> None:
+    html = demo.mail(4, 2).get_body(("html",)).get_content()
+    long = "Informatiebeveiliging, privacybescherming en bedrijfscontinuïteit"
+    with opened(browser, 320) as page:
+        page.set_content(html.replace("Overheid", long))
+        assert page.get_by_role("link", name=f"{long} niet meer volgen").is_visible()
+        look_over(page)
+
+
 def test_the_links_at_the_top_of_a_mail_are_large_enough_to_hit(browser: Browser, demo: Demo) -> None:
     for width in (600, 320):
         with opened(browser, width) as page:
