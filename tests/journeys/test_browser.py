@@ -326,6 +326,23 @@ def test_a_page_can_be_read_on_any_screen(browser: Browser, demo: Demo, path: st
         assert min(heights) >= 24
 
 
+def test_long_words_in_the_names_of_the_site_and_its_themes_are_broken_on_a_phone(
+    browser: Browser, demo: Demo
+) -> None:
+    with opened(browser, 320) as page:
+        page.goto(demo.url)
+        names = {
+            "Kennisportal": "Arbeidsongeschiktheidsverzekeraars",
+            "Gemeenten": "Aansprakelijkheidsverzekeringen",
+        }
+        html = page.content()
+        for short, long in names.items():
+            html = html.replace(f">{short}<", f">{long}<")
+            assert long in html
+        page.set_content(html)
+        look_over(page)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("path", ["/", "/themes/gemeenten"])
 def test_the_keyboard_reaches_every_link_and_field_and_shows_where_it_is(
