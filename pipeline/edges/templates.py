@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unicodedata import bidirectional
 from urllib.parse import urlsplit
 
 import jinja2
@@ -122,6 +123,7 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
         "foreign": lambda tag: _foreign(tag, language),
         "shorten": shorten,
         "host": host,
+        "apart": _apart,
     }
     environment.tests["web_url"] = lambda url: bool(host(url))
     return environment
@@ -163,6 +165,11 @@ def _translations(language: str, places: list[Path]) -> NullTranslations:
         write_mo(compiled, read_po(texts, locale=language))
     compiled.seek(0)
     return Translations(compiled)
+
+
+def _apart(name: str) -> str:
+    """A name that takes no date after it along where it is written from right to left (UAX #9, W2 and N1)."""
+    return f"{name}\u200e" if any(bidirectional(one) in ("R", "AL") for one in name) else name
 
 
 def _foreign(tag: str, language: str) -> str:

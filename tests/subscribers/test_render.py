@@ -157,6 +157,13 @@ def test_an_update_is_labelled_and_says_what_changed() -> None:
     assert "De datum is nu 1 juli." in made.html
 
 
+def test_what_changed_is_marked_as_being_in_the_language_of_the_article() -> None:
+    for language, marked in (("he", ' lang="he"'), ("nl", "")):
+        changed = article(1, change="“השתנה (1)!”", language=language)
+        html = letter((Item(1, Kind.UPDATED, "cloud"),), {1: changed}).html
+        assert f'<b>Wat er is veranderd:</b> <span dir="auto"{marked}>“השתנה (1)!”</span>' in html
+
+
 def test_a_new_article_says_nothing_of_earlier_changes() -> None:
     made = single(change="De datum is nu 1 juli.")
     assert "1 juli" not in made.html + made.text
@@ -190,6 +197,13 @@ def test_an_article_is_written_in_the_direction_of_its_own_script() -> None:
     assert [tag["dir"] for tag in page.named("h3")] == ["auto"]
     summary = [tag for tag in page.named("p") if tag.get("class") == "summary"]
     assert [(tag["dir"], tag["lang"]) for tag in summary] == [("auto", "he")]
+
+
+def test_an_author_in_another_script_takes_no_date_along() -> None:
+    for author, apart in (("יוסי כהן", "יוסי כהן\u200e"), ("محمد علي", "محمد علي\u200e"), ("Jan", "Jan")):
+        made = single(author=author, url="https://kennisportal.example/1")
+        assert f">{apart} · 20 november 2026<" in made.html
+        assert f"\n{apart} - 20 november 2026\n" in made.text
 
 
 def test_the_subject_is_the_first_new_article_and_how_many_more_there_are() -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from pipeline import jobs
 from pipeline.steps.preview import Choice
 from subscribers.edition import EditionName
 from subscribers.frequency import Frequency
@@ -48,6 +49,22 @@ def test_it_shows_the_articles_of_the_mail_in_the_language_of_its_readers(site) 
         assert '<section id="theme-cloud"' in answer.text
         assert ">De gemeente gaat naar de cloud</a></h3>" in answer.text
         assert "De gemeente stemt" not in answer.text  # in no theme that these readers follow
+
+
+def test_what_changed_is_marked_as_being_in_the_language_of_the_article(site, portal) -> None:
+    planned(site)
+    assert portal.run("digest", "send", "weekly", "--yes").exit_code == 0
+    portal.wait(days=7)
+    portal.write(
+        "wolk", "De gemeente gaat naar de cloud", "All 30 of its servers leave.", more="language: en\n"
+    )
+    jobs.collect(site.app)
+    assert site.plan() == 1
+    quote = "“All 30 of its servers leave.”"
+    assert (
+        f'<b>Wat er is veranderd:</b> <span dir="auto" lang="en">{quote}</span>'
+        in site.ask(edition(site)).text
+    )
 
 
 def test_nothing_on_it_tells_who_got_it_or_acts_for_them(site) -> None:

@@ -395,6 +395,17 @@ def test_the_welcome_brings_the_latest_and_the_next_digest_goes_on_from_there(si
         assert "gaat naar de cloud" not in text
 
 
+def test_the_welcome_writes_an_article_in_the_direction_of_its_own_script(site, portal) -> None:
+    portal.wait(hours=2)
+    portal.write("meer", "שלום cloud (1)!", "עולם cloud (1)!", more="language: he\nsummary: עולם (1)!\n")
+    jobs.collect(site.app)
+    confirmed(site, portal)
+    page = fromstring(texts(mails(portal)[-1])[1])
+    (title,) = [heading for heading in page.iter("h3") if "שלום" in heading.text_content()]
+    assert title.get("dir") == "auto"
+    assert [text.get("dir") for text in title.getparent().find_class("summary")] == ["auto"]
+
+
 def test_a_welcome_that_never_arrives_leaves_its_articles_for_the_digest(site, portal) -> None:
     with portal.open() as app:
         wish = Wish(EMAIL, ("cloud",), Frequency.WEEKLY, "nl")
