@@ -22,7 +22,7 @@ class Kind(StrEnum):
     UPDATED = "updated"  # what a reader reads has changed
     WITHDRAWN = "withdrawn"
     RESTORED = "restored"  # back in the feeds; never mailed again
-    RETHEMED = "rethemed"  # themes reached or lost, or a new address or author: feeds only
+    RETHEMED = "rethemed"  # other themes, or a new address or author: feeds only
     BACKFILL = "backfill"  # history from before we looked: feeds only
 
 

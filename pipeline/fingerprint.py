@@ -11,7 +11,8 @@ def of_documents(settings: Settings) -> str:
     """What feeds and pages are made from: version, config and templates."""
     site, publish = settings.site, settings.publish
     parts = hashlib.sha256(importlib.metadata.version("kennisportal").encode())
-    made_from = [site, publish.entries, publish.hub, settings.theme, bool(settings.digest)]
+    placed = {source.name: source.themes for source in settings.source if source.themes}
+    made_from = [site, publish.entries, publish.hub, settings.theme, placed, bool(settings.digest)]
     parts.update(repr(made_from).encode())
     for directory in (TEMPLATES, settings.path("templates")):
         for file in sorted(directory.rglob("*")) if directory.is_dir() else ():

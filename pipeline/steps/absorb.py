@@ -24,7 +24,7 @@ from feeds.weight import VERSIONS, Weight, goes_back_and_forth, told_by, weigh
 from pipeline.ports import CollectWork
 from pipeline.steps.announce import announce, served_until
 from pipeline.steps.arrivals import Arrival, Arrivals
-from pipeline.steps.placing import House, place, retheme
+from pipeline.steps.placing import House, are_others_named, place, retheme
 from pipeline.steps.recognise import look_up
 
 FAR_AHEAD = timedelta(days=366)
@@ -247,10 +247,8 @@ class _Absorber:
             change=what_changed(before, after),
             **seen,
         )
-        kept = self._store(id, article)
         # What changed since the backup that we come from may have been told already.
-        kind = Kind.RETHEMED if self._first_since_restore else Kind.UPDATED
-        self._work.log.append(id, kind, kept, self._now)
+        self._store(id, article, Kind.RETHEMED if self._first_since_restore else Kind.UPDATED)
         self.outcome.updated += 1
 
     def _show(self, id: int, known: Article, draft: Draft, mark: str, sighting: Sighting) -> None:
@@ -295,19 +293,24 @@ class _Absorber:
         around = any(getattr(seen, name) != getattr(known, name) for name in _AROUND)
         if not moved and not around and seen.categories == known.categories:
             return
-        kept = self._store(id, seen)
-        if moved or around:
-            # The feeds must tell what it looks like now, and nobody needs a mail about it.
-            self._work.log.append(id, Kind.RETHEMED, kept, self._now)
+        # The feeds must tell what it looks like now, and nobody needs a mail about it.
+        self._store(id, seen, Kind.RETHEMED if moved or around else None)
 
     def _revised(self, known: Article, draft: Draft, **values: object) -> Article:
         """The article as the draft has it, validated. Its first date stays: sources touch dates at will."""
         return Article.model_validate(known.model_dump() | _told(draft) | known.corrections | values)
 
-    def _store(self, id: int, article: Article) -> frozenset[str]:
-        """Revise a visible article, and log the themes it reached or lost; gives those it kept."""
+    def _store(self, id: int, article: Article, kind: Kind | None = None) -> None:
+        """Revise a visible article, and log the themes it reached or lost, and as ``kind`` those it kept.
+
+        Without one, these are logged only where feeds name others beside them now.
+        """
         old = self._work.articles.themes([id])[id]
         new = place(self._house, article, self._source.themes)
         self._work.articles.revise(id, article)
         self._work.articles.place(id, article.published, new)
-        return retheme(self._work, id, old, new, self._now)
+        kept = retheme(self._work, id, old, new, self._now)
+        if kind is None and kept and are_others_named(old, new):
+            kind = Kind.RETHEMED
+        if kind is not None:
+            self._work.log.append(id, kind, kept, self._now)

@@ -17,7 +17,7 @@ from feeds.log import Kind
 from feeds.source import Source
 from pipeline.ports import Clock, CollectWork, Start
 from pipeline.steps.announce import announce
-from pipeline.steps.placing import House, place, retheme
+from pipeline.steps.placing import House, are_others_named, place, retheme
 
 CORRECTED = ("title", "summary", "url", "author")
 
@@ -123,6 +123,8 @@ class Editor:
                         work.log.append(id, Kind.RETHEMED, lost, now)
                 else:
                     retheme(work, id, old, new, now)
+                if (kept := old.keys() & new.keys()) and are_others_named(old, new):
+                    work.log.append(id, Kind.RETHEMED, kept, now)
             told = ", ".join(f"{'+' if belongs else '-'}{slug}" for slug, belongs in editor.items())
             work.register.audit(now, who, "articles retheme", f"article {id}: {told or 'by the rules'}")
             return set(new)

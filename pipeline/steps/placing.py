@@ -65,3 +65,9 @@ def retheme(
     if moved := old.keys() ^ new.keys():
         work.log.append(id, Kind.RETHEMED, moved, now)
     return frozenset(old.keys() & new.keys())
+
+
+def are_others_named(old: Mapping[str, Placement], new: Mapping[str, Placement]) -> bool:
+    """Whether feeds name other themes for an article than before: those that it is in by itself."""
+    before, after = ({slug for slug, place in places.items() if place.score} for places in (old, new))
+    return before != after

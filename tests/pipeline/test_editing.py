@@ -164,7 +164,8 @@ def test_who_follows_a_theme_that_an_article_reaches_is_told_when_the_editor_say
     portal.write("a", "De gemeente verhuist")
     run(portal, "collect")
     run(portal, "articles", "retheme", "1", "--add", "cloud", "--announce")
-    assert story(portal)[1:] == [(Kind.NEW, {"cloud"})]
+    # Where it was before, feeds name the other theme now, and nobody is told.
+    assert story(portal)[1:] == [(Kind.NEW, {"cloud"}), (Kind.RETHEMED, {"gemeenten", "overheid"})]
 
 
 def test_themes_that_do_not_exist_and_contradictions_are_refused(portal, one) -> None:

@@ -161,6 +161,31 @@ def test_feeds_keep_their_ids_when_the_portal_moves(portal) -> None:
     assert after.entries[0].id == before.entries[0].id
 
 
+def test_a_theme_that_an_article_reaches_is_named_in_the_feeds_where_it_was_before(portal) -> None:
+    config = portal.config.read_text()
+    portal.config.write_text(config.replace('keywords = ["cloud"]', 'categories = ["wolken"]'))
+
+    def named() -> list[str]:
+        build(portal)
+        assert portal.run("feeds", "check").exit_code == 0
+        return [tag.term for tag in feed(portal, "gemeenten").entries[0].tags]
+
+    portal.write("a", "De gemeente")
+    collect(portal)
+    assert named() == ["Gemeenten"]
+    for words in (["--add", "cloud"], ["--reset"], ["--add", "cloud", "--announce"], ["--reset"]):
+        assert portal.run("articles", "retheme", "1", *words).exit_code == 0
+        assert named() == (["Gemeenten"] if "--reset" in words else ["Gemeenten", "Cloud"])
+    for categories, themes in ('["wolken"]', ["Gemeenten", "Cloud"]), ('["iets"]', ["Gemeenten"]):
+        portal.write("a", "De gemeente", more=f"categories: {categories}\n")
+        collect(portal)
+        assert named() == themes
+    source = '[[source]]\nname = "map"\n'
+    for more, themes in ('themes = ["cloud"]\n', ["Gemeenten", "Cloud"]), ("", ["Gemeenten"]):
+        portal.config.write_text(config.replace(source, source + more))
+        assert named() == themes
+
+
 def test_a_new_address_reaches_the_feeds_though_nobody_is_mailed_about_it(portal) -> None:
     portal.write("a", "De gemeente")
     collect(portal)
