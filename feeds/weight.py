@@ -75,6 +75,12 @@ def weigh(old: str, new: str) -> Weight:
     return Weight.COSMETIC if alike else Weight.SUBSTANTIVE
 
 
+def is_reworded(old: str, new: str) -> bool:
+    """Whether two texts have other words, however little that means; not whether these stand elsewhere."""
+    before, after = (Counter(TOKEN.findall(composed(text))) for text in (old, new))
+    return before != after
+
+
 def told_by(*versions: tuple[str, str]) -> list[str]:
     """What versions of an article say, each given as a summary and a text, to be weighed against each other.
 

@@ -20,7 +20,7 @@ from feeds.log import Kind, kind_of_first_sight
 from feeds.markup import plain_text
 from feeds.shown import Shown
 from feeds.source import Reading, Source, SourceError
-from feeds.weight import VERSIONS, Weight, goes_back_and_forth, told_by, weigh
+from feeds.weight import VERSIONS, Weight, goes_back_and_forth, is_reworded, told_by, weigh
 from pipeline.ports import CollectWork
 from pipeline.steps.announce import announce, served_until
 from pipeline.steps.arrivals import Arrival, Arrivals
@@ -228,14 +228,18 @@ class _Absorber:
         told = _told(draft) | known.corrections  # what an editor corrected is not what changed
         old, new = plain_text(known.content), plain_text(draft.content)
         before, after = told_by((known.summary, old), (told["summary"], new))
-        weight = weigh(f"{known.title}\n{before}", f"{told['title']}\n{after}")
+        words = f"{known.title}\n{before}", f"{told['title']}\n{after}"
+        weight = weigh(*words)
         # While it was away it may have changed, of which nobody was told.
         versions = list(known.versions)
         if versions[-1:] != [known.fingerprint]:
             versions.append(known.fingerprint)
         seen = {"fingerprint": mark, "versions": [*versions, mark][-VERSIONS:]}
-        if weight is not Weight.SUBSTANTIVE or goes_back_and_forth(versions, mark):
-            self._store(id, self._revised(known, draft, **seen))
+        again = goes_back_and_forth(versions, mark)
+        if weight is not Weight.SUBSTANTIVE or again:
+            # The feeds mend a slip too, but don't follow each turn of what goes round and round.
+            reworded = not again and is_reworded(*words)
+            self._store(id, self._revised(known, draft, **seen), Kind.RETHEMED if reworded else None)
             self.outcome.unchanged += 1
             self.outcome.polished += 1
             return

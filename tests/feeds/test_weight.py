@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.characters import one_line, shorten
-from feeds.weight import TOKENS, Weight, goes_back_and_forth, told_by, weigh
+from feeds.weight import TOKENS, Weight, goes_back_and_forth, is_reworded, told_by, weigh
 
 TEXT = (
     "De gemeente Utrecht koopt geen nieuwe servers.\n"
@@ -39,7 +39,10 @@ def test_a_slip_of_the_pen_is_cosmetic(old: str, new: str) -> None:
 
 
 def test_paragraphs_that_change_places_are_cosmetic() -> None:
-    assert weigh(TEXT, "\n".join(reversed(TEXT.split("\n")))) is Weight.COSMETIC
+    moved = "\n".join(reversed(TEXT.split("\n")))
+    assert weigh(TEXT, moved) is Weight.COSMETIC
+    assert not is_reworded(TEXT, moved)
+    assert is_reworded(TEXT, TEXT.replace("wethouder", "wethoudr"))
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,16 @@ def test_only_what_means_something_is_an_update(portal) -> None:
         "a", "De gemeente verhuist", "De verhuizing kost 4 miljoen euro. De wethoudr is er blij mee."
     )
     assert numbers(collect(portal)) == {"updated": 1}
-    assert [kind for _, kind, _ in log(portal)] == [Kind.NEW, Kind.UPDATED]
+    assert [kind for _, kind, _ in log(portal)] == [Kind.NEW, Kind.RETHEMED, Kind.UPDATED]
+
+
+def test_a_source_that_shows_its_sentences_in_turns_does_not_flood_the_log(portal) -> None:
+    long = "stemt in met het plan" + " voor de wijk" * 10
+    lines = [f"De {who} {long}." for who in ("raad", "griffie", "brandweer")]
+    for turn in range(3):
+        portal.write("a", "De gemeente verhuist", "\n\n".join(lines[turn:] + lines[:turn]))
+        collect(portal)
+    assert [kind for _, kind, _ in log(portal)] == [Kind.NEW]
 
 
 def test_a_source_that_goes_back_and_forth_does_not_flood_the_log(portal) -> None:

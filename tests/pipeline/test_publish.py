@@ -161,6 +161,19 @@ def test_feeds_keep_their_ids_when_the_portal_moves(portal) -> None:
     assert after.entries[0].id == before.entries[0].id
 
 
+def test_a_slip_that_is_mended_shows_in_the_feeds_though_nobody_is_mailed_about_it(portal) -> None:
+    portal.write("a", "De gemeente en haar organsatie", "De wethouder ziet uit naar de verhuizing.")
+    collect(portal)
+    build(portal)
+    portal.write("a", "De gemeente en haar organisatie", "De wethouder ziet uit naar de verhuizing.")
+    collect(portal)
+    assert "gemeenten" in build(portal).built
+    (entry,) = feed(portal, "gemeenten").entries
+    assert entry.title == "De gemeente en haar organisatie"
+    assert entry.updated == entry.published
+    assert portal.run("feeds", "check").exit_code == 0
+
+
 def test_a_theme_that_an_article_reaches_is_named_in_the_feeds_where_it_was_before(portal) -> None:
     config = portal.config.read_text()
     portal.config.write_text(config.replace('keywords = ["cloud"]', 'categories = ["wolken"]'))
