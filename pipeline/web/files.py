@@ -170,8 +170,11 @@ def preferred(header: str) -> tuple[str, ...]:
 
 
 def _leave_out_odd_ranges(request: Request) -> None:
-    """Take from a request a Range that we don't understand: it is to be answered in full (RFC 9110 §14.2)."""
-    if not _RANGE.fullmatch(request.headers.get("range", "bytes=0-")):
+    """Take from a request a Range that means nothing there: it is to be answered in full (RFC 9110 §14.2).
+
+    That is one that we don't understand, and any of a HEAD.
+    """
+    if request.method != "GET" or not _RANGE.fullmatch(request.headers.get("range", "bytes=0-")):
         request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
 
 

@@ -65,6 +65,12 @@ def test_a_part_is_given_to_who_asks_for_one_in_bytes_and_all_of_it_to_who_asks_
         assert (answer.status, answer.body) == (200, whole.body), asked
 
 
+def test_a_head_tells_of_all_of_it_whatever_part_it_asks_for(site) -> None:
+    whole = site.ask("/feeds/cloud.atom")
+    head = site.ask("/feeds/cloud.atom", "HEAD", {"Range": "bytes=0-9"})
+    assert (head.status, head.headers["content-length"]) == (200, str(len(whole.body)))
+
+
 def test_a_build_that_is_cleared_away_under_a_reader_gives_way_to_the_newest(site, monkeypatch) -> None:
     tags = []
 
