@@ -18,7 +18,7 @@ def what_changed(old_text: str, new_text: str) -> str:
 
     Both are plain text. Sentences that only went, moved, or changed in blanks count as no change.
     """
-    old, new = _sentences(old_text), _sentences(new_text)
+    old, new = sentences(old_text), sentences(new_text)
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
         start += 1
@@ -36,6 +36,7 @@ def what_changed(old_text: str, new_text: str) -> str:
     return ""
 
 
-def _sentences(text: str) -> list[str]:
+def sentences(text: str) -> list[str]:
+    """The sentences of a plain text, each on one line; of a very long one, those that it begins with."""
     found = (one_line(part) for part in _BETWEEN.split(text[:_TEXT]))
     return [sentence for sentence in found if sentence]

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from feeds.article import Article, Sighting, Visibility, judge
+from feeds.boilerplate import boilerplate, is_everywhere, without
 from feeds.change import what_changed
 from feeds.draft import Draft, Problem
 from feeds.identity import aliases, canonical_url, tag_uri
@@ -25,7 +26,7 @@ from pipeline.ports import CollectWork
 from pipeline.steps.announce import announce, served_until
 from pipeline.steps.arrivals import Arrival, Arrivals
 from pipeline.steps.placing import House, are_others_named, place, retheme
-from pipeline.steps.recognise import look_up
+from pipeline.steps.recognise import Recognised, look_up
 
 FAR_AHEAD = timedelta(days=366)
 """Nobody waits so long for an article: its date is more likely wrong."""
@@ -71,7 +72,7 @@ def absorb(
     that isn't mounted looks just like that.
     """
     found = look_up(work, source, shown)
-    absorber = _Absorber(work, house, source, now)
+    absorber = _Absorber(work, house, source, now, _boilerplate(found))
     problems = absorber.outcome.problems
     problems += [*reading.problems, *found.problems]
     for one, id, known in found.sightings:
@@ -105,6 +106,19 @@ def _unread(work: CollectWork, source: Source, reading: Reading, problems: Itera
     return set(work.articles.find(names).values())
 
 
+def _boilerplate(found: Recognised) -> frozenset[str]:
+    """The sentences that changed in as good as all articles that were known already."""
+    known = [(one, article) for one, _, article in found.sightings if article is not None]
+    changed = [(one.draft, article) for one, article in known if one.mark != article.fingerprint]
+    if not is_everywhere(len(changed), len(known)):
+        return frozenset()
+    texts = (
+        (plain_text(article.content) or article.summary, plain_text(draft.content) or draft.summary)
+        for draft, article in changed
+    )
+    return boilerplate(texts, len(known))
+
+
 def _told(draft: Draft) -> dict[str, Any]:
     """What a source says of an article, in the article's fields; a date is not among them."""
     return {
@@ -123,12 +137,15 @@ def _told(draft: Draft) -> dict[str, Any]:
 class _Absorber:
     """One source's turn in one transaction."""
 
-    def __init__(self, work: CollectWork, house: House, source: Source, now: datetime) -> None:
+    def __init__(
+        self, work: CollectWork, house: House, source: Source, now: datetime, boilerplate: frozenset[str]
+    ) -> None:
         self._work = work
         self._house = house
         self._source = source
         self._memory = work.sources.memory(source.name)
         self._now = now
+        self._boilerplate = boilerplate
         self._today = now.astimezone(house.zone).date()
         self._new: list[tuple[Article, Shown]] = []
         self.outcome = Outcome()
@@ -224,12 +241,13 @@ class _Absorber:
         )
 
     def _update(self, id: int, known: Article, draft: Draft, mark: str) -> None:
-        """Other words: news, unless they mean the same or the source goes back and forth."""
+        """Other words: news, unless they mean the same, stand in all articles, or come again and again."""
         told = _told(draft) | known.corrections  # what an editor corrected is not what changed
         old, new = plain_text(known.content), plain_text(draft.content)
         before, after = told_by((known.summary, old), (told["summary"], new))
-        words = f"{known.title}\n{before}", f"{told['title']}\n{after}"
-        weight = weigh(*words)
+        reworded = is_reworded(f"{known.title}\n{before}", f"{told['title']}\n{after}")
+        before, after = without(before, self._boilerplate), without(after, self._boilerplate)
+        weight = weigh(f"{known.title}\n{before}", f"{told['title']}\n{after}")
         # While it was away it may have changed, of which nobody was told.
         versions = list(known.versions)
         if versions[-1:] != [known.fingerprint]:
@@ -238,8 +256,8 @@ class _Absorber:
         again = goes_back_and_forth(versions, mark)
         if weight is not Weight.SUBSTANTIVE or again:
             # The feeds mend a slip too, but don't follow each turn of what goes round and round.
-            reworded = not again and is_reworded(*words)
-            self._store(id, self._revised(known, draft, **seen), Kind.RETHEMED if reworded else None)
+            kind = Kind.RETHEMED if reworded and not again else None
+            self._store(id, self._revised(known, draft, **seen), kind)
             self.outcome.unchanged += 1
             self.outcome.polished += 1
             return

@@ -54,6 +54,29 @@ def test_a_source_that_goes_back_and_forth_does_not_flood_the_log(portal) -> Non
     assert numbers(collect(portal)) == {"updated": 1}
 
 
+def test_a_sentence_that_a_source_puts_under_all_of_its_articles_is_no_update_of_each(portal) -> None:
+    def show(under: str, price: int = 3) -> dict[str, int]:
+        for place in range(6):
+            costs = price if place == 0 else 3
+            text = f"In wijk {place} kost het {costs} miljoen euro.\n\n{under}"
+            portal.write(f"a{place}", f"De gemeente verhuist naar wijk {place}", text)
+        return numbers(collect(portal))
+
+    assert show("De raad stemt in.") == {"new": 6}
+    sign_up = "De raad stemt in. Meld u aan voor de nieuwsbrief!"
+    assert show(sign_up) == {"unchanged": 6, "polished": 6}
+    assert {kind for _, kind, _ in log(portal)[6:]} == {Kind.RETHEMED}  # the feeds follow
+    # What is news in one of them is still, and is all that is told of it.
+    assert show("De raad stemt in. Volg ons ook elders.", price=4) == {
+        "updated": 1,
+        "unchanged": 5,
+        "polished": 5,
+    }
+    with portal.open() as app, app.store.read() as work:
+        (changed,) = [article for article in work.articles.get(range(1, 7)).values() if article.change]
+    assert changed.change == "“In wijk 0 kost het 4 miljoen euro.”"
+
+
 def test_an_article_comes_changes_goes_and_is_back(portal) -> None:
     portal.write("a", "De gemeente verhuist", "Eerste zin. Tweede zin.")
     assert numbers(collect(portal)) == {"new": 1}

@@ -14,7 +14,10 @@ pytestmark = pytest.mark.each_database
 
 @dataclass
 class Site:
-    """What its sitemap lists: so many pages, at addresses with this at their end; and what else these say."""
+    """What its sitemap lists: so many pages, at addresses with this at their end.
+
+    ``text`` is what else these say, with the path of each in it.
+    """
 
     pages: int = 3
     end: str = ""
@@ -32,7 +35,7 @@ def site(portal, httpserver: HTTPServer) -> Site:
         return Response(f"<urlset>{''.join(urls)}</urlset>")
 
     def page(request: Request) -> Response:
-        told = f"<h1>Over {request.path}</h1><p>{request.path}</p>{text}{site.text}"
+        told = f"<h1>Over {request.path}</h1><p>{request.path}</p>{text}{site.text.format(request.path)}"
         return Response(f"<article>{told}</article>")
 
     httpserver.expect_request("/map.xml").respond_with_handler(sitemap)
@@ -73,7 +76,7 @@ def test_all_pages_are_read_again_by_turns_where_that_is_asked_for(portal, site:
     for _ in range(2):
         collect(portal, force=False)
         portal.wait(days=1)
-    site.text = "<p>Een andere zin, die er tot nu toe niet in stond.</p>"
+    site.text = "<p>Een andere zin, over {}, die er tot nu toe niet in stond.</p>"
     assert numbers(collect(portal, force=False))["updated"] == 3  # some are looked at anyway
     portal.wait(days=1)
     assert numbers(collect(portal, force=True))["updated"] == 40
