@@ -93,7 +93,8 @@ class DiskCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """All of it at one moment. ``late`` are feeds with how many log entries they are behind.
+    """All of it at one moment. ``articles`` are the visible ones of each theme, ``late`` the feeds with
+    how many log entries they are behind.
 
     ``clock`` is None where none has ever ticked, ``queue`` where one process does everything.
     """

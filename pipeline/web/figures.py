@@ -100,7 +100,7 @@ def _of_condition(condition: Condition) -> Iterator[Metric]:
         for state, number in edition.deliveries.items()
     }
     yield _gauge("log_head", "The last position of the article log.", condition.head)
-    yield _family("articles", "Articles, by visibility.", ["visibility"], _keyed(condition.articles))
+    yield _family("articles", "Visible articles, by theme.", ["theme"], _keyed(condition.articles))
     yield _family("subscribers", "Subscribers, by state.", ["state"], _keyed(condition.readers))
     yield _family(
         "sources",

@@ -36,6 +36,7 @@ def test_the_figures_are_those_of_the_database(site, portal) -> None:
     found = figures(site)
     assert found["kennisportal_database_up"] == {(): 1}
     assert found["kennisportal_log_head"] == {(): 2}
+    assert found["kennisportal_articles"][(("theme", "overheid"),)] == 2
     assert found["kennisportal_subscribers"] == {(("state", "active"),): 1}
     assert found["kennisportal_sources"][(("condition", "all"),)] == 1
     assert set(found["kennisportal_feed_lag_entries"].values()) == {0}
