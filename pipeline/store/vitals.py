@@ -27,7 +27,7 @@ from subscribers.frequency import Frequency
 from subscribers.subscriber import State
 
 _LATELY = timedelta(minutes=5)
-"""The time over which a rate is taken."""
+"""The time over which a rate is taken, where sending did not begin in it."""
 _JOB = "job."
 TASK = "task."
 """Begins the schedules of the clock's own tasks."""
@@ -162,8 +162,10 @@ class Vitals:
         ).one()
         settled = (of_edition, col(DeliveryRow.state).in_(_SETTLED))
         moved = self._session.exec(select(func.max(DeliveryRow.changed_at)).where(*settled)).one()
-        lately = self._session.exec(
-            select(func.count()).where(*settled, col(DeliveryRow.changed_at) > now - _LATELY)
+        lately, first = self._session.exec(
+            select(func.count(), func.min(DeliveryRow.changed_at)).where(
+                *settled, col(DeliveryRow.changed_at) > now - _LATELY
+            )
         ).one()
         ready = self._session.exec(
             select(func.count()).where(
@@ -183,7 +185,7 @@ class Vitals:
             due,
             planned,
             moved,
-            lately / _LATELY.total_seconds(),
+            lately / max(1.0, (now - first).total_seconds()) if first else 0.0,
         )
 
     def _closed(self, now: datetime) -> list[str]:

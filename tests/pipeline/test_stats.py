@@ -82,6 +82,19 @@ def test_status_tells_of_complaints_what_is_sent_and_which_alarms_stand(lived) -
     assert json.loads(lived.run("status", "--json").stdout)["alarms"] == []
 
 
+def test_how_fast_an_edition_goes_is_told_from_when_sending_began(portal) -> None:
+    portal.write("nieuw", "De cloud van nu")
+    with portal.open() as app:
+        for number in range(5):
+            app.enroller().add({"email": f"lezer{number}@voorbeeld.example", "interests": "cloud"}, "zei het")
+        app.collector().collect(app.settings.source)
+    assert portal.run("digest", "send", "weekly", "--limit", "2", "--yes").exit_code == 0
+    portal.wait(seconds=10)
+    [edition] = json.loads(portal.run("status", "--json").stdout)["editions"]
+    assert (edition["rate"], edition["ready"], edition["seconds_left"]) == (0.2, 3, 15)
+    assert "0.2 a second, 15 s to go for 3" in portal.run("status").stdout
+
+
 class Lead:
     """A lock that is ours."""
 
