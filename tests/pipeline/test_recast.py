@@ -295,6 +295,15 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(portal, words: tuple
     assert interests(portal, "lezer") == ("cloud",)
 
 
+def test_whoever_changes_themes_under_what_runs_is_told_to_stop_it_first(portal) -> None:
+    join(portal, "lezer", "cloud")
+    with portal.open() as running, running.backend.alone("scheduler") as leads:
+        assert leads
+        said = portal.run("themes", "rename", "cloud", "wolken").stdout
+    assert "stop everything first" in said
+    assert "stop everything first" not in run(portal, "themes", "rename", "cloud", "wolken", "--yes")
+
+
 def test_nothing_is_done_unasked(portal) -> None:
     join(portal, "lezer", "cloud")
     result = portal.run("themes", "retire", "cloud")
