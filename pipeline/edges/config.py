@@ -86,6 +86,8 @@ def replace(path: Path, text: str) -> Settings:
         fresh.replace(place)
     except ConfigError as error:
         raise ConfigError(str(error).replace(str(fresh), str(path))) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: the config can't be written: {error.strerror}") from None
     finally:
         fresh.unlink(missing_ok=True)
     return settings

@@ -34,6 +34,8 @@ def write_roster(path: Path, lines: Iterable[str]) -> int:
         with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as file:  # for Excel
             number = _write(file, lines)
         new.replace(path)
+    except OSError as error:  # a full disk names no file
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         new.unlink(missing_ok=True)
     return number

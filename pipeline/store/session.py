@@ -213,9 +213,15 @@ def _tune_sqlite(engine: Engine) -> None:
             try:
                 connection.execute(f"PRAGMA {pragma}")
             except sqlite.OperationalError as error:
+                # What it needs beside the file does not fit on a full disk, which it does not call full.
+                full = error.sqlite_errorcode & 0xFF in (sqlite.SQLITE_IOERR, sqlite.SQLITE_FULL)
+                advice = (
+                    "make room on its disk, or see what is wrong with that"
+                    if full
+                    else "let the user that runs this write to it and to its folder"
+                )
                 raise StoreError(
-                    f"the database {engine.url.database} can't be used ({error}); let the user that runs "
-                    "this write to it and to its folder"
+                    f"the database {engine.url.database} can't be used ({error}); {advice}"
                 ) from error
 
     @event.listens_for(engine, "begin")

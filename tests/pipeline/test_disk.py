@@ -1,6 +1,9 @@
 """A disk that runs full stops sending while there is still room to write down what was sent."""
 
 import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -91,3 +94,32 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_nothing_uncertain_and_the_res
         send_what_is_handed_out(app)
         assert app.desk().account(edition).deliveries["accepted"] == 100
     assert len(set(mailer.sent)) == len(mailer.sent) == 100
+
+
+@contextmanager
+def full() -> Iterator[None]:
+    """No file may grow: the disk is as good as full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_database_that_a_full_disk_keeps_closed_asks_for_room(portal) -> None:
+    with full():
+        found = portal.run("status")
+    assert found.exit_code == 1
+    assert "can't be used (disk I/O error); make room on its disk" in found.output
+
+
+def test_whatever_a_full_disk_keeps_from_being_written_is_named(portal) -> None:
+    before = portal.config.read_bytes()
+    with portal.open(), full():  # what SQLite needs beside its file is there
+        exported = portal.run("subscribers", "export", str(portal.root / "lezers.csv"))
+        renamed = portal.run("themes", "rename", "cloud", "wolken", "--yes")
+    assert f"{portal.root / 'lezers.csv'}: " in exported.output
+    assert f"{portal.config}: the config can't be written: " in renamed.output
+    assert portal.config.read_bytes() == before
+    assert [path.name for path in portal.root.glob(".*.new")] == []
