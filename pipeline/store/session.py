@@ -140,7 +140,9 @@ class Database:
             # A server that shuts down, or an administrator who ends a connection, is no OperationalError.
             if not isinstance(error, OperationalError) and not error.connection_invalidated:
                 raise
-            raise StoreError(f"the database {self.url.render_as_string()} refuses: {error.orig}") from error
+            raise StoreError(
+                f"the database {self.url.render_as_string()} refuses: {error.orig}{_advice(error.orig)}"
+            ) from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -190,6 +192,17 @@ def _tune_postgresql(engine: Engine) -> None:
         connection.commit()
 
 
+def _advice(error: object) -> str:
+    """What to do about what SQLite says; "" where that has nothing to do with its file."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    # What it needs beside the file does not fit on a full disk, which it does not call full.
+    if code in (sqlite.SQLITE_IOERR, sqlite.SQLITE_FULL):
+        return "; make room on its disk, or see what is wrong with that"
+    if code in (sqlite.SQLITE_CANTOPEN, sqlite.SQLITE_READONLY, sqlite.SQLITE_PERM):
+        return "; let the user that runs this write to it and to its folder"
+    return ""
+
+
 def _tune_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "do_connect")
     def make(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
@@ -213,15 +226,8 @@ def _tune_sqlite(engine: Engine) -> None:
             try:
                 connection.execute(f"PRAGMA {pragma}")
             except sqlite.OperationalError as error:
-                # What it needs beside the file does not fit on a full disk, which it does not call full.
-                full = error.sqlite_errorcode & 0xFF in (sqlite.SQLITE_IOERR, sqlite.SQLITE_FULL)
-                advice = (
-                    "make room on its disk, or see what is wrong with that"
-                    if full
-                    else "let the user that runs this write to it and to its folder"
-                )
                 raise StoreError(
-                    f"the database {engine.url.database} can't be used ({error}); {advice}"
+                    f"the database {engine.url.database} can't be used ({error}){_advice(error)}"
                 ) from error
 
     @event.listens_for(engine, "begin")

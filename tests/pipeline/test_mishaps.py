@@ -107,6 +107,14 @@ def test_the_database_is_for_its_owner_alone_and_doctor_says_where_it_is_not(por
     assert f"chmod 600 {database}" in shown
 
 
+def test_a_database_that_can_not_be_opened_is_named_with_what_to_do(portal) -> None:
+    database = portal.root / "var" / "kennisportal.db"
+    database.unlink()
+    database.mkdir()  # as little of a file as one that is another user's
+    said = portal.run("status").output
+    assert f"{database} refuses: unable to open database file; let the user that runs this" in said
+
+
 def test_a_missing_page_template_is_named_as_such(portal) -> None:
     own = portal.root / "templates" / "web"
     own.mkdir(parents=True)
