@@ -79,6 +79,7 @@ class Clock:
         self._beat = beat
         self._leads = threading.Event()
         self._lost = False
+        self._failed = ""
         self._taken: dict[str, str] = {}
 
     def look(self) -> None:
@@ -128,8 +129,11 @@ class Clock:
                     if work.register.advance(f"{TASK}{name}", slot, now, beyond=beyond):
                         work.queue.put(name)
             except Exception as error:
-                log.error("tick failed", task=name, error=str(error))
+                if self._failed != str(error):  # once, and not every second of a night
+                    log.error("tick failed", task=name, error=str(error))
+                self._failed = str(error)
                 return
+            self._failed = ""
             self._taken[name] = slot
 
 

@@ -101,6 +101,21 @@ def test_a_slot_whose_job_could_not_be_put_in_is_taken_again(portal) -> None:
     assert sorted(queue.tasks) == ["often", "seldom"]
 
 
+def test_what_keeps_a_slot_from_being_taken_is_said_once_until_it_is_over(portal) -> None:
+    class Full(Put):
+        def put(self, task: str) -> None:
+            raise StoreError("the disk is full")
+
+    with portal.open() as app, capture_logs() as logged:
+        clock = Clock(app, Lead(), TASKS, Stop(), lambda: None)
+        clock.look()
+        for queue in (Full(), Full(), Full(), Put(), Full(), Full()):
+            app.store = Store(app.database, b"", lambda session, queue=queue: queue)
+            clock.tick()
+            portal.wait(seconds=20)
+    assert [entry["event"] for entry in logged] == ["leading", "tick failed", "tick failed"]
+
+
 def test_who_does_not_lead_does_not_tick(portal) -> None:
     queue, lead = Put(), Lead()
     with portal.open() as app:
