@@ -3,6 +3,7 @@
 import json
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from urllib.parse import urlsplit
 
 import click
@@ -44,7 +45,7 @@ def init(directory: Path, url: str | None) -> None:
     config.write_text((starter / CONFIG_NAME).read_text(encoding="utf-8"), encoding="utf-8")
     settings = load(config)
     _found(settings)
-    here = "" if directory == Path() else f"cd {directory} && "
+    here = "" if directory == Path() else f"cd {quote(str(directory))} && "
     say(
         f"A portal is in {directory.resolve()}.\n"
         f"  {config}: themes, sources, digests; every key is explained\n"
@@ -87,7 +88,7 @@ def _propose(directory: Path, url: str) -> None:
     _found(settings)
     table(("source", "kind", "address"), [(one["name"], one["kind"], one["url"]) for one in sources])
     table(("theme", "name"), [(theme.slug, theme.name) for theme in themes])
-    here = "" if directory == Path() else f"cd {directory} && "
+    here = "" if directory == Path() else f"cd {quote(str(directory))} && "
     say(f"A portal is in {directory.resolve()}. Read {config}, and change what you want otherwise.")
     say(f"Next: {here}kennisportal collect && kennisportal feeds build && kennisportal web")
 

@@ -2,8 +2,10 @@
 
 import json
 import re
+import shlex
 
 import pytest
+from click.testing import CliRunner
 
 from pipeline.cli import cli
 
@@ -420,8 +422,6 @@ def test_an_added_reader_without_proof_gets_no_mail_until_confirmed(portal) -> N
 
 
 def test_init_writes_a_portal_that_works_as_it_stands(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from click.testing import CliRunner
-
     def run(*words: str):
         return CliRunner().invoke(cli, list(words))
 
@@ -437,6 +437,13 @@ def test_init_writes_a_portal_that_works_as_it_stands(tmp_path, monkeypatch: pyt
     options = ("--interests", "gemeenten", "--confirmed", "--consent-note", "zelf")
     assert run("subscribers", "add", "ik@voorbeeld.example", *options).exit_code == 0
     assert json.loads(run("digest", "send", "weekly", "--yes", "--json").stdout)["sent"] == {"accepted": 1}
+
+
+def test_what_init_says_to_do_next_can_be_pasted_whatever_its_directory_is_called(tmp_path) -> None:
+    name = tmp_path / "Ons 'portaal' & meer"
+    said = CliRunner().invoke(cli, ["init", str(name)]).stdout
+    [after] = re.findall(r"Next: (.*?) && kennisportal collect", said)
+    assert shlex.split(after) == ["cd", str(name)]
 
 
 def test_what_is_the_same_of_many_articles_is_told_in_one_line(portal) -> None:
