@@ -23,16 +23,20 @@ _file = click.Path(dir_okay=False, path_type=Path)
 def backup(app: App, file: Path | None, force: bool, as_json: bool) -> None:
     """Copy the database to FILE while it is in use, and check the copy.
 
-    Without FILE it goes into a folder beside the database, named after the moment. The secret key is
-    not in it: keep that in another place.
+    Without FILE it goes into a folder beside the database, named after the moment. The secret key and the
+    journal are not in it: keep those in another place.
     """
     target, size = back_up(app, file, overwrite=force)
     key = app.settings.path(app.settings.mail.secret_key_file)
+    journal = app.settings.path(app.settings.database.journal)
     if as_json:
-        say_json({"file": str(target), "bytes": size, "without": [str(key)]})
+        say_json({"file": str(target), "bytes": size, "without": [str(key), str(journal)]})
         return
     say(f"{target}: {size_text(size)}, checked.")
-    say(f"Not in it, and needed with it: {key} (secrets), the config, and the DKIM key where you sign.")
+    say(
+        f"Not in it, and needed with it: {key} (secrets), {journal} (who left since, and what was sent), "
+        "the config, and the DKIM key where you sign."
+    )
 
 
 @click.command()

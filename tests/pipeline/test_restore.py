@@ -312,6 +312,14 @@ def test_on_postgresql_its_own_tools_are_named(portal) -> None:
         assert made.exit_code == 0
 
 
+def test_a_backup_names_what_is_needed_with_it(portal, life) -> None:
+    needed = [str(portal.root / "var" / name) for name in ("secret.key", "journal")]
+    said = portal.run("backup").stdout
+    assert all(one in said for one in needed)
+    made = portal.run("backup", str(portal.root / "kopie"), "--json")
+    assert json.loads(made.stdout)["without"] == needed
+
+
 def test_without_its_journal_a_backup_is_put_back_only_where_that_is_said(portal, life) -> None:
     life.publish("Wolk een")
     file = str(portal.root / "gisteren.db")
