@@ -77,8 +77,8 @@ class Classifier:
         self._themes = list(tree)
         self._categories: dict[str, list[str]] = {}
         for theme in tree:
-            for label in {theme.slug, theme.name, *theme.categories}:
-                self._categories.setdefault(_label(label), []).append(theme.slug)
+            for label in {_label(name) for name in (theme.slug, theme.name, *theme.categories)}:
+                self._categories.setdefault(label, []).append(theme.slug)
         self._above = {
             theme.slug: [
                 (above, Placement(0, (f"holds {theme.slug}",))) for above in tree.ancestors(theme.slug)

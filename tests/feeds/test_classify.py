@@ -108,6 +108,11 @@ def test_an_editor_wins_over_every_rule() -> None:
     ]
 
 
+def test_a_category_counts_once_however_many_names_of_the_theme_it_is() -> None:
+    gemeenten = Theme(slug="gemeenten", name="Gemeenten", categories=["Gemeenten", "GEMEENTEN"])
+    assert classify(gemeenten, categories=["Gemeenten"]).scores == {"gemeenten": 5}
+
+
 def test_categories_and_the_source_count_and_parents_hold_their_children() -> None:
     tree = ThemeTree(
         [Theme(slug="ict", name="ICT"), Theme(slug="cloud", name="Cloud", parent="ict", categories=["IaaS"])]
