@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from shlex import quote
 
 from sqlalchemy.engine import make_url
 
@@ -51,8 +52,8 @@ def back_up(app: App, target: Path | None, *, overwrite: bool) -> tuple[Path, in
 
 
 def _dump(app: App) -> str:
-    url = make_url(app.settings.database.url).set(drivername="postgresql", password=None)
-    return f"pg_dump --format=custom --file=kennisportal.dump {url.render_as_string()}"
+    url = make_url(app.settings.database.url)._replace(drivername="postgresql", password=None)
+    return f"pg_dump --format=custom --file=kennisportal.dump {quote(url.render_as_string())}"
 
 
 def examiner(app: App) -> Examiner:

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -30,7 +31,7 @@ def demo(output: Path) -> None:
         ("mails", story.directory / "var" / "mail"),
     ):
         say(f"  {what:8}{where}")
-    option = f"--config {story.directory / CONFIG_NAME}"
+    option = f"--config {quote(str(story.directory / CONFIG_NAME))}"
     program = "kennisportal" if shutil.which("kennisportal") else sys.argv[0]
     say("\nTry next:")
     for command in (
@@ -41,7 +42,8 @@ def demo(output: Path) -> None:
         f"{program} digest list {option}",
     ):
         say(f"  {command}")
-    say(f"\n'make serve' shows it in a browser: {story.base_url}/")
+    if output == Path("demo"):
+        say(f"\n'make serve' shows it in a browser: {story.base_url}/")
 
 
 def _rows(story: Story) -> list[tuple[str, str, str]]:

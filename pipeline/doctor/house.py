@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
@@ -71,7 +72,9 @@ def _secrets(app: App) -> Iterator[Finding]:
                 check, Verdict.WRONG, f"{file} is missing", "put it back from where you keep a copy"
             )
         elif _may_read(file, stat.S_IRGRP | stat.S_IROTH):
-            yield Finding(check, Verdict.WRONG, f"{file} can be read by others", f"chmod 600 {file}")
+            yield Finding(
+                check, Verdict.WRONG, f"{file} can be read by others", f"chmod 600 {quote(str(file))}"
+            )
         else:
             yield Finding(check, Verdict.OK, f"{file}, for its owner alone")
     journal = app.settings.path(app.settings.database.journal)
@@ -113,7 +116,7 @@ def _database(app: App) -> Iterator[Finding]:
                     "database",
                     Verdict.WARNING,
                     "it holds people's addresses and others may read it",
-                    f"chmod 600 {file}",
+                    f"chmod 600 {quote(str(file))}",
                 )
         else:
             yield Finding(

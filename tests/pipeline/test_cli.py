@@ -446,6 +446,14 @@ def test_what_init_says_to_do_next_can_be_pasted_whatever_its_directory_is_calle
     assert shlex.split(after) == ["cd", str(name)]
 
 
+def test_what_the_demo_says_to_try_next_can_be_pasted_whatever_its_directory_is_called(tmp_path) -> None:
+    said = CliRunner().invoke(cli, ["demo", "--output", str(tmp_path / "Demo's & meer")]).stdout
+    tries = [line for line in said.splitlines() if " --config " in line]
+    assert len(tries) == 5
+    assert all(str(tmp_path / "Demo's & meer" / "kennisportal.toml") in shlex.split(one) for one in tries)
+    assert "make serve" not in said, "which shows the demo of the checkout alone"
+
+
 def test_what_is_the_same_of_many_articles_is_told_in_one_line(portal) -> None:
     for number in range(9):
         portal.write(f"{number}", f"Bericht {number}", date='""')

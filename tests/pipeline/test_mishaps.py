@@ -115,6 +115,16 @@ def test_a_database_that_can_not_be_opened_is_named_with_what_to_do(portal) -> N
     assert f"{database} refuses: unable to open database file; let the user that runs this" in said
 
 
+def test_what_doctor_says_to_do_about_a_file_can_be_pasted(portal) -> None:
+    key = portal.root / "var" / "geheime sleutel"
+    (portal.root / "var" / "secret.key").rename(key)
+    key.chmod(0o644)
+    portal.config.write_text(
+        portal.config.read_text().replace("[mail]\n", f'[mail]\nsecret_key_file = "{key}"\n')
+    )
+    assert f"chmod 600 '{key}'" in portal.run("doctor").stdout
+
+
 def test_a_missing_page_template_is_named_as_such(portal) -> None:
     own = portal.root / "templates" / "web"
     own.mkdir(parents=True)

@@ -25,8 +25,10 @@ from pipeline import jobs
 from pipeline.app import App
 from pipeline.settings import load
 from pipeline.store import schema
+from pipeline.store.backup import BackupError
 from pipeline.store.session import Database
 from pipeline.store.tables import DeliveryRow, LogRow, NoticeRow, Segment, SignUpRow, SubscriberRow
+from pipeline.upkeep import back_up
 from subscribers.subscriber import State
 from subscribers.token import UNSUBSCRIBE
 
@@ -310,6 +312,15 @@ def test_on_postgresql_its_own_tools_are_named(portal) -> None:
         assert "restore --replay" in refused.output
     else:
         assert made.exit_code == 0
+
+
+def test_the_command_that_copies_a_postgresql_can_be_pasted_whatever_its_address_asks_for(portal) -> None:
+    url = "postgresql+psycopg://wij:geheim@db.example/portaal?sslmode=verify-full&sslrootcert=ca.pem"
+    portal.config.write_text(re.sub(r'url = "sqlite.*"', f'url = "{url}"', portal.config.read_text()))
+    with App(load(portal.config)) as app, pytest.raises(BackupError) as refused:
+        back_up(app, None, overwrite=False)
+    asked = url.replace("+psycopg", "").replace(":geheim", "")
+    assert str(refused.value).endswith(f"--file=kennisportal.dump '{asked}'")
 
 
 def test_a_backup_names_what_is_needed_with_it(portal, life) -> None:
