@@ -189,7 +189,7 @@ def _of_the_clock(condition: Condition) -> Iterator[Alarm]:
             AlarmKind.JOB_STOPPED,
             "",
             f"what the clock asks for is not done since {last:%Y-%m-%d %H:%M} UTC; start 'kennisportal "
-            "worker', or see what those that run are at",
+            "worker' (on SQLite 'kennisportal run'), or see what those that run are at",
         )
         return
     for name, at in done.items():

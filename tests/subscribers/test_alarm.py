@@ -96,6 +96,11 @@ def test_what_passes_by_itself_is_none(condition: dict) -> None:
     assert standing(Condition(at=NOW, **condition)) == {}
 
 
+def test_where_there_are_no_workers_another_command_is_named() -> None:
+    [alarm] = standing(Condition(at=NOW, clock=TICKS)).values()
+    assert "on SQLite 'kennisportal run'" in alarm.text
+
+
 def test_every_kind_of_alarm_is_explained_to_administrators() -> None:
     from pathlib import Path
 
