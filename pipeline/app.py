@@ -106,6 +106,7 @@ class App:
             schema.require(app.database)
             if not lost_themes:
                 refuse_lost_themes(app.store.read, app.tree)
+            app.store.hold_to_themes()
         except BaseException:
             app.close()
             raise
@@ -182,7 +183,7 @@ class App:
 
     def collector(self) -> Collector:
         return Collector(
-            start=lambda: self.store.write(),  # there only once there is a portal
+            start=lambda: self.store.themed_write(),  # there only once there is a portal
             view=lambda: self.store.read(),
             fetching=self._fetching,
             parsing=lambda: parsing(self.settings.theme),
@@ -202,7 +203,7 @@ class App:
         return Recaster(self.store.read, self.store.write, self.clock)
 
     def rethemer(self) -> Rethemer:
-        return Rethemer(self.store.write, self.house, self.tree, self.settings.source, self.clock)
+        return Rethemer(self.store.themed_write, self.house, self.tree, self.settings.source, self.clock)
 
     @cached_property
     def live(self) -> LiveDirectory:
@@ -220,7 +221,7 @@ class App:
         )
         return Publisher(
             read=self.store.read,
-            write=self.store.write,
+            write=self.store.themed_write,
             live=self.live,
             tree=self.tree,
             imprint=self.imprint,
@@ -277,11 +278,11 @@ class App:
         return Tidier(self.store.write, self.database.scrub, self.clock, periods)
 
     def planner(self, start: Start[EditionWork] | None = None) -> Planner:
-        return Planner(start or self.store.write, self.tree, self.clock)
+        return Planner(start or self.store.themed_write, self.tree, self.clock)
 
     def ticker(self) -> Ticker:
         store, schedules = self.store, self.settings.digest
-        return Ticker(store.read, store.write, self.planner(), schedules, self.holiday, self.clock)
+        return Ticker(store.read, store.themed_write, self.planner(), schedules, self.holiday, self.clock)
 
     @cached_property
     def holiday(self) -> Holiday:

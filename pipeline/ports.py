@@ -39,6 +39,9 @@ SMTPUTF8_FACT = "smtp.smtputf8"
 SERVED_UNTIL_FACT = "restore.served_until"
 """The fact that says up to when readers may have had what the database, restored, knows nothing of."""
 
+THEMES_FACT = "themes.changed"
+"""The fact that says when themes were last renamed, merged, split or retired."""
+
 W_co = TypeVar("W_co", covariant=True)
 
 

@@ -119,10 +119,7 @@ def _ask(app: App, slug: str, what: str, yes: bool, *, cancels: bool = True) -> 
         say(f"{found.planned} mails are planned for them, and will be cancelled; what they hold comes later.")
     with app.backend.alone("scheduler") as idle:
         if not idle:
-            say(
-                "'run' or 'scheduler' is at work with the config as it is: stop everything first, or what is "
-                "collected until then is news of the old themes alone, which their readers are not mailed."
-            )
+            say("What runs now will collect, plan and publish nothing more until it is started again.")
     confirm(f"{what}?", yes)
 
 
@@ -132,4 +129,4 @@ def _replacing(change: ThemeConfig | None) -> Callable[[], None]:
 
 def _done(app: App, who: str, what: str, new: str) -> None:
     app.audit(who, f"themes {what.partition(' ')[0]}", f"{what.partition(' ')[2]} {new}".strip())
-    say("Done. Next: kennisportal collect, kennisportal feeds build; then start again what ran.")
+    say("Done. Start again what is running, then: kennisportal collect, kennisportal feeds build.")

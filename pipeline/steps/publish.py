@@ -83,8 +83,7 @@ class Publisher:
         report.unchanged = [slug for slug in slugs if slug not in late]
         if not late and not retired and self._live.has([INDEX, MANIFEST]):
             return report
-        if not standing.installed:
-            self._install()
+        self._install()
         with ExitStack() as stack:
             try:
                 # Alone from reading on, or another publisher could put something older over something newer.
@@ -142,6 +141,7 @@ class Publisher:
         return [slug for slug in slugs if slug in late]
 
     def _install(self) -> None:
+        """Write down what the ids of feeds begin with. Nothing is built where nothing may be written."""
         with self._write() as work:
             for name, value in ((INSTALLED, self._clock().isoformat()), (AUTHORITY, self._imprint.host)):
                 if not work.register.fact(name):
@@ -295,12 +295,8 @@ class _Generation:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """How far the feeds follow the log, and what it holds past the one that is furthest behind.
+    """How far the feeds follow the log, and what it holds past the one that is furthest behind."""
 
-    ``installed`` tells whether it is written down what the ids of feeds begin with.
-    """
-
-    installed: bool
     head: int
     cursors: Mapping[str, tuple[int, str]]
     news: Mapping[str, int]
@@ -315,5 +311,4 @@ class _Standing:
         head = work.log.head()
         cursors = work.publication.cursors()
         behind = min((position for position, _ in cursors.values()), default=0)
-        installed = bool(work.register.fact(AUTHORITY))
-        return cls(installed, head, cursors, work.log.last_positions(behind) if behind < head else {})
+        return cls(head, cursors, work.log.last_positions(behind) if behind < head else {})

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from feeds.theme import ThemeTree
-from pipeline.ports import Clock, Start
+from pipeline.ports import THEMES_FACT, Clock, Start
 
 
 class ThemeStore(Protocol):
@@ -27,11 +27,17 @@ class ThemeStore(Protocol):
     def show_as(self, slug: str, other: str) -> None: ...
 
 
+class _Facts(Protocol):
+    def set_fact(self, name: str, value: str) -> None: ...
+
+
 class RecastWork(Protocol):
     """What changing the theme tree needs of a transaction."""
 
     @property
     def themes(self) -> ThemeStore: ...
+    @property
+    def register(self) -> _Facts: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Recaster:
             work.themes.log_under(slug, new)
             work.themes.decide_instead(slug, new)
             work.themes.show_as(slug, new)
-            work.themes.forget(slug)
+            self._forget(work, slug)
             replace_config()
 
     def merge(self, slug: str, into: str, tree: ThemeTree, replace_config: Callable[[], object]) -> None:
@@ -79,7 +85,7 @@ class Recaster:
                 work.themes.place_in(slug, theme)
                 work.themes.log_under(slug, theme)
             work.themes.decide_instead(slug, into)
-            work.themes.forget(slug)
+            self._forget(work, slug)
             replace_config()
 
     def split(
@@ -93,15 +99,19 @@ class Recaster:
             self._leave(work, slug, into)
             for theme in {one for name in into for one in (name, *tree.ancestors(name))}:
                 work.themes.log_under(slug, theme, placed=True)
-            work.themes.forget(slug)
+            self._forget(work, slug)
             replace_config()
 
     def retire(self, slug: str, replace_config: Callable[[], object]) -> None:
         """Take a theme out; who followed it follows the rest of what they chose."""
         with self._write() as work:
             self._leave(work, slug, [])
-            work.themes.forget(slug)
+            self._forget(work, slug)
             replace_config()
+
+    def _forget(self, work: RecastWork, slug: str) -> None:
+        work.themes.forget(slug)
+        work.register.set_fact(THEMES_FACT, self._clock().isoformat())
 
     def _leave(self, work: RecastWork, slug: str, instead: Sequence[str]) -> None:
         work.themes.cancel_planned(slug, self._clock())

@@ -8,7 +8,7 @@ from functools import cached_property
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from pipeline.ports import StoreError
+from pipeline.ports import THEMES_FACT, StoreError
 from pipeline.ports_running import QueueStore
 from pipeline.store.alarms import Alarms
 from pipeline.store.articles import Articles
@@ -221,6 +221,12 @@ class Store:
         self._suppression_key = suppression_key
         self._queue = queue
         self._journaling = journaling
+        self._themes: str | None = None
+
+    def hold_to_themes(self) -> None:
+        """Themes are as the config has them now: ``themed_write`` refuses once they are changed."""
+        with self.read() as work:
+            self._themes = work.register.fact(THEMES_FACT)
 
     @contextmanager
     def read(self) -> Iterator[Work]:
@@ -234,6 +240,19 @@ class Store:
         ``silence`` as for ``Database.write``.
         """
         return _written(self._database.write(silence), self._suppression_key, self._queue, self._journaling)
+
+    @contextmanager
+    def themed_write(self) -> Iterator[Work]:
+        """As ``write``, for who goes by the config's themes. Raises StoreError where these are others by now.
+
+        What was logged under a theme that is gone would reach nobody.
+        """
+        with self.write() as work:
+            if self._themes is not None and work.register.fact(THEMES_FACT) != self._themes:
+                raise StoreError(
+                    "the themes were changed by command since this process read its config; start it again"
+                )
+            yield work
 
     @contextmanager
     def look(self, claims: LockClaims) -> Iterator[Work]:

@@ -159,12 +159,17 @@ def test_the_hub_hears_of_a_switch_after_which_the_builder_died(portal, hub: Hub
     with portal.open() as app:
         app.collector().collect(app.settings.source, force=True)
         publisher = app.publisher()
+        write, begun = publisher._write, []
 
         class Died(Exception):
             pass
 
-        def die() -> None:
-            raise Died
+        def die():
+            """Before the second transaction, which comes after the switch."""
+            begun.append(True)
+            if len(begun) == 2:
+                raise Died
+            return write()
 
         publisher._write = die
         with pytest.raises(Died):

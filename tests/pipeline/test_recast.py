@@ -4,9 +4,13 @@ import json
 import re
 from datetime import timedelta
 from email import message_from_bytes, policy
+from functools import partial
 
 import pytest
 
+from pipeline import jobs
+from pipeline.ports import StoreError
+from subscribers.frequency import Frequency
 from subscribers.subscriber import State
 
 pytestmark = pytest.mark.each_database
@@ -295,13 +299,36 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(portal, words: tuple
     assert interests(portal, "lezer") == ("cloud",)
 
 
-def test_whoever_changes_themes_under_what_runs_is_told_to_stop_it_first(portal) -> None:
+def test_whoever_changes_themes_under_what_runs_is_told_to_start_it_again(portal) -> None:
     join(portal, "lezer", "cloud")
     with portal.open() as running, running.backend.alone("scheduler") as leads:
         assert leads
         said = portal.run("themes", "rename", "cloud", "wolken").stdout
-    assert "stop everything first" in said
-    assert "stop everything first" not in run(portal, "themes", "rename", "cloud", "wolken", "--yes")
+    assert "nothing more until it is started again" in said
+    assert "until it is started again" not in run(portal, "themes", "rename", "cloud", "wolken", "--yes")
+
+
+@pytest.mark.parametrize(
+    "words", ["rename cloud wolken", "merge cloud gemeenten", "split cloud --into gemeenten"]
+)
+def test_what_still_runs_by_the_old_themes_keeps_no_article_from_anybody(portal, words: str) -> None:
+    join(portal, "lezer", "cloud")
+    write(portal, "De gemeente in de cloud")
+    with portal.open() as running:
+        edition = jobs.plan_by_hand(running, Frequency.WEEKLY).edition
+        run(portal, "themes", *words.split(), "--yes")
+        portal.write("later", "Nog een gemeente in de cloud")
+        for job in (
+            jobs.collect,
+            jobs.publish,
+            jobs.plan,
+            partial(jobs.plan_by_hand, frequency=Frequency.WEEKLY),
+        ):
+            with pytest.raises(StoreError, match="start it again"):
+                job(running)
+        jobs.send(running, running.desk().ready(edition))  # which needs no themes
+    run(portal, "collect", "--force")
+    assert "Nog een gemeente in de cloud" in sent(portal)["lezer"]
 
 
 def test_nothing_is_done_unasked(portal) -> None:
