@@ -339,16 +339,23 @@ def check(path: Path, text: str) -> Settings:
     return settings
 
 
+_SAYS = {
+    "extra_forbidden": "this key is unknown; remove it or mend its name",
+    "missing": "this key is missing; add it",
+    "string_pattern_mismatch": "use small letters, digits and hyphens, as in 'open-data'",
+    "string_type": "this is text; put it in quotes",
+    "int_parsing": "write a whole number, in digits",
+    "bool_parsing": "write true or false",
+}
+"""What to say of a mistake, by pydantic's name for it, where pydantic does not say what to do."""
+
+
 def _explain(path: Path, text: str, error: ValidationError) -> str:
     """One line for the first of the errors: where it stands, what is wrong, and how many more there are."""
     errors = error.errors(include_url=False)
     first = errors[0]
     location = list(first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "this key is unknown; remove it or mend its name"
-    elif first["type"] == "missing":
-        message = "this key is missing; add it"
+    message = _SAYS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return f"{_place(path, text, location)}: {message}{more}"
 

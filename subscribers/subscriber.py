@@ -150,7 +150,7 @@ def normal_address(value: str) -> str:
     if len(local) <= _LONGEST_LOCAL and _PLAIN_LOCAL.fullmatch(local) and (known := _plain_domain(domain)):
         return f"{local}@{known}"
     try:
-        found = validate_email(value.strip(), check_deliverability=False, test_environment=True)
+        found = validate_email(value.strip(), check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError as error:
         raise AddressError(f"{value.strip()!r} is no e-mail address: {error}") from None
     return f"{found.local_part}@{found.ascii_domain}"

@@ -34,7 +34,13 @@ def ready(portal, *titles: str) -> None:
     "before, after, says",
     [
         ("[publish]", "[publish", "kennisportal.toml: this is not valid TOML"),
-        ('slug = "cloud"', 'slug = "Cloud!"', r":\d+: theme\[2\].slug: "),
+        (
+            'slug = "cloud"',
+            'slug = "Cloud!"',
+            r":\d+: theme\[2\].slug: use small letters, digits and hyphens",
+        ),
+        ('name = "Cloud"', "name = 5", r":\d+: theme\[2\].name: this is text; put it in quotes"),
+        ("[publish]", '[publish]\nentries = "veel"', r":\d+: publish.entries: write a whole number"),
         (
             'parent = "overheid"',
             'parent = "nergens"',

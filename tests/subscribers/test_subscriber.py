@@ -44,7 +44,7 @@ def test_an_address_is_kept_in_one_form(given_address: str, kept: str) -> None:
         *["", "anna", "@x.example", "anna@", "anna@x", "anna@localhost", "a b@x.example", '"a b"@x.example'],
         *["anna@x..example", "a..b@x.example", "anna@x.example.", "anna@[127.0.0.1]", "<anna@x.example>"],
         *["Anna <anna@x.example>", "anna@x.example,bob@x.example", "anna@x.example\r\nBcc: dief@x.example"],
-        *["anna\r\nBcc: x@x.example", "a\0b@x.example", "\u202eanna@x.example", f"{'a' * 250}@x.example"],
+        *["anna\r\nBcc: x@x.example", "a\0b@x.example", "\u202eanna@x.example", f"{'a' * 65}@x.example"],
     ],
 )
 def test_what_is_no_address_is_refused_by_name(text: str) -> None:
@@ -78,7 +78,7 @@ DOMAINS = st.one_of(
 def test_plain_addresses_are_judged_as_the_library_judges_all(local: str, domain: str) -> None:
     text = f"{local}@{domain}"
     try:
-        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        found = validate_email(text.strip(), check_deliverability=False, test_environment=True, strict=True)
         expected = f"{found.local_part}@{found.ascii_domain}"
     except EmailNotValidError:
         expected = ""
