@@ -42,6 +42,9 @@ SERVED_UNTIL_FACT = "restore.served_until"
 THEMES_FACT = "themes.changed"
 """The fact that says when themes were last renamed, merged, split or retired."""
 
+FEED_FACT = "feed."
+"""Begins the facts that say by what name a theme's feed has its id, where that is not its slug."""
+
 W_co = TypeVar("W_co", covariant=True)
 
 

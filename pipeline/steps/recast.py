@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from feeds.theme import ThemeTree
-from pipeline.ports import THEMES_FACT, Clock, Start
+from pipeline.ports import FEED_FACT, THEMES_FACT, Clock, Start
 
 
 class ThemeStore(Protocol):
@@ -28,6 +28,7 @@ class ThemeStore(Protocol):
 
 
 class _Facts(Protocol):
+    def fact(self, name: str) -> str: ...
     def set_fact(self, name: str, value: str) -> None: ...
 
 
@@ -74,6 +75,9 @@ class Recaster:
             work.themes.log_under(slug, new)
             work.themes.decide_instead(slug, new)
             work.themes.show_as(slug, new)
+            # Its feed stays the feed that it is, and another theme that gets the old slug has another one.
+            work.register.set_fact(f"{FEED_FACT}{new}", work.register.fact(f"{FEED_FACT}{slug}") or slug)
+            work.register.set_fact(f"{FEED_FACT}{slug}", f"{slug} {self._clock().isoformat()}")
             self._forget(work, slug)
             replace_config()
 

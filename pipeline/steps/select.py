@@ -10,6 +10,7 @@ from feeds.feed import KEPT, REMEMBERED, Feed, FeedItem, Placed
 from feeds.history import Archive, standing
 from feeds.identity import tag_uri
 from feeds.theme import EVERYTHING, ThemeTree
+from pipeline.ports import FEED_FACT
 from pipeline.ports_publishing import FeedWork, PublishWork
 
 INSTALLED = "installed"
@@ -83,7 +84,7 @@ class Selector:
         imprint = self._imprint
         return Feed(
             slug=slug,
-            uri=self._uri(work, "feed", slug),
+            uri=self._uri(work, "feed", work.register.fact(f"{FEED_FACT}{slug}") or slug),
             title=f"{imprint.name}: {theme.name}" if theme else imprint.name,
             description=theme.description if theme else "",
             language=imprint.language,

@@ -7,6 +7,7 @@ from email import message_from_bytes, policy
 from functools import partial
 
 import pytest
+from lxml.etree import fromstring
 
 from pipeline import jobs
 from pipeline.ports import StoreError
@@ -297,6 +298,28 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(portal, words: tuple
     assert why in result.stderr
     assert config(portal) == before
     assert interests(portal, "lezer") == ("cloud",)
+
+
+def test_a_feed_keeps_its_id_under_another_slug_and_no_other_feed_gets_it(portal) -> None:
+    def id_of(slug: str) -> str:
+        run(portal, "feeds", "build")
+        document = fromstring((portal.root / "public" / "feeds" / f"{slug}.atom").read_bytes())
+        return str(document.findtext("{http://www.w3.org/2005/Atom}id"))
+
+    write(portal, "Een cloud")
+    first = id_of("cloud")
+    run(portal, "themes", "rename", "cloud", "wolken", "--yes")
+    assert id_of("wolken") == first
+    before = config(portal)
+    portal.config.write_text(
+        before.replace('formerly = ["cloud"]', "") + '\n[[theme]]\nslug = "cloud"\nname = "Een andere"\n'
+    )
+    assert id_of("cloud") not in (first, id_of("gemeenten"))
+    portal.config.write_text(before)
+    run(portal, "themes", "rename", "wolken", "luchten", "--yes")
+    assert id_of("luchten") == first
+    run(portal, "themes", "rename", "luchten", "cloud", "--yes")
+    assert id_of("cloud") == first
 
 
 def test_whoever_changes_themes_under_what_runs_is_told_to_start_it_again(portal) -> None:
