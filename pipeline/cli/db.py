@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.app import App
-from pipeline.cli.console import config_option, fail, say, warn
+from pipeline.cli.console import config_option, fail, json_option, say, say_json, warn
 from pipeline.settings import load
 from pipeline.store import schema
 
@@ -24,8 +24,9 @@ def upgrade(config: Path) -> None:
 
 
 @db.command()
+@json_option
 @config_option
-def check(config: Path) -> None:
+def check(config: Path, as_json: bool) -> None:
     """Whether the database is what this version expects.
 
     Exit code 1 if not.
@@ -33,8 +34,11 @@ def check(config: Path) -> None:
     with App(load(config)) as app:
         schema.require(app.database)
         differences = schema.differences(app.database)
+    if as_json:
+        say_json({"revision": schema.head(), "differences": differences})
     for difference in differences:
         warn(difference)
     if differences:
         fail(f"the database differs from what this version expects in {len(differences)} places")
-    say("The database is as it should be.")
+    if not as_json:
+        say("The database is as it should be.")

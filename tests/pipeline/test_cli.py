@@ -296,6 +296,7 @@ def test_every_report_is_one_json_document(portal) -> None:
         ("explain", "l1@voorbeeld.example"),
         ("explain", "l1@voorbeeld.example", "1"),
         ("sources", "test", "map"),
+        ("db", "check"),
     ):
         result = portal.run(*words, "--json")
         assert result.exit_code == 0, (words, result.output)
