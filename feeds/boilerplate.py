@@ -8,6 +8,8 @@ from feeds.change import sentences
 FEWEST = 5
 """Of fewer articles, all may tell the same news."""
 MOST_OF = 0.75
+MANY = 40
+"""Of a source that shows only what changed, so many are taken for all of its articles."""
 
 
 def is_everywhere(number: int, shown: int) -> bool:

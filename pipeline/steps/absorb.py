@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from feeds.article import Article, Sighting, Visibility, judge
-from feeds.boilerplate import boilerplate, is_everywhere, without
+from feeds.boilerplate import MANY, boilerplate, is_everywhere, without
 from feeds.change import what_changed
 from feeds.draft import Draft, Problem
 from feeds.identity import aliases, canonical_url, tag_uri
@@ -72,7 +72,7 @@ def absorb(
     that isn't mounted looks just like that.
     """
     found = look_up(work, source, shown)
-    absorber = _Absorber(work, house, source, now, _boilerplate(found))
+    absorber = _Absorber(work, house, source, now, _boilerplate(work, source, found, reading))
     problems = absorber.outcome.problems
     problems += [*reading.problems, *found.problems]
     for one, id, known in found.sightings:
@@ -106,17 +106,21 @@ def _unread(work: CollectWork, source: Source, reading: Reading, problems: Itera
     return set(work.articles.find(names).values())
 
 
-def _boilerplate(found: Recognised) -> frozenset[str]:
-    """The sentences that changed in as good as all articles that were known already."""
+def _boilerplate(work: CollectWork, source: Source, found: Recognised, reading: Reading) -> frozenset[str]:
+    """The sentences that changed in as good as all articles of a source that were known already."""
     known = [(one, article) for one, _, article in found.sightings if article is not None]
     changed = [(one.draft, article) for one, article in known if one.mark != article.fingerprint]
-    if not is_everywhere(len(changed), len(known)):
+    shown = len(known)
+    if reading.partial and is_everywhere(len(changed), shown):
+        # It is silent about those that did not change.
+        shown = max(shown, min(len(work.articles.of_source(source.name)), MANY))
+    if not is_everywhere(len(changed), shown):
         return frozenset()
     texts = (
         (plain_text(article.content) or article.summary, plain_text(draft.content) or draft.summary)
         for draft, article in changed
     )
-    return boilerplate(texts, len(known))
+    return boilerplate(texts, shown)
 
 
 def _told(draft: Draft) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Collecting a folder and feeds into the log: every way in which an article can come, change and go."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from collecting import FEED, Feed, collect, log, numbers
@@ -75,6 +75,43 @@ def test_a_sentence_that_a_source_puts_under_all_of_its_articles_is_no_update_of
     with portal.open() as app, app.store.read() as work:
         (changed,) = [article for article in work.articles.get(range(1, 7)).values() if article.change]
     assert changed.change == "“In wijk 0 kost het 4 miljoen euro.”"
+
+
+def test_what_a_site_that_shows_only_changes_puts_under_few_of_its_articles_is_news_of_each(
+    portal, httpserver: HTTPServer
+) -> None:
+    here = f"http://127.0.0.1:{httpserver.port}"
+    with portal.config.open("a") as config:
+        config.write(f'\n[[source]]\nname = "blog"\nkind = "wordpress"\nurl = "{here}"\nevery = "15m"\n')
+
+    def post(number: int, changed: datetime, under: str) -> dict[str, object]:
+        return {
+            "id": number,
+            "date_gmt": "2026-11-20T09:00:00",
+            "modified": changed.replace(tzinfo=None).isoformat(),
+            "link": f"https://blog.example/{number}/",
+            "guid": {"rendered": f"https://blog.example/?p={number}"},
+            "title": {"rendered": f"De gemeente verhuist naar wijk {number}"},
+            "content": {"rendered": f"<p>In wijk {number} kost het {number} miljoen euro.</p><p>{under}</p>"},
+        }
+
+    before = [portal.now - timedelta(days=2, minutes=number) for number in range(40)]
+    posts = [post(number, changed, "De raad stemt in.") for number, changed in enumerate(before)]
+
+    def answer(request: Request) -> Response:
+        since = request.args.get("modified_after", "")
+        found = [one for one in posts if str(one["modified"]) > since and "after" not in request.args]
+        return Response(json.dumps(found), content_type="application/json")
+
+    httpserver.expect_request("/wp-json/wp/v2/posts").respond_with_handler(answer)
+    assert numbers(collect(portal)) == {"new": 40}
+    portal.wait(hours=1)
+    posts[:6] = [post(number, portal.now, "De rechter verbiedt de verhuizing.") for number in range(6)]
+    assert collect(portal, force=False).total("updated") == 6
+    portal.wait(hours=1)
+    sign_up = "De raad stemt in. Meld u aan voor de nieuwsbrief!"
+    posts[6:] = [post(number, portal.now, sign_up) for number in range(6, 40)]
+    assert collect(portal, force=False).total("polished") == 34
 
 
 def test_an_article_comes_changes_goes_and_is_back(portal) -> None:
