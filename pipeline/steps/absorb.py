@@ -107,8 +107,11 @@ def _unread(work: CollectWork, source: Source, reading: Reading, problems: Itera
 
 
 def _boilerplate(work: CollectWork, source: Source, found: Recognised, reading: Reading) -> frozenset[str]:
-    """The sentences that changed in as good as all articles of a source that were known already."""
-    known = [(one, article) for one, _, article in found.sightings if article is not None]
+    """The sentences that changed in as good as all articles of a source that were known already.
+
+    What it shows of other sources' articles is not compared with its own words.
+    """
+    known = [(one, its) for one, _, its in found.sightings if its is not None and its.source == source.name]
     changed = [(one.draft, article) for one, article in known if one.mark != article.fingerprint]
     shown = len(known)
     if reading.partial and is_everywhere(len(changed), shown):

@@ -114,6 +114,36 @@ def test_what_a_site_that_shows_only_changes_puts_under_few_of_its_articles_is_n
     assert collect(portal, force=False).total("polished") == 34
 
 
+def test_articles_of_other_sources_do_not_hide_what_a_source_puts_under_all_of_its_own(
+    portal, httpserver: HTTPServer
+) -> None:
+    said = {"eerst": "Dit staat op de ene plek. {}", "later": "Dit staat op de andere plek. {}"}
+    under = {"eerst": "", "later": ""}
+
+    def feed(name: str, places: range) -> None:
+        def answer(request: Request) -> Response:
+            items = "".join(
+                f"<item><link>https://nieuws.example/{place}</link><title>Wijk {place} verhuist</title>"
+                f"<description>{said[name].format(f'Wijk {place}. {under[name]}')}</description></item>"
+                for place in places
+            )
+            document = f"<rss version='2.0'><channel><title>{name}</title>{items}</channel></rss>"
+            return Response(document, content_type="application/rss+xml")
+
+        httpserver.expect_request(f"/{name}").respond_with_handler(answer)
+        with portal.config.open("a") as config:
+            url = f"http://127.0.0.1:{httpserver.port}/{name}"
+            config.write(FEED.format(url=url).replace('"nieuws"', f'"{name}"'))
+
+    feed("eerst", range(6))
+    collect(portal)
+    feed("later", range(12))
+    under["later"] = "Meld u aan voor de nieuwsbrief!"
+    assert collect(portal).total("new") == 6
+    under["later"] = "Volg ons ook elders."
+    assert numbers(collect(portal)) == {"unchanged": 18, "polished": 6}
+
+
 def test_an_article_comes_changes_goes_and_is_back(portal) -> None:
     portal.write("a", "De gemeente verhuist", "Eerste zin. Tweede zin.")
     assert numbers(collect(portal)) == {"new": 1}
