@@ -54,9 +54,8 @@ def _write(roster: Path, readers: int) -> None:
 def importing(url: str, roster: str) -> float:
     """Rows of the roster that become readers, a second."""
     with closing(Database(url)) as database:
-        enroller = Enroller(
-            Store(database, b"key").write, TREE, lambda: NOW, language="nl", timezone="Europe/Amsterdam"
-        )
+        write = Store(database, b"key").write
+        enroller = Enroller(write, write, TREE, lambda: NOW, language="nl", timezone="Europe/Amsterdam")
         began = time.perf_counter()
         report = enroller.take(read_rows(roster_lines(Path(roster))), "op papier")
         took = time.perf_counter() - began

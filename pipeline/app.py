@@ -248,13 +248,13 @@ class App:
         return imprint_of(self.settings, self.templates[self.settings.site.language])
 
     def enroller(self) -> Enroller:
-        site, start = self.settings.site, self.store.write
-        return Enroller(start, self.tree, self.clock, language=site.language, timezone=site.timezone)
+        site, starts = self.settings.site, (self.store.write, self.store.themed_write)
+        return Enroller(*starts, self.tree, self.clock, language=site.language, timezone=site.timezone)
 
     def signing_up(self) -> SignUpDesk:
         zone, expires = self.settings.site.timezone, self.settings.retention.unconfirmed
         return SignUpDesk(
-            self.store.read, self.store.write, self.tree, self.clock, timezone=zone, expires=expires
+            self.store.read, self.store.themed_write, self.tree, self.clock, timezone=zone, expires=expires
         )
 
     def accounts(self) -> Accounts:

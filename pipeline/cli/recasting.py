@@ -119,7 +119,10 @@ def _ask(app: App, slug: str, what: str, yes: bool, *, cancels: bool = True) -> 
         say(f"{found.planned} mails are planned for them, and will be cancelled; what they hold comes later.")
     with app.backend.alone("scheduler") as idle:
         if not idle:
-            say("What runs now will collect, plan and publish nothing more until it is started again.")
+            say(
+                "What runs now will take no choices from readers, and collect, plan and publish nothing more "
+                "until it is started again."
+            )
     confirm(f"{what}?", yes)
 
 

@@ -30,6 +30,7 @@ from subscribers.subscriber import (
 
 _BATCH = 2_000
 _KEY = re.compile(r"[0-9a-f]{64}")
+_Start = Start[EnrolWork]
 
 
 class EnrolError(KennisportalError):
@@ -82,12 +83,16 @@ class _Undo(Exception):
 
 
 class Enroller:
-    """Adds and changes subscribers. ``language`` and ``timezone`` are for those who don't say."""
+    """Adds and changes subscribers. ``language`` and ``timezone`` are for those who don't say.
+
+    ``choosing`` is ``start`` for who chooses from the ``tree``, and refuses once there are other themes.
+    """
 
     def __init__(
-        self, start: Start[EnrolWork], tree: ThemeTree, clock: Clock, *, language: str, timezone: str
+        self, start: _Start, choosing: _Start, tree: ThemeTree, clock: Clock, *, language: str, timezone: str
     ) -> None:
         self._start = start
+        self._choosing = choosing
         self._tree = tree
         self._clock = clock
         self._language = language
@@ -100,7 +105,7 @@ class Enroller:
         suppressed.
         """
         wish = self._read(row, note)
-        with self._start() as work:
+        with self._choosing() as work:
             reader = work.subscribers.by_email(wish.subscriber.email)
             if reader is not None:
                 email, state = reader.subscriber.email, reader.subscriber.state
@@ -124,9 +129,9 @@ class Enroller:
     def rehearse(self, rows: Iterable[tuple[int, Mapping[str, str]]], note: str = "") -> ImportReport:
         """What ``take`` would report, in one transaction that is then undone."""
         try:
-            with self._start() as work:
+            with self._choosing() as work:
                 inside = copy(self)
-                inside._start = lambda: nullcontext(work)
+                inside._choosing = lambda: nullcontext(work)
                 report = inside.take(rows, note)
                 raise _Undo
         except _Undo:
@@ -148,7 +153,7 @@ class Enroller:
 
     def edit(self, email: str, row: Mapping[str, str]) -> Reader:
         """Change what a subscriber asked for: only the fields in the row. Raises as ``add`` does."""
-        with self._start() as work:
+        with self._choosing() as work:
             reader = self._reader(work, email)
             current = reader.subscriber
             filled = {
@@ -275,7 +280,7 @@ class Enroller:
         Another choice of themes is written down with the ``wording`` they agreed to. Who has left
         stays as they are.
         """
-        with self._start() as work:
+        with self._choosing() as work:
             reader = work.subscribers.by_id(id)
             if reader is None or reader.subscriber.state in LEFT:
                 return reader
@@ -339,7 +344,7 @@ class Enroller:
                 wishes.append((line, self._read(row, note)))
             except (BadRow, AddressError, UnknownTheme) as error:
                 report.refuse(line, error)
-        with self._start() as work:
+        with self._choosing() as work:
             people = Known(work, [wish.subscriber.email for _, wish in wishes])
             for line, wish in wishes:
                 try:

@@ -12,6 +12,8 @@ from lxml.etree import fromstring
 from pipeline import jobs
 from pipeline.ports import StoreError
 from subscribers.frequency import Frequency
+from subscribers.preferences import Preferences
+from subscribers.signup import Wish
 from subscribers.subscriber import State
 
 pytestmark = pytest.mark.each_database
@@ -23,10 +25,13 @@ def run(portal, *words: str) -> str:
     return str(result.stdout)
 
 
+def row_of(name: str, interests: str) -> dict[str, str]:
+    return {"email": f"{name}@voorbeeld.example", "interests": interests, "language": "nl"}
+
+
 def join(portal, name: str, interests: str) -> None:
-    row = {"email": f"{name}@voorbeeld.example", "interests": interests, "language": "nl"}
     with portal.open() as app:
-        app.enroller().add(row, "op papier")
+        app.enroller().add(row_of(name, interests), "op papier")
 
 
 def interests(portal, name: str) -> tuple[str, ...]:
@@ -352,6 +357,33 @@ def test_what_still_runs_by_the_old_themes_keeps_no_article_from_anybody(portal,
         jobs.send(running, running.desk().ready(edition))  # which needs no themes
     run(portal, "collect", "--force")
     assert "Nog een gemeente in de cloud" in sent(portal)["lezer"]
+
+
+def test_what_still_runs_by_the_old_themes_lets_nobody_choose_them(portal) -> None:
+    join(portal, "lezer", "cloud")
+    wish = Wish("nieuw@voorbeeld.example", ("cloud",), Frequency.WEEKLY, "nl")
+    choice = Preferences(("cloud", "gemeenten"), Frequency.DAILY, "nl", "Europe/Amsterdam", None)
+    with portal.open() as running:
+        assert running.signing_up().ask(wish, text="Ja.", source="formulier", network="192.0.2.1")
+        run(portal, "themes", "rename", "cloud", "wolken", "--yes")
+        for choose in (
+            lambda: running.signing_up().ask(wish, text="Ja.", source="formulier", network="192.0.2.1"),
+            lambda: running.signing_up().confirm(1),
+            lambda: running.enroller().prefer(1, choice, "Ja."),
+            lambda: running.enroller().add(row_of("ander", "cloud"), "op papier"),
+            lambda: running.enroller().edit("lezer@voorbeeld.example", {"interests": "cloud"}),
+            lambda: running.enroller().take([(2, row_of("ander", "cloud"))], "op papier"),
+        ):
+            with pytest.raises(StoreError, match="start it again"):
+                choose()
+        left = running.enroller().unsubscribe(1, "link in a mail")
+        assert left is not None
+    assert interests(portal, "lezer") == ("wolken",)
+    with portal.open() as again:
+        confirmed = again.signing_up().confirm(1)
+    assert confirmed is not None
+    assert confirmed.reader.interests == ("wolken",)
+    run(portal, "collect")
 
 
 def test_nothing_is_done_unasked(portal) -> None:
