@@ -325,7 +325,7 @@ class App:
     @property
     def _sender(self) -> Sender:
         site = self.settings.site
-        return Sender(site.name, site.base_url, self.settings.mail.postal_address)
+        return Sender(site.name, site.base_url, self.settings.mail.postal_address, site.language)
 
     @property
     def newsletter(self) -> Newsletter:

@@ -78,6 +78,7 @@ class NoticeRenderer:
             one_line(sender.name),
             one_line(sender.base_url).rstrip("/"),
             "\n".join(one_line(line) for line in sender.postal_address.splitlines()),
+            sender.language,
         )
         self._inliner = CSSInliner(load_remote_stylesheets=False, minify_css=True)
 

@@ -57,6 +57,7 @@ class Press:
 
     def __init__(self, environment: Environment, site: object) -> None:
         self._site = site
+        self._marked = environment.filters["marked"]
         self._pairs = {
             name: tuple(environment.get_template(f"{_ROOM}{name}.{form}.j2") for form in ("html", "txt"))
             for name in _PIECES
@@ -89,6 +90,10 @@ class Press:
     def line(self, name: str, **context: object) -> str:
         """One line of plain text."""
         return one_line(self._lines[name].render(context))
+
+    def marked(self, name: str, tag: str) -> str:
+        """A name as HTML, marked where it is in another language than the letter."""
+        return str(self._marked(name, tag))
 
     def _render(self, name: str, context: Mapping[str, object]) -> tuple[str, str]:
         html, text = self._pairs[name]

@@ -36,11 +36,15 @@ _NEXT = 3  # titles in the preheader
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who writes: ``base_url`` is the site's; ``postal_address`` may have several lines."""
+    """Who writes: ``base_url`` is the site's; ``postal_address`` may have several lines.
+
+    ``language`` is the site's own, which its themes have their names in.
+    """
 
     name: str
     base_url: str
     postal_address: str
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Renderer:
             one_line(sender.name),
             one_line(sender.base_url).rstrip("/"),
             "\n".join(one_line(line) for line in sender.postal_address.splitlines()),
+            sender.language,
         )
         self._presses = {
             language: Press(environment, self._site) for language, environment in environments.items()
@@ -116,7 +121,9 @@ class Renderer:
             Mark.SECTIONS: [piece for section in opened for piece in self._body(press, section, web)],
             Mark.REST: [lead(self._rest(press, left_out), web)] if left_out else [],
         }
-        lines = self._lines(press, digest, articles, opened) | {Mark.WEB: web}
+        names = [self._name(section.theme) for section in opened]
+        marked = [press.marked(name, self._site.language) for name in names]
+        lines = self._lines(press, digest, articles, names) | {Mark.WEB: web}
         return Letter(
             lines[Mark.SUBJECT],
             put(
@@ -128,6 +135,7 @@ class Renderer:
             put(
                 frame.html,
                 {mark: str(escape(line)) for mark, line in lines.items()}
+                | {Mark.THEMES: press.line("themes", names=marked)}
                 | {mark: "".join(piece.html for piece in made) for mark, made in pieces.items()},
             ),
         )
@@ -154,7 +162,7 @@ class Renderer:
         for section in sections:
             made = [self._heading(press, name, section) for name in ("section", "contents")]
             made += self._cut(press, section), self._end(press, section)
-            name = len(escape(self._name(section.theme)).encode())
+            name = len(press.marked(self._name(section.theme), self._site.language).encode())
             aside += sum(piece.size for piece in made) + name + link + own
             if opened and aside > room // 2:
                 break
@@ -173,9 +181,9 @@ class Renderer:
         return opened
 
     def _lines(
-        self, press: Press, digest: Digest, articles: Mapping[int, Article], opened: list[_Section]
+        self, press: Press, digest: Digest, articles: Mapping[int, Article], names: list[str]
     ) -> dict[Mark, str]:
-        """What is a letter's own. It is named after its first new article, or else its first."""
+        """What is a letter's own, as text. It is named after its first new article, or else its first."""
         top = next((item for item in digest if item.kind is Kind.NEW), digest[0])
         following = [item for item in digest if item is not top][:_NEXT]
         updated = sum(item.kind is Kind.UPDATED for item in digest)
@@ -194,7 +202,7 @@ class Renderer:
                 summary=one_line(articles[top.article].summary),
             ),
             Mark.INTRO: press.line("intro", fresh=len(digest) - updated, updated=updated),
-            Mark.THEMES: press.line("themes", names=[self._name(section.theme) for section in opened]),
+            Mark.THEMES: press.line("themes", names=names),
         }
 
     def _body(self, press: Press, section: _Section, web: str) -> Iterator[Piece]:

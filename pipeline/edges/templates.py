@@ -19,7 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from feeds.feed import KEPT
 
@@ -119,8 +119,9 @@ def _environment(language: str, places: list[Path], zone: tzinfo) -> jinja2.Envi
         "long_date": lru_cache(lambda value: format_date(day(value), "full", locale)),
         "short_date": lru_cache(lambda value: format_date(day(value), "long", locale)),
         "number": lru_cache(lambda value: format_decimal(value, locale=locale)),
-        "listing": lambda names: format_list(list(names), locale=locale),
+        "listing": lambda names: _listing(list(names), locale),
         "foreign": lambda tag: _foreign(tag, language),
+        "marked": lambda name, tag: _marked(name, _foreign(tag, language)),
         "shorten": shorten,
         "host": host,
         "apart": _apart,
@@ -176,6 +177,17 @@ def _foreign(tag: str, language: str) -> str:
     """The tag, where it is one and means another language than the reader's; else empty."""
     same = tag.partition("-")[0].lower() == language
     return "" if same or not _LANGUAGE_TAG.fullmatch(tag) else tag
+
+
+def _marked(name: str, lang: str) -> Markup:
+    """A name within a passage, marked as being in a language where it is another than the passage's."""
+    return Markup('<span lang="{}">{}</span>').format(lang, name) if lang else escape(name)
+
+
+def _listing(names: list[str], locale: Locale) -> str:
+    """Names in a sentence; HTML where they are."""
+    line = format_list(names, locale=locale)
+    return Markup(line) if all(isinstance(name, Markup) for name in names) else line  # noqa: S704 - they are
 
 
 def shorten(text: str, length: int) -> str:

@@ -1,6 +1,7 @@
 """What a reader gets to see: letters made of digests, with the templates as they ship."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import message_from_string
 from email.header import decode_header
@@ -189,6 +190,20 @@ def test_a_passage_in_another_language_is_marked_and_one_in_the_same_is_not() ->
     assert "lang" not in Page(single(language="nl").html).named("h3")[0]
     odd = Page(letter((Item(1, Kind.NEW, "cloud"),), {1: article(1, language='x" onload="y')}).html)
     assert "lang" not in odd.named("h3")[0]
+
+
+def test_names_of_themes_are_marked_where_they_are_in_another_language_than_the_mail() -> None:
+    renderer = Renderer(ENVIRONMENTS, replace(SENDER, language="nl"), TREE)
+    many = {number: article(number, summary="kort " * 50) for number in range(600)}
+    digest = (THREE[0], *(Item(number, Kind.NEW, "privacy") for number in range(5, 600)), THREE[3])
+    for language, marked in (("en", True), ("nl", False)):
+        made = renderer.letter(digest, many, frequency="weekly", day=DAY, language=language, web_url=WEB)
+        # In the contents, above and below its section, in the foot, at an article that is in it too, and
+        # where not all of its articles fit.
+        assert made.html.count("Privacy &amp; AVG") == 6
+        assert made.html.count('<span lang="nl">Privacy &amp; AVG</span>') == (6 if marked else 0)
+        assert "lang=" not in made.text
+        assert len(made.html.encode()) < BUDGET
 
 
 def test_an_article_is_written_in_the_direction_of_its_own_script() -> None:

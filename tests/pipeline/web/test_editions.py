@@ -51,6 +51,14 @@ def test_it_shows_the_articles_of_the_mail_in_the_language_of_its_readers(site) 
         assert "De gemeente stemt" not in answer.text  # in no theme that these readers follow
 
 
+def test_it_marks_the_names_of_themes_where_they_are_in_another_language(site) -> None:
+    site.join("reader2@example.example", "en")
+    site.join(EMAIL)
+    assert site.plan() == 2
+    assert '-name"><span lang="nl">Cloud</span></h2>' in site.ask(edition(site, "en")).text
+    assert '-name">Cloud</h2>' in site.ask(edition(site)).text
+
+
 def test_what_changed_is_marked_as_being_in_the_language_of_the_article(site, portal) -> None:
     planned(site)
     assert portal.run("digest", "send", "weekly", "--yes").exit_code == 0

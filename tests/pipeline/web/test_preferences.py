@@ -155,7 +155,7 @@ def test_saving_changes_what_the_reader_gets_and_says_so(site) -> None:
     notice = answer.text[answer.text.index('role="status"') : answer.text.index("<form")]
     for said in (
         "have been saved",
-        "Gemeenten and Cloud",
+        '<span lang="nl">Gemeenten</span> and <span lang="nl">Cloud</span>',
         "a digest every day. Until 24 December 2026 there is no mail.",
     ):
         assert said in notice

@@ -406,6 +406,22 @@ def test_the_welcome_writes_an_article_in_the_direction_of_its_own_script(site, 
     assert [text.get("dir") for text in title.getparent().find_class("summary")] == ["auto"]
 
 
+def test_on_the_way_to_the_first_digest_themes_are_marked_as_being_in_another_language(site, portal) -> None:
+    named = '<span lang="nl">Cloud</span>'
+    assert ask(site, language="en").status == 200
+    (asked,) = mails(portal)
+    assert f"Themes: {named}" in texts(asked)[1]
+    assert f"digests on {named} to" in site.ask(link(asked)).text
+    site.ask(link(asked), "POST")
+    welcome = mails(portal)[-1]
+    assert f"You follow: {named}." in texts(welcome)[1]
+    assert f'">{named}</h2>' in texts(welcome)[1]
+    saved = {"theme": "cloud", "frequency": "weekly", "language": "en", "timezone": "Europe/Amsterdam"}
+    page = site.ask(link(welcome, "preferences"), "POST", FORM, urlencode(saved).encode()).text
+    assert f"You follow: {named}." in page
+    assert "<span" not in "".join(texts(mail)[0] for mail in mails(portal))
+
+
 def test_a_welcome_that_never_arrives_leaves_its_articles_for_the_digest(site, portal) -> None:
     with portal.open() as app:
         wish = Wish(EMAIL, ("cloud",), Frequency.WEEKLY, "nl")
