@@ -43,6 +43,12 @@ def test_every_command_is_found_by_its_name() -> None:
     assert (result.exit_code, "No such command 'nonsense'" in result.stderr) == (2, True)
 
 
+def test_who_misspells_a_command_is_told_which_it_may_be() -> None:
+    for words, meant in ((["colect"], "collect"), (["sources", "lst"], "list")):
+        result = CliRunner().invoke(cli, words)
+        assert (result.exit_code, f"Did you mean {meant!r}?" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_what_needs_no_portal_waits_for_none_of_its_parts(option: str) -> None:
     program = (
