@@ -72,7 +72,7 @@ def absorb(
     that isn't mounted looks just like that.
     """
     found = look_up(work, source, shown)
-    absorber = _Absorber(work, house, source, now, _boilerplate(work, source, found, reading))
+    absorber = _Absorber(work, house, source, now, complete, _boilerplate(work, source, found, reading))
     problems = absorber.outcome.problems
     problems += [*reading.problems, *found.problems]
     for one, id, known in found.sightings:
@@ -145,13 +145,20 @@ class _Absorber:
     """One source's turn in one transaction."""
 
     def __init__(
-        self, work: CollectWork, house: House, source: Source, now: datetime, boilerplate: frozenset[str]
+        self,
+        work: CollectWork,
+        house: House,
+        source: Source,
+        now: datetime,
+        complete: bool,
+        boilerplate: frozenset[str],
     ) -> None:
         self._work = work
         self._house = house
         self._source = source
         self._memory = work.sources.memory(source.name)
         self._now = now
+        self._complete = complete
         self._boilerplate = boilerplate
         self._today = now.astimezone(house.zone).date()
         self._new: list[tuple[Article, Shown]] = []
@@ -187,8 +194,14 @@ class _Absorber:
         self.seen.append((id, names))
 
     def _is_orphan(self, article: Article) -> bool:
-        """Whether no source speaks for it any more, as when its own has got another name in the config."""
-        return article.source != self._source.name and article.source not in self._house.sources
+        """Whether no source speaks for it any more, as when its own has got another name in the config.
+
+        Or when it went from one folder to another: what was taken out of the one is there by the other.
+        """
+        if article.source == self._source.name:
+            return False
+        went = self._complete and article.visibility == Visibility.WITHDRAWN and not article.kept_out
+        return went or article.source not in self._house.sources
 
     def arrivals(self, taken: Set[str]) -> list[Arrival]:
         """What was taken and not known before, to be known by those of its names that are not ``taken``."""

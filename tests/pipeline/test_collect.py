@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from collecting import FEED, Feed, collect, log, numbers
@@ -183,6 +184,53 @@ def test_a_renamed_file_at_the_same_address_is_the_same_article(portal) -> None:
     portal.remove("a")
     portal.write("b", "Titel", more="slug: vast\n")
     assert numbers(collect(portal)) == {"unchanged": 1}
+
+
+OTHER_FOLDER = """
+[[source]]
+name = "ander"
+kind = "folder"
+path = "ander"
+url = "https://portaal.example/artikelen"
+"""
+
+
+def two_folders(portal) -> tuple[Path, Path]:
+    """Where an article is in one of two folders that each hold another one, and where it is in the other."""
+    with portal.config.open("a") as config:
+        config.write(OTHER_FOLDER)
+    other = portal.root / "ander"
+    other.mkdir()
+    (other / "vast.md").write_text("---\ntitle: 'Vast'\n---\nVast.\n")
+    portal.write("vast-ook", "Vast ook")
+    portal.write("a", "De gemeente verhuist")
+    collect(portal)
+    return portal.articles / "a.md", other / "a.md"
+
+
+def test_a_file_that_moves_to_another_folder_and_keeps_its_address_is_the_same_article(portal) -> None:
+    here, there = two_folders(portal)
+    for old, new in ((here, there), (there, here), (here, there)):
+        old.rename(new)
+        for _ in range(2):  # whichever of the two is looked at first
+            portal.wait(hours=1)
+            collect(portal)
+    told = [kind for title, kind, _ in log(portal) if title == "De gemeente verhuist"]
+    assert told == [Kind.NEW, *[Kind.WITHDRAWN, Kind.RESTORED] * 3]
+    there.unlink()
+    portal.wait(hours=1)
+    assert numbers(collect(portal)) == {"unchanged": 2, "withdrawn": 1}
+
+
+def test_what_an_editor_took_out_of_one_folder_stays_out_in_another(portal) -> None:
+    here, there = two_folders(portal)
+    assert portal.run("articles", "withdraw", "https://portaal.example/artikelen/a", "--yes").exit_code == 0
+    here.rename(there)
+    for _ in range(2):
+        portal.wait(hours=1)
+        collect(portal)
+    told = [kind for title, kind, _ in log(portal) if title == "De gemeente verhuist"]
+    assert told == [Kind.NEW, Kind.WITHDRAWN]
 
 
 def test_what_is_older_than_a_week_when_first_seen_is_history(portal) -> None:

@@ -485,7 +485,8 @@ class Publishers(RuleBasedStateMachine):
             if not isinstance(known, Known):
                 date = publisher.date(piece) or self.now - self.behind
                 known = self.known[piece.root] = Known(publisher.name, piece, date, [piece.wording])
-            elif known.source == publisher.name:
+            elif known.source == publisher.name or (publisher.kind == "folder" and known.went):
+                known.source = publisher.name
                 known.says(piece)
                 known.visible = not known.kept_out
             known.addresses.add(piece.address)

@@ -348,6 +348,11 @@ class Known:
     addresses: set[str] = field(default_factory=set)
     wordings: set[tuple[object, ...]] = field(default_factory=set)
 
+    @property
+    def went(self) -> bool:
+        """Whether its source took it out, and no editor."""
+        return not self.visible and not self.kept_out
+
     def says(self, piece: Piece) -> None:
         """Take in what its source shows of it now, and count it where that is news."""
         before, after = self.piece.wording, piece.wording
