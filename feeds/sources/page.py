@@ -7,6 +7,7 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -57,6 +58,8 @@ def read_page(address: str, document: bytes, content_type: str = "") -> Draft:
         raise NoArticle(f"it is longer than {SIZE:,} bytes")
     root = _root(_text_of(document, content_type).encode("utf-8", "replace"), "utf-8")
     _check_size(root)
+    base = _base(root, address)
+    _resolve(root, base)
     content = _inner(_extracted(root, address))
     if len(re.sub(r"<[^>]*>|\s+", " ", content).strip()) < SHORTEST:
         raise NoArticle("it has no text to speak of")
@@ -78,17 +81,19 @@ def read_page(address: str, document: bytes, content_type: str = "") -> Draft:
         language=str(root.get("lang") or said.get("og:locale", "")),
         categories=tuple(_escape(category) for category in _categories(root, linked)),
         published=_published(root, said, linked),
-        image=web_address(said.get("og:image", ""), address) or "",
+        image=web_address(said.get("og:image", ""), base) or "",
     )
 
 
 def feed_links(address: str, document: bytes) -> Iterator[tuple[str, str, str]]:
     """The feeds and APIs that a page points to, as (relation, media type, address)."""
-    for link in _root(document).iter("link"):
+    root = _root(document)
+    base = _base(root, address)
+    for link in root.iter("link"):
         for relation in (link.get("rel") or "").lower().split():
             if relation in ("alternate", "https://api.w.org/") and link.get("href"):
                 try:
-                    target = urljoin(address, link.get("href").strip())
+                    target = urljoin(base, link.get("href").strip())
                 except ValueError:
                     continue
                 yield relation, (link.get("type") or "").lower().partition(";")[0].strip(), target
@@ -132,6 +137,21 @@ def _root(document: bytes, encoding: str | None = None) -> Any:
     if not isinstance(root.tag, str):
         raise NoArticle("it is no HTML that can be read")
     return root
+
+
+def _base(root: Any, address: str) -> str:
+    """Against what the addresses on a page resolve (https://html.spec.whatwg.org/#document-base-url)."""
+    said = next((base.get("href") for base in root.iter("base") if base.get("href") is not None), "")
+    return web_address(said, address) or address
+
+
+def _resolve(root: Any, base: str) -> None:
+    """Make whole where links and images lead: trafilatura takes it to begin at the root of the site."""
+    for element in root.iter("a", "img", "link"):
+        for name in ("href", "src", "data-src"):
+            if given := element.get(name):
+                with suppress(ValueError):
+                    element.set(name, urljoin(base, given.strip()))
 
 
 def _extracted(root: Any, address: str) -> str:

@@ -128,6 +128,13 @@ def test_the_address_of_a_feed_is_that_feed(portal, site: HTTPServer) -> None:
     assert "3 articles" in result.stdout
 
 
+def test_a_feed_is_found_from_where_a_page_says_that_its_addresses_begin(portal, site: HTTPServer) -> None:
+    page(site, "/nieuws/overzicht", '<base href="/">', link("application/rss+xml", "nieuws/feed.xml"))
+    site.expect_request("/nieuws/feed.xml").respond_with_data(FEED)
+    said = added(portal, site.url_for("/nieuws/overzicht"))
+    assert said["url"] == site.url_for("/nieuws/feed.xml")
+
+
 def test_wordpress_is_found_by_its_api_and_collected(portal, site: HTTPServer) -> None:
     page(site, "/blog/", link("", "/blog/wp-json/", "https://api.w.org/"))
     wordpress(site)

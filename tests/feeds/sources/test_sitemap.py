@@ -381,6 +381,27 @@ def test_a_canonical_address_counts_on_the_same_host_only() -> None:
     assert url(b"https://elders.example/loket") == "https://bron.example/x?utm=1"
 
 
+@pytest.mark.parametrize(
+    ("said", "base"),
+    [
+        ("", "https://bron.example/nieuws/2026/"),
+        ('<base target="_blank"><base href="/map/start">', "https://bron.example/map/"),
+        ('<base href="https://beeld.example/">', "https://beeld.example/"),
+        ('<base href="javascript:0">', "https://bron.example/nieuws/2026/"),
+        ('<base href="http://[">', "https://bron.example/nieuws/2026/"),
+    ],
+)
+def test_what_a_page_links_to_is_found_from_where_it_says_or_from_itself(said: str, base: str) -> None:
+    links = '<a href="loket/open">Meer</a> <a href="http://[">ook</a> <img src="beeld/a.jpg"></p>'
+    head = f'{said}<link rel="canonical" href="loket"></head>'
+    document = PAGE.decode().replace("</head>", head).replace("</p>", links)
+    read = read_page("https://bron.example/nieuws/2026/loket?utm=1", document.encode())
+    assert f'<a href="{base}loket/open">Meer</a>' in read.content
+    assert f'src="{base}beeld/a.jpg"' in read.content
+    own = base.startswith("https://bron.example/")
+    assert read.url == (f"{base}loket" if own else "https://bron.example/nieuws/2026/loket?utm=1")
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.sampled_from(["http://[", "//"]),
     lambda inner: (
