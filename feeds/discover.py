@@ -7,7 +7,7 @@ address ─▶ a feed or sitemap itself ─────────────�
 import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 from feeds.address import web_address
 from feeds.source import HttpRequest, NotModified, Payload, Request, Source, SourceError
@@ -45,7 +45,8 @@ def discover(address: str) -> Search:
         offers = yield from _search(address)
     else:
         address, offers = yield from _search_by_name(address)
-    return [replace(offer, url=_with_password(offer.url, address)) for offer in offers]
+    whole = [replace(offer, url=urldefrag(offer.url).url) for offer in offers]
+    return [replace(offer, url=_with_password(offer.url, address)) for offer in whole]
 
 
 def _search_by_name(name: str) -> Generator[Request, Payload | NotModified, tuple[str, list[Offer]]]:
@@ -66,10 +67,12 @@ def _search(address: str) -> Search:
     answer = yield HttpRequest(address, accept=_ACCEPT)
     assert isinstance(answer, Payload)
     document = next(iter(answer.documents.values()), b"")
+    # Where it leads for now is asked of its server each time.
+    itself = answer.moved or web_address(address, address) or answer.base
     if is_sitemap(document):
-        return [Offer("sitemap", answer.base)]
+        return [Offer("sitemap", itself)]
     if _is_feed(answer):
-        return [Offer("feed", answer.base)]
+        return [Offer("feed", itself)]
     found = list(_linked(answer.base, document))
     try:
         robots = yield HttpRequest(urljoin(answer.base, "/robots.txt"), accept="text/plain, */*;q=0.1")

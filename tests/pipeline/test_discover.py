@@ -135,6 +135,17 @@ def test_a_feed_is_found_from_where_a_page_says_that_its_addresses_begin(portal,
     assert said["url"] == site.url_for("/nieuws/feed.xml")
 
 
+@pytest.mark.parametrize(("status", "there"), [(301, True), (308, True), (302, False), (307, False)])
+def test_a_feed_is_asked_where_it_is_said_to_be_unless_it_has_moved_for_good(
+    portal, site: HTTPServer, status: int, there: bool
+) -> None:
+    elsewhere = {"Location": "/feed.xml?until=now#top"}
+    site.expect_request("/feed").respond_with_data(status=status, headers=elsewhere)
+    site.expect_request("/feed.xml").respond_with_data(FEED)
+    said = added(portal, site.url_for("/feed#top"))
+    assert said["url"] == site.url_for("/feed.xml?until=now" if there else "/feed")
+
+
 def test_wordpress_is_found_by_its_api_and_collected(portal, site: HTTPServer) -> None:
     page(site, "/blog/", link("", "/blog/wp-json/", "https://api.w.org/"))
     wordpress(site)
