@@ -18,7 +18,7 @@ def what_changed(old_text: str, new_text: str) -> str:
 
     Both are plain text. Sentences that only went, moved, or changed in blanks count as no change.
     """
-    old, new = sentences(old_text), sentences(new_text)
+    old, new = sentences(old_text[:_TEXT]), sentences(new_text[:_TEXT])
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
         start += 1
@@ -37,6 +37,6 @@ def what_changed(old_text: str, new_text: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a plain text, each on one line; of a very long one, those that it begins with."""
-    found = (one_line(part) for part in _BETWEEN.split(text[:_TEXT]))
+    """The sentences of a plain text, each on one line."""
+    found = (one_line(part) for part in _BETWEEN.split(text))
     return [sentence for sentence in found if sentence]

@@ -78,6 +78,23 @@ def test_a_sentence_that_a_source_puts_under_all_of_its_articles_is_no_update_of
     assert changed.change == "“In wijk 0 kost het 4 miljoen euro.”"
 
 
+def test_what_stands_over_all_articles_hides_no_news_in_a_long_one(portal) -> None:
+    long = "\n\n".join(
+        f"Artikel {number} van de verordening wordt ongewijzigd vastgesteld." for number in range(2000)
+    )
+
+    def show(over: str, price: int = 3) -> dict[str, int]:
+        for place in range(6):
+            text = long if place == 0 else f"In wijk {place} is het stil."
+            portal.write(f"a{place}", f"Wijk {place}", f"{over}\n\n{text}\n\nHet kost {price} miljoen euro.")
+            price = 3
+        return numbers(collect(portal))
+
+    assert show("Meld u aan voor de nieuwsbrief!") == {"new": 6}
+    assert show("Volg ons ook elders.") == {"unchanged": 6, "polished": 6}
+    assert show("Lees ook onze boeken.", price=4) == {"updated": 1, "unchanged": 5, "polished": 5}
+
+
 def test_what_a_site_that_shows_only_changes_puts_under_few_of_its_articles_is_news_of_each(
     portal, httpserver: HTTPServer
 ) -> None:
