@@ -113,7 +113,7 @@ class Deliverer:
             late = work.deliveries.any_uncertain(now - after)
         if late:  # hardly ever, and else it need not wait for anybody who writes
             with self.write() as work:
-                work.deliveries.accept(work.deliveries.uncertain_since(now - after), now)
+                work.deliveries.accept(work.deliveries.uncertain_since(now - after))
         return found
 
     def abandon_dead(self) -> int:

@@ -141,7 +141,7 @@ class Desk:
                 if edition.state is EditionState.CANCELLED:
                     work.deliveries.cancel_edition(edition.id, self._clock())
             else:
-                work.deliveries.accept(ids, self._clock())
+                work.deliveries.accept(ids)
                 if edition.state is EditionState.SENDING and not work.deliveries.open(edition.id):
                     work.editions.set_state(edition.id, EditionState.DONE)
             return len(ids)

@@ -68,12 +68,10 @@ class Deliveries:
         )
         return [id for id in rows if id is not None]
 
-    def accept(self, ids: Collection[int], now: datetime) -> None:
-        """Settle uncertain deliveries as accepted."""
+    def accept(self, ids: Collection[int]) -> None:
+        """Settle uncertain deliveries as accepted, which they were, if ever, when they became uncertain."""
         self._session.execute(
-            update(DeliveryRow)
-            .where(col(DeliveryRow.id).in_(list(ids)))
-            .values(state=DeliveryState.ACCEPTED, changed_at=now)
+            update(DeliveryRow).where(col(DeliveryRow.id).in_(list(ids))).values(state=DeliveryState.ACCEPTED)
         )
         self._advance(ids)
 

@@ -299,7 +299,7 @@ class Portal(History):
             uncertain = work.deliveries.uncertain(edition.id)
             ids = [id for id, _, _ in uncertain]
             if how == "accepted":
-                work.deliveries.accept(ids, self.now)
+                work.deliveries.accept(ids)
             else:
                 for _, email, _ in uncertain:
                     reader = work.subscribers.by_email(email)

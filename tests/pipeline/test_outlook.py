@@ -5,6 +5,7 @@ from datetime import timedelta
 from email import message_from_bytes
 
 import pytest
+from scripted import HANG_UP
 from scripted import serving as mail_server
 
 from pipeline import jobs
@@ -86,6 +87,21 @@ def test_who_got_one_hears_that_their_server_took_it_and_the_administrator_with_
     shown = portal.run("subscribers", "show", EMAIL).stdout
     assert "weekly/2026-11-23: accepted 2.0.0 queued as 4D8hJ7" in shown.replace("accepted 250 ", "accepted ")
     assert "next: 2026-11-30 08:00" in shown
+
+
+def test_a_mail_that_was_in_doubt_was_got_when_it_left_and_with_what_was_in_it_then(portal) -> None:
+    with mail_server({".": HANG_UP}) as server:
+        url = f"smtp://127.0.0.1:{server.port}"
+        portal.config.write_text(portal.config.read_text().replace("maildir://mail", url))
+        joined(portal)
+        sent(portal)
+    portal.wait(hours=20)
+    assert portal.run("articles", "withdraw", "1", "--yes").exit_code == 0
+    settled = portal.run("digest", "settle", "weekly/2026-11-23", "--as", "accepted", "--yes")
+    assert settled.exit_code == 0, settled.output
+    assert f"{EMAIL} got this on 24 November 2026 in weekly/2026-11-23, as new" in (
+        portal.run("explain", EMAIL, "1").stdout
+    )
 
 
 def test_it_is_said_in_the_readers_language(portal) -> None:

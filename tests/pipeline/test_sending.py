@@ -651,7 +651,7 @@ def test_late_words_of_a_worker_cancel_nothing_that_was_settled_or_is_in_other_h
         with app.store.write() as work:
             ids = [claim.id for claim in work.outbox.claim(wanted, "one", 3, portal.now)[0]]
             assert work.outbox.abandon("one", portal.now) == 3
-            work.deliveries.accept(ids[:1], portal.now)
+            work.deliveries.accept(ids[:1])
             work.deliveries.again(ids[1:2], portal.now)
             assert [claim.id for claim in work.outbox.claim(wanted, "two", 3, portal.now)[0]] == ids[1:2]
         with app.store.write() as work:
