@@ -71,7 +71,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A delivery as it is looked back on. ``at`` is when it last changed, ``digest`` what it holds."""
+    """A delivery as it is looked back on. ``at`` is when it last changed, ``digest`` what it holds.
+
+    ``cutoff`` is how far in the log it brings its reader.
+    """
 
     edition: str
     state: DeliveryState
@@ -79,6 +82,7 @@ class Past:
     reply: str
     at: datetime
     digest: Digest
+    cutoff: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,12 +124,9 @@ class Explainer:
         article = work.articles.get([id])[id]
         story = work.log.of_article(id)
         places = sorted(work.articles.themes([id])[id], key=self._tree.place)
-        past = [
-            one
-            for one in work.deliveries.of_reader(reader.id, _ALL)
-            if any(item.article == id for item in one.digest)
-        ]
-        due = self._ahead.due(work, reader)
+        mails = work.deliveries.of_reader(reader.id, _ALL)
+        past = [one for one in mails if any(item.article == id for item in one.digest)]
+        due = self._ahead.due(work, reader, mails)
         reason = (
             self._got(past, id, story)
             or self._is_out_of_reach(reader, article)

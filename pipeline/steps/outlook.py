@@ -153,9 +153,12 @@ class Lookahead:
         """When such digests as the reader's come; None where the config has none of them."""
         return self._schedules.get(Frequency(reader.subscriber.frequency))
 
-    def due(self, work: OutlookWork, reader: Reader) -> list[Due]:
-        """What the reader would be due if their edition were planned now."""
-        cursor = reader.subscriber.cursor
+    def due(self, work: OutlookWork, reader: Reader, past: Sequence[Past] = ()) -> list[Due]:
+        """What the reader would be due if their edition were planned now.
+
+        With what is ``past``, after the mail among that which may yet arrive.
+        """
+        cursor = max(reader.subscriber.cursor, *(one.cutoff for one in past if one.state in OPEN), 0)
         head = work.log.head()
         window, _ = load_window(work.log, work.articles, cursor, head, reader.interests)
         return window.due(frozenset(reader.interests), cursor)

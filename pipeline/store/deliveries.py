@@ -221,6 +221,7 @@ class Deliveries:
                     delivery.reply,
                     delivery.changed_at,
                     _digest(items or []),
+                    delivery.cutoff,
                 )
             )
         return past

@@ -1,7 +1,7 @@
 """What an administrator can say to whoever calls and asks where their digest is."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 
 import pytest
@@ -281,3 +281,19 @@ def test_who_had_no_mail_in_an_edition_cannot_have_it_again(portal) -> None:
         result = portal.run("digest", "resend", edition, "--to", email, "--yes")
         assert result.exit_code == 1
         assert edition in result.stderr
+
+
+def test_what_is_too_little_beside_a_mail_that_waits_is_not_promised_for_a_day(portal) -> None:
+    schedule = 'frequency = "weekly"\nmin_articles = 2\napproval = true\nprepare = "2d"'
+    portal.config.write_text(portal.config.read_text().replace('frequency = "weekly"', schedule))
+    joined(portal)
+    portal.write("meer", "Nog een cloud", "Tekst.")
+    portal.run("collect", "--force")
+    portal.now = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
+    with portal.open() as app:
+        assert [report.planned for report in jobs.plan(app)] == [1]
+    portal.write("later", "Weer een cloud", "Tekst.")
+    portal.run("collect", "--force")
+    assert "has this in weekly/2026-11-30" in portal.run("explain", EMAIL, "1").stdout
+    late = portal.run("explain", EMAIL, "3").stdout
+    assert "as new in the weekly edition that comes once there are 2 articles for them" in late
