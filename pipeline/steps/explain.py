@@ -21,6 +21,8 @@ from subscribers.frequency import Frequency
 from subscribers.subscriber import Reader, State, normal_address
 
 _ALL = 100_000
+_WITHDRAWN = "did not get this, because it was withdrawn"
+_BACK = "and what comes back is not mailed"
 _BEYOND = "no mail server of ours takes an address beyond ASCII (SMTPUTF8)"
 
 
@@ -207,6 +209,8 @@ class Explainer:
 
     def _went_wrong(self, past: Sequence[Past]) -> str:
         for one in past:
+            if one.state is DeliveryState.ACCEPTED:
+                return f"{_WITHDRAWN} when their mail in {one.edition} left, {_BACK}"
             why = one.reply or one.reason
             return f"did not get this, because their mail in {one.edition} was {one.state}" + (
                 f" ({why})" if why else ""
@@ -227,6 +231,10 @@ class Explainer:
                 "did not get this, because it came into a theme of theirs only after it had appeared, "
                 "and such moves are not mailed"
             )
+        back = [moment for other, moment in story if other.kind is Kind.RESTORED and moment >= at]
+        joined = reader.subscriber.confirmed_at
+        if back and joined and joined <= back[-1]:
+            return f"{_WITHDRAWN} when their digest was made, {_BACK}"
         return (
             f"did not get this, because it appeared on {self._day(at)}, "
             "before the point from which they are served; they joined or chose its theme later"

@@ -297,3 +297,27 @@ def test_what_is_too_little_beside_a_mail_that_waits_is_not_promised_for_a_day(p
     assert "has this in weekly/2026-11-30" in portal.run("explain", EMAIL, "1").stdout
     late = portal.run("explain", EMAIL, "3").stdout
     assert "as new in the weekly edition that comes once there are 2 articles for them" in late
+
+
+@pytest.mark.parametrize("first", ["digest plan weekly", "articles withdraw 1 --yes"])
+def test_what_was_withdrawn_when_their_digest_left_and_came_back_is_said_to_have_been(portal, first) -> None:
+    joined(portal)
+    portal.write("meer", "Nog een cloud", "Tekst.")
+    portal.run("collect", "--force")
+    portal.run(*first.split())
+    portal.run("articles", "withdraw", "1", "--yes")
+    sent(portal)
+    portal.wait(hours=1)
+    assert portal.run("articles", "restore", "1").exit_code == 0
+    assert "got this" in portal.run("explain", EMAIL, "2").stdout
+    for _ in range(2):
+        said = portal.run("explain", EMAIL, "1").stdout
+        assert "did not get this, because it was withdrawn when their " in said
+        assert ", and what comes back is not mailed: “De cloud”." in said
+        portal.wait(days=7)
+        sent(portal)
+    portal.wait(days=60)
+    row = ("--interests", "cloud", "--confirmed", "--consent-note", "op papier")
+    assert portal.run("subscribers", "add", "later@voorbeeld.example", *row).exit_code == 0
+    late = portal.run("explain", "later@voorbeeld.example", "1").stdout
+    assert "before the point from which they are served" in late
