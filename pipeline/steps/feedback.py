@@ -105,6 +105,8 @@ class Ingester:
                 if found is not None and found.subscriber.state is not State.ERASED:
                     work.subscribers.suppress(found.subscriber.email, COMPLAINT, now)
             case FeedbackKind.HARD | FeedbackKind.SOFT:
+                if feedback.delivery is not None and work.bounces.went_elsewhere(feedback.delivery):
+                    return
                 count_bounce(
                     work.bounces,
                     work.subscribers,

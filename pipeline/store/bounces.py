@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select, update
 
-from pipeline.store.tables import BounceRow, DeliveryRow, SubscriberRow, Suppression
+from pipeline.store.tables import BounceRow, ConsentRow, DeliveryRow, SubscriberRow, Suppression
 from subscribers.bounces import Bounces
 from subscribers.subscriber import BOUNCED, State
 
@@ -31,6 +31,14 @@ class BounceBook:
         """Whose delivery this was."""
         found = self._session.get(DeliveryRow, delivery)
         return found.subscriber_id if found else None
+
+    def went_elsewhere(self, delivery: int) -> bool:
+        """Whether this delivery left for an address that its reader has exchanged for another since."""
+        moved = select(ConsentRow.id).join(
+            DeliveryRow, col(DeliveryRow.subscriber_id) == ConsentRow.subscriber_id
+        )
+        since = (ConsentRow.action == "move", col(ConsentRow.at) >= col(DeliveryRow.changed_at))
+        return self._session.exec(moved.where(DeliveryRow.id == delivery, *since)).first() is not None
 
     def bounced(self, domain: str, since: datetime) -> int:
         """How many readers at a domain had a hard bounce since a moment."""

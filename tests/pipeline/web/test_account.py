@@ -10,7 +10,7 @@ from signing_up import FORM, ask, confirmed, consents, link, mails, reader, stat
 from pipeline import jobs
 from subscribers.notice import FRESH, MOVING
 from subscribers.subscriber import State
-from subscribers.token import ACCOUNT, PREFERENCES, UNSUBSCRIBE
+from subscribers.token import ACCOUNT, BOUNCE, PREFERENCES, UNSUBSCRIBE
 
 EMAIL = "Lezer.Een@voorbeeld.example"
 NEW = "nieuw@elders.example"
@@ -434,3 +434,28 @@ def test_what_came_back_from_the_old_address_is_not_held_against_the_new_one(sit
     assert site.ask(link(mails(portal)[-1], "address"), "POST").status == 200
     assert reader(site, NEW).subscriber.state is State.ACTIVE
     assert site.tables()["bounce"] == []
+
+
+def test_what_comes_back_later_from_the_old_address_is_not_held_against_the_new_one(site, portal) -> None:
+    site.join(EMAIL)
+    assert portal.run("digest", "send", "weekly", "--yes").exit_code == 0
+    portal.wait(hours=1)
+    post(site, fresh(site, portal), do="move", email=NEW)
+    assert site.ask(link(mails(portal)[-1], "address"), "POST").status == 200
+
+    def after_report_on(delivery: int) -> State:
+        address = site.app.tokens.address(BOUNCE, delivery, "terug.portaal.example")
+        report = (
+            f"To: {address}\r\nContent-Type: multipart/report; boundary=b\r\n\r\n--b\r\n"
+            "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; relay.example\r\n\r\n"
+            "Final-Recipient: rfc822; x@x.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+        )
+        site.app.ingester().ingest([report.encode()])
+        return State(reader(site, NEW).subscriber.state)
+
+    assert after_report_on(1) is State.ACTIVE
+    portal.wait(days=7)
+    portal.write("meer", "Meer cloud")
+    portal.run("collect", "--force")
+    assert portal.run("digest", "send", "weekly", "--yes").exit_code == 0
+    assert after_report_on(2) is State.SUSPENDED
