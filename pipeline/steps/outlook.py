@@ -134,8 +134,11 @@ class Lookahead:
             who = reader.subscriber
             state = who.state_at(self._clock())
             past = tuple(work.deliveries.of_reader(reader.id, LAST))
-            is_in_one = any(one.state in OPEN for one in past)
-            due = self.due(work, reader) if state is State.ACTIVE else ()
+            due = self.due(work, reader) if state is State.ACTIVE else []
+            coming = next((one for one in past if one.state in OPEN), None)
+            if coming is not None:
+                held = {item.article for item in coming.digest}
+                due = [one for one in due if one.article in held]
             return Outlook(
                 str(state),
                 who.language,
@@ -144,7 +147,7 @@ class Lookahead:
                 past,
                 who.paused_until,
                 len(due),
-                self.next_due(work, reader, with_news=not is_in_one),
+                self.next_due(work, reader, with_news=coming is None),
                 is_beyond(work, reader),
                 self.is_thin(reader, due),
             )

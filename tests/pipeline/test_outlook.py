@@ -299,6 +299,21 @@ def test_what_is_too_little_beside_a_mail_that_waits_is_not_promised_for_a_day(p
     assert "as new in the weekly edition that comes once there are 2 articles for them" in late
 
 
+def test_who_is_in_an_edition_that_was_prepared_is_promised_for_its_day_what_is_in_it(portal) -> None:
+    schedule = 'frequency = "weekly"\napproval = true\nprepare = "2d"'
+    portal.config.write_text(portal.config.read_text().replace('frequency = "weekly"', schedule))
+    joined(portal)
+    portal.now = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
+    with portal.open() as app:
+        assert [report.planned for report in jobs.plan(app)] == [1]
+    portal.write("later", "Weer een cloud", "Tekst.")
+    portal.run("collect", "--force")
+    assert told(portal).endswith("Er is één nieuw artikel voor u; dat komt op 30 november 2026.")
+    portal.run("digest", "approve", "weekly/2026-11-30")
+    assert portal.run("digest", "send", "weekly/2026-11-30", "--yes").exit_code == 0
+    assert told(portal).endswith("Er is één nieuw artikel voor u; dat komt op 7 december 2026.")
+
+
 @pytest.mark.parametrize("first", ["digest plan weekly", "articles withdraw 1 --yes"])
 def test_what_was_withdrawn_when_their_digest_left_and_came_back_is_said_to_have_been(portal, first) -> None:
     joined(portal)
