@@ -169,7 +169,7 @@ def _translations(language: str, places: list[Path]) -> NullTranslations:
 
 
 def _apart(name: str) -> str:
-    """A name that takes no date after it along where it is written from right to left (UAX #9, W2 and N1)."""
+    """A name that takes no number after it along where it is written right to left (UAX #9, W2 and N1)."""
     return f"{name}\u200e" if any(bidirectional(one) in ("R", "AL") for one in name) else name
 
 

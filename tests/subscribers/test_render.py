@@ -221,6 +221,18 @@ def test_an_author_in_another_script_takes_no_date_along() -> None:
         assert f"\n{apart} - 20 november 2026\n" in made.text
 
 
+def test_a_theme_in_another_script_takes_no_number_along() -> None:
+    tree = ThemeTree(
+        Theme(slug=slug, name=name) for slug, name in zip("abc", ("שלטון", "Cloud", "AVG"), strict=True)
+    )
+    digest = tuple(Item(number, Kind.NEW, slug) for number, slug in enumerate("abc", 1))
+    made = Renderer(ENVIRONMENTS, SENDER, tree).letter(
+        digest, ARTICLES, frequency="weekly", day=DAY, language="nl", web_url=WEB
+    )
+    assert ">שלטון\u200e <span" in made.html
+    assert ">Cloud <span" in made.html
+
+
 def test_the_subject_is_the_first_new_article_and_how_many_more_there_are() -> None:
     updated_first = (THREE[1], THREE[0], THREE[2])
     assert letter(updated_first, ARTICLES).subject == "Artikel 1, en 2 andere artikelen"
