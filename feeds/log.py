@@ -22,7 +22,7 @@ class Kind(StrEnum):
     UPDATED = "updated"  # what a reader reads has changed
     WITHDRAWN = "withdrawn"
     RESTORED = "restored"  # back in the feeds; never mailed again
-    RETHEMED = "rethemed"  # other themes, or a new address or author: feeds only
+    RETHEMED = "rethemed"  # other themes, a new address or author, a mended slip: feeds only
     BACKFILL = "backfill"  # history from before we looked: feeds only
 
 

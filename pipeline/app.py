@@ -248,8 +248,8 @@ class App:
         return imprint_of(self.settings, self.templates[self.settings.site.language])
 
     def enroller(self) -> Enroller:
-        site, starts = self.settings.site, (self.store.write, self.store.themed_write)
-        return Enroller(*starts, self.tree, self.clock, language=site.language, timezone=site.timezone)
+        site, write, choose = self.settings.site, self.store.write, self.store.themed_write
+        return Enroller(write, choose, self.tree, self.clock, language=site.language, timezone=site.timezone)
 
     def signing_up(self) -> SignUpDesk:
         zone, expires = self.settings.site.timezone, self.settings.retention.unconfirmed

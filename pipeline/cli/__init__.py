@@ -85,7 +85,7 @@ class _Kennisportal(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # with the last of them, whoever reads our output has seen enough; click ends quietly
         except Exception as error:
-            from pipeline.cli.failure import failure_of  # which needs what most commands do without
+            from pipeline.cli.failure import failure_of  # which needs what --help does without
 
             raise failure_of(error) from error
 

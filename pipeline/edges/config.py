@@ -87,7 +87,8 @@ def replace(path: Path, text: str) -> Settings:
     except ConfigError as error:
         raise ConfigError(str(error).replace(str(fresh), str(path))) from None
     except OSError as error:
-        raise ConfigError(f"{path}: the config can't be written: {error.strerror}") from None
+        why = f"the config can't be written: {error.strerror}; mend that, and do it again"
+        raise ConfigError(f"{path}: {why}") from None
     finally:
         fresh.unlink(missing_ok=True)
     return settings

@@ -265,7 +265,7 @@ class _Absorber:
         told = _told(draft) | known.corrections  # what an editor corrected is not what changed
         old, new = plain_text(known.content), plain_text(draft.content)
         before, after = told_by((known.summary, old), (told["summary"], new))
-        reworded = is_reworded(f"{known.title}\n{before}", f"{told['title']}\n{after}")
+        whole = f"{known.title}\n{before}", f"{told['title']}\n{after}"
         before, after = without(before, self._boilerplate), without(after, self._boilerplate)
         weight = weigh(f"{known.title}\n{before}", f"{told['title']}\n{after}")
         # While it was away it may have changed, of which nobody was told.
@@ -276,7 +276,7 @@ class _Absorber:
         again = goes_back_and_forth(versions, mark)
         if weight is not Weight.SUBSTANTIVE or again:
             # The feeds mend a slip too, but don't follow each turn of what goes round and round.
-            kind = Kind.RETHEMED if reworded and not again else None
+            kind = Kind.RETHEMED if not again and is_reworded(*whole) else None
             self._store(id, self._revised(known, draft, **seen), kind)
             self.outcome.unchanged += 1
             self.outcome.polished += 1

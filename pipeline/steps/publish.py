@@ -141,7 +141,7 @@ class Publisher:
         return [slug for slug in slugs if slug in late]
 
     def _install(self) -> None:
-        """Write down what the ids of feeds begin with. Nothing is built where nothing may be written."""
+        """Write down what the ids of feeds begin with; first, so that who may not write builds nothing."""
         with self._write() as work:
             for name, value in ((INSTALLED, self._clock().isoformat()), (AUTHORITY, self._imprint.host)):
                 if not work.register.fact(name):
